@@ -1,0 +1,165 @@
+#!/bin/sh
+# Prepares the three Python environments from their locks; does nothing when they are up to date.
+#
+#   .venv            the local cloud, the dashboard, training, tests   requirements/vigie.lock
+#   .local/runtime   stands in for AWS's managed Python runtime        requirements/runtime.lock
+#   .local/sam       the standard SAM command line                     requirements/sam.lock
+#   .local/tools     uv, which installs the three                      requirements/tools.lock
+#
+# PYTHON=/path/to/python3.13 chooses the interpreter.
+set -eu
+
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root"
+local_dir="$root/.local"
+tools="$local_dir/tools"
+log="$local_dir/logs/bootstrap.log"
+
+fingerprint() { cksum < "$1" | tr ' ' '-'; }
+
+up_to_date() { # folder lock
+    [ -x "$1/bin/python" ] && [ -f "$1/.vigie-lock" ] &&
+        [ "$(cat "$1/.vigie-lock")" = "$(fingerprint "$2")" ] && "$1/bin/python" -c '' 2>/dev/null
+}
+
+all_up_to_date() {
+    [ -x "$tools/bin/uv" ] && up_to_date "$root/.venv" requirements/vigie.lock &&
+        up_to_date "$local_dir/runtime" requirements/runtime.lock &&
+        up_to_date "$local_dir/sam" requirements/sam.lock
+}
+
+if all_up_to_date; then exit 0; fi
+
+say() { printf '%s\n' "$*"; }
+
+fail() { printf '\n%s\n' "$*" >&2; exit 1; }
+
+mkdir -p "$local_dir/logs" "$tools"
+chmod 700 "$local_dir/logs"
+
+# Two makes at once (tests beside a deployment) must not install into the same folder.
+lock="$tools/bootstrap.lock"
+waited=0
+until mkdir "$lock" 2>/dev/null; do
+    owner=$(cat "$lock/pid" 2>/dev/null || true)
+    # A maker that has just made the folder has not written its number yet: give it two seconds.
+    if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then rm -rf "$lock"; continue; fi
+    if [ -z "$owner" ] && [ "$waited" -ge 2 ]; then rm -rf "$lock"; continue; fi
+    [ "$waited" -gt 0 ] || say "Waiting for another installation in this folder to finish."
+    waited=$((waited + 1))
+    sleep 1
+done
+echo $$ > "$lock/pid"
+trap 'rm -rf "$lock"' EXIT
+trap 'exit 130' INT TERM
+if all_up_to_date; then exit 0; fi
+
+# Runs a command into the log, with a line that shows that it is alive.
+with_progress() { # label command...
+    label=$1
+    shift
+    started=$(date +%s)
+    printf '  %s ...' "$label"
+    printf '\n== %s: %s\n' "$label" "$*" >> "$log"
+    "$@" >> "$log" 2>&1 &
+    child=$!
+    shown=0
+    while kill -0 "$child" 2>/dev/null; do
+        sleep 0.2 2>/dev/null || sleep 1
+        passed=$(($(date +%s) - started))
+        if [ $((passed - shown)) -ge 10 ]; then
+            shown=$passed
+            printf ' %ss' "$passed"
+        fi
+    done
+    status=0
+    wait "$child" || status=$?
+    if [ "$status" -ne 0 ]; then
+        say " failed. The last lines of ${log#"$root"/}:"
+        tail -n 25 "$log" >&2
+        return "$status"
+    fi
+    say " done ($(($(date +%s) - started)) s)"
+}
+
+# A pyenv shim exists and fails, a distribution's Python may lack modules: only one that really runs counts.
+usable() {
+    [ -n "$1" ] && "$1" -c '
+import sys, ctypes, sqlite3, ssl, venv, zlib
+sys.exit(sys.version_info[:2] != (3, 13))' >/dev/null 2>&1
+}
+
+find_python() {
+    if [ -n "${PYTHON:-}" ]; then
+        if usable "$PYTHON"; then echo "$PYTHON"; return 0; fi
+        fail "PYTHON=$PYTHON is not a working Python 3.13. Unset it, or point it at one."
+    fi
+    for candidate in python3.13 python3 python \
+        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.13*/bin/python \
+        "${ASDF_DATA_DIR:-$HOME/.asdf}"/installs/python/3.13*/bin/python \
+        "$HOME"/.local/share/mise/installs/python/3.13*/bin/python \
+        "$HOME"/.local/share/uv/python/cpython-3.13*/bin/python3.13 \
+        /opt/homebrew/opt/python@3.13/bin/python3.13 /usr/local/opt/python@3.13/bin/python3.13 \
+        /usr/local/bin/python3.13 /usr/bin/python3.13 /opt/python3.13/bin/python3.13 /opt/python/3.13*/bin/python \
+        /Library/Frameworks/Python.framework/Versions/3.13/bin/python3.13; do
+        if usable "$candidate"; then
+            "$candidate" -c 'import sys; print(sys.executable)'
+            return 0
+        fi
+    done
+    if command -v uv >/dev/null 2>&1; then
+        printf '%s\n' "  No Python 3.13 here: asking uv for one ..." >&2
+        if uv python install -q 3.13 >&2 && candidate=$(uv python find 3.13 2>/dev/null) && usable "$candidate"; then
+            echo "$candidate"
+            return 0
+        fi
+    fi
+    return 1
+}
+
+missing_python='Vigie needs Python 3.13 (LocalStack fails later with 3.11 and 3.12), and found none that runs.
+Get it in one of these ways, then repeat the command:
+  macOS           brew install python@3.13
+  Debian, Ubuntu  sudo apt install python3.13 python3.13-venv   (Debian 13, Ubuntu 25.04 and later)
+  Fedora          sudo dnf install python3.13
+  pyenv           pyenv install 3.13
+  anywhere        install uv (docs.astral.sh/uv): Vigie then fetches Python through it
+Or name one you have: PYTHON=/path/to/python3.13 make deploy-local'
+
+install_uv() {
+    if [ -x "$tools/bin/uv" ] && "$tools/bin/uv" --version >/dev/null 2>&1; then return 0; fi
+    rm -rf "$tools/bin"
+    if command -v uv >/dev/null 2>&1 && uv --version >/dev/null 2>&1; then
+        mkdir -p "$tools/bin"
+        ln -s "$(command -v uv)" "$tools/bin/uv"
+        return 0
+    fi
+    # Debian ships venv without pip in a package of its own; the message is in the log.
+    with_progress "uv, the installer" sh -c '"$1" -m venv "$2" &&
+        "$2/bin/python" -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements/tools.lock' \
+        sh "$python" "$tools" ||
+        fail "Could not install uv. On Debian and Ubuntu: sudo apt install python3.13-venv. Or install uv yourself."
+}
+
+sync_environment() { # label folder lock
+    if up_to_date "$2" "$3"; then return 0; fi
+    rm -f "$2/.vigie-lock"
+    if ! { [ -x "$2/bin/python" ] && usable "$2/bin/python"; }; then
+        rm -rf "$2"
+        "$tools/bin/uv" venv -q --no-project --python "$python" "$2" >> "$log" 2>&1 ||
+            fail "Could not create $2 with $python: see $log."
+    fi
+    with_progress "$1" "$tools/bin/uv" pip sync --python "$2/bin/python" --require-hashes "$3" ||
+        fail "Could not install $3. Check the network or your package mirror, then repeat the command."
+    fingerprint "$3" > "$2/.vigie-lock"
+}
+
+started_at=$(date +%s)
+say "Preparing the environment from the locks (once; about 1.9 GB)"
+: > "$log"
+python=$(find_python) || fail "$missing_python"
+install_uv
+sync_environment "function runtime  (.local/runtime)" "$local_dir/runtime" requirements/runtime.lock
+sync_environment "SAM command line  (.local/sam)" "$local_dir/sam" requirements/sam.lock
+sync_environment "local cloud, dashboard, tools  (.venv)" "$root/.venv" requirements/vigie.lock
+say "  ready in $(($(date +%s) - started_at)) s"
