@@ -1,0 +1,178 @@
+"""What a model wants from a data file: its features, their types and ranges, the label and the id."""
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "contracts"
+TYPES = ("number", "integer", "boolean", "category")
+DIRECTIONS = ("raises", "lowers", "none")
+POLICIES = ("refused", "kept", "filled")
+LANGUAGES = ("fr", "en")
+PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
+
+
+class ContractError(ValueError):
+    """When a contract file does not say what a contract must; lists every fault with its place."""
+
+    def __init__(self, source: str, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__(f"contract {source} cannot be used:\n" + "\n".join(f"  {f}" for f in faults))
+
+
+@dataclass(frozen=True)
+class Words:
+    """How a feature is said to a manager in one language.
+
+    `phrases` is keyed by category, by `true`/`false`, or by `zero`, `one`, `many`, `missing`.
+    """
+
+    label: str
+    phrases: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One model input, or one attribute kept only to measure fairness (`used` false)."""
+
+    name: str
+    column: str
+    type: str
+    low: float | None = None
+    high: float | None = None
+    categories: tuple[str, ...] = ()
+    true_values: tuple[str, ...] = ("true", "1")
+    false_values: tuple[str, ...] = ("false", "0")
+    missing: str = "refused"
+    missing_means: str = ""
+    missing_fill: float | str | bool | None = None
+    missing_values: tuple[str, ...] = ("",)
+    sensitive: bool = False
+    used: bool = True
+    direction: str = "none"
+    from_analysis: bool = False
+    recorded_after_label: bool = False
+    words: Mapping[str, Words] = field(default_factory=dict)
+
+    @property
+    def numeric(self) -> bool:
+        """True for numbers and integers, false for categories and booleans."""
+        return self.type in ("number", "integer")
+
+
+@dataclass(frozen=True)
+class Label:
+    """The column that says who left, and within how many days of the features' date."""
+
+    column: str
+    positive: tuple[str, ...]
+    negative: tuple[str, ...]
+    horizon_days: int
+
+
+@dataclass(frozen=True)
+class Consents:
+    """What the people of a file without `consents.csv` are declared to have agreed to, and why."""
+
+    granted: tuple[str, ...] = ()
+    source: str = ""
+    policy_version: str = ""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """A whole contract; `annual_value_*` say how the file gives a customer's yearly worth."""
+
+    name: str
+    description: str
+    id_column: str
+    label: Label
+    features: tuple[Feature, ...]
+    as_of_column: str | None = None
+    annual_value_column: str | None = None
+    annual_value_factor: float = 1.0
+    consents: Consents = Consents()
+
+    @property
+    def inputs(self) -> tuple[Feature, ...]:
+        """The features that the model reads, in the contract's order."""
+        return tuple(f for f in self.features if f.used)
+
+    @property
+    def from_file(self) -> tuple[Feature, ...]:
+        """The features that a data file must bring (not found by an agent at run time)."""
+        return tuple(f for f in self.features if not f.from_analysis)
+
+    def feature(self, name: str) -> Feature:
+        """The feature of that name; KeyError when there is none."""
+        return {f.name: f for f in self.features}[name]
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of everything the contract says, in one canonical form."""
+        canonical = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def load_contract(name_or_path: str | Path) -> Contract:
+    """Read a shipped contract by name (`bank`) or any contract by path."""
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = FOLDER / f"{name_or_path}.toml"
+    if not path.is_file():
+        shipped = ", ".join(sorted(p.stem for p in FOLDER.glob("*.toml")))
+        raise ContractError(str(name_or_path), [f"no such file: {path}; shipped contracts: {shipped}"])
+    return parse_contract(path.read_text(encoding="utf-8"), path.name)
+
+
+def parse_contract(text: str, source: str = "(text)") -> Contract:
+    """Parse and check a contract; raises ContractError with every fault found."""
+    from model.contract_checks import find_faults
+
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ContractError(source, [f"not TOML: {exc}"]) from exc
+    if faults := find_faults(raw):
+        raise ContractError(source, faults)
+    return _build(raw)
+
+
+def _build(raw: Mapping[str, Any]) -> Contract:
+    value = raw.get("annual_value", {})
+    return Contract(
+        name=raw["name"],
+        description=raw.get("description", ""),
+        id_column=raw["id_column"],
+        as_of_column=raw.get("as_of_column"),
+        label=_build_label(raw["label"]),
+        features=tuple(_build_feature(f) for f in raw["feature"]),
+        annual_value_column=value.get("column"),
+        annual_value_factor=float(value.get("factor", 1.0)),
+        consents=_build_consents(raw.get("consents", {})),
+    )
+
+
+def _build_label(raw: Mapping[str, Any]) -> Label:
+    return Label(raw["column"], tuple(raw["positive"]), tuple(raw["negative"]), raw["horizon_days"])
+
+
+def _build_consents(raw: Mapping[str, Any]) -> Consents:
+    return Consents(tuple(raw.get("granted", ())), raw.get("source", ""), raw.get("policy_version", ""))
+
+
+def _build_feature(raw: Mapping[str, Any]) -> Feature:
+    low, high = raw.get("range", (None, None))
+    plain = ("type", "missing", "missing_means", "missing_fill", "sensitive", "used", "direction")
+    flags = ("from_analysis", "recorded_after_label")
+    lists = ("categories", "true_values", "false_values", "missing_values")
+    given: dict[str, Any] = {k: raw[k] for k in (*plain, *flags) if k in raw}
+    given |= {k: tuple(raw[k]) for k in lists if k in raw}
+    words = {
+        language: Words(said["label"], {k: str(v) for k, v in said.items() if k != "label"})
+        for language, said in raw.get("words", {}).items()
+    }
+    return Feature(name=raw["name"], column=raw.get("column", raw["name"]), low=low, high=high, words=words, **given)
