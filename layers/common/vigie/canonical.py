@@ -1,0 +1,73 @@
+"""The canonical bytes of an audit event: what is hashed, sealed and exported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from vigie.verify import CanonicalError, canonical_text
+
+__all__ = ["CanonicalError", "canonical_event", "canonical_json", "canonical_text", "canonical_time"]
+
+
+def canonical_json(value: Any) -> str:
+    """The canonical JSON text of a Python value made of what `json` writes. Raises CanonicalError."""
+    try:
+        return canonical_text(json.dumps(value, ensure_ascii=False))
+    except (TypeError, RecursionError) as error:
+        raise CanonicalError(f"{type(value).__name__} holds something that is not JSON") from error
+
+
+def canonical_time(moment: datetime) -> str:
+    """UTC with six decimals, `2026-11-23T07:32:26.000001Z`. Raises CanonicalError without a time zone."""
+    if moment.tzinfo is None:
+        raise CanonicalError("occurred_at has no time zone; pass an aware datetime")
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="microseconds") + "Z"
+
+
+def canonical_event(
+    *,
+    event_id: UUID | str,
+    occurred_at: datetime,
+    run_id: str | None,
+    agent: str,
+    event_type: str,
+    status: str,
+    customer_id: UUID | str | None,
+    details: Mapping[str, Any] | str,
+    request_id: str | None,
+) -> bytes:
+    """The UTF-8 bytes of one event, all nine fields present in order of their names.
+
+    `details` is a mapping, or JSON text as PostgreSQL gives it (`details::text`): the text keeps every digit
+    of a number, so read the database that way. Raises CanonicalError.
+    """
+    canonical = canonical_text(details) if isinstance(details, str) else canonical_json(dict(details))
+    if not canonical.startswith("{"):
+        raise CanonicalError("details is not a JSON object")
+    event = (
+        f'{{"agent":{_text(agent)},"customer_id":{_uuid(customer_id)},"details":{canonical}'
+        f',"event_id":{_uuid(event_id)},"event_type":{_text(event_type)}'
+        f',"occurred_at":"{canonical_time(occurred_at)}","request_id":{_text(request_id)}'
+        f',"run_id":{_text(run_id)},"status":{_text(status)}}}'
+    )
+    try:
+        return event.encode()
+    except UnicodeEncodeError:
+        raise CanonicalError("the event holds half of a surrogate pair, which is not text") from None
+
+
+_QUOTE = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else _QUOTE(value)
+
+
+def _uuid(value: UUID | str | None) -> str:
+    """Lower case with hyphens, however it was written."""
+    return "null" if value is None else f'"{value if isinstance(value, UUID) else UUID(value)}"'
