@@ -110,7 +110,8 @@ class RateLimiter:
         limit = self.tokens.limit if self.tokens else 0
         message = (
             f"Request too large for model `{model}` in organization `org_vigie_local` service tier `on_demand` on "
-            f"tokens per minute (TPM): Limit {limit}, Requested {tokens}, please reduce your message size and try again."
+            f"tokens per minute (TPM): Limit {limit}, Requested {tokens}, "
+            "please reduce your message size and try again."
         )
         reply = error_reply(413, message, code="rate_limit_exceeded", type_="tokens", outcome="too_large")
         reply.headers += self.headers()

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 OUTCOMES = (
     "ok",
@@ -65,7 +66,8 @@ class Settings:
         for name in changes:
             if name not in known:
                 raise SettingsError(f"{name}: no such setting; known are {', '.join(sorted(known))}")
-        return dataclasses.replace(self, **{name: _frozen(name, value) for name, value in changes.items()})
+        values: dict[str, Any] = {name: _frozen(name, value) for name, value in changes.items()}
+        return dataclasses.replace(self, **values)
 
     def public(self) -> dict[str, object]:
         """All settings for showing; of the accepted keys only how many there are."""

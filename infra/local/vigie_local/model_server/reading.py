@@ -1,0 +1,190 @@
+"""Reads one piece of feedback by rules: sentiment, score, topics, wish to leave, a summary of its own."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from vigie_local.model_server.lexicon import LANGUAGES, Hit, Lexicon, is_boundary, load_lexicon, tokens_of
+from vigie_local.model_server.wording import summary_of
+
+TOPICS = (
+    "fees", "customer_service", "mobile_app", "website", "card", "transfer", "loan", "savings",
+    "rates", "branch", "account_closure", "security_fraud", "onboarding", "communication", "insurance", "other",
+)  # fmt: skip
+TOPIC_THRESHOLD = 1.0
+MOST_TOPICS = 4
+MARKED = re.compile(r'<feedback id="([0-9a-f]{32})">\n(.*?)\n</feedback id="\1">', re.DOTALL)
+# Code blocks, comments, tags and JSON objects: feedback has none, instructions to a machine often do.
+STRUCTURE = re.compile(
+    r"```.*?(?:```|\Z)|<!--.*?(?:-->|\Z)|\[//\]: #.*?$"
+    r"|</?(?!\w+_\d+>)[a-zA-Z]\w*>(?:(?!</?\w)[^\n])*(?:</\w+>)?"
+    r"|\{\s*\"[^}]*\}?",
+    re.DOTALL | re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the rules make of a text; `score` runs from -1 to 1."""
+
+    language: str
+    sentiment: str
+    score: float
+    topics: tuple[str, ...]
+    intent_to_leave: bool
+
+    def as_answer(self) -> dict[str, object]:
+        """The fields of the `feedback_analysis` schema."""
+        return {
+            "sentiment": self.sentiment,
+            "score": self.score,
+            "topics": list(self.topics),
+            "intent_to_leave": self.intent_to_leave,
+            "summary": summary_of(self.language, self.sentiment, self.topics, self.intent_to_leave),
+        }
+
+
+def marked_feedback(prompt: str) -> str | None:
+    """The text between the feedback markers of a prompt; None when there are no markers."""
+    found = MARKED.search(prompt)
+    return found.group(2) if found else None
+
+
+@lru_cache(maxsize=4096)
+def read_feedback(text: str) -> Reading:
+    """The reading of one text; instructions that it contains are left out before anything is judged."""
+    tokens = tokens_of(STRUCTURE.sub("\n", text))
+    language = language_of(tokens)
+    lexicon = load_lexicon(language)
+    genuine = without_instructions(tokens, lexicon)
+    hits = lexicon.hits(genuine)
+    sentiment, score = judged(genuine, hits, lexicon)
+    return Reading(language, sentiment, score, topics_of(hits), wants_to_leave(hits))
+
+
+def language_of(tokens: Sequence[str]) -> str:
+    """`fr` or `en`, by which language's common words are more frequent."""
+    counts = {name: sum(token in load_lexicon(name).lists["common"] for token in tokens) for name in LANGUAGES}
+    return "en" if counts["en"] > counts["fr"] else "fr"
+
+
+def without_instructions(tokens: list[str], lexicon: Lexicon) -> list[str]:
+    """The tokens less the sentences that speak to a machine, and what follows them in the same line."""
+    sentences = _sentences(tokens)
+    orders = [any(hit.group == "sentiment.injection" for hit in lexicon.hits(part)) for part in sentences]
+    kept: list[str] = []
+    for index, sentence in enumerate(sentences):
+        same_line = _line_so_far(sentences, index)
+        if not any(orders[same_line : index + 1]):
+            kept += sentence
+    if any(token[0].isalnum() for token in kept):
+        return kept
+    return [token for sentence, order in zip(sentences, orders, strict=True) if not order for token in sentence]
+
+
+def _sentences(tokens: list[str]) -> list[list[str]]:
+    sentences: list[list[str]] = [[]]
+    for token in tokens:
+        sentences[-1].append(token)
+        if is_boundary(token) and token != ":":
+            sentences.append([])
+    return [sentence for sentence in sentences if sentence]
+
+
+def _line_so_far(sentences: list[list[str]], index: int) -> int:
+    """The index of the first sentence in the line of sentence `index`."""
+    start = index
+    while start > 0 and "\n" not in sentences[start - 1][-1]:
+        start -= 1
+    return start
+
+
+def topics_of(hits: list[Hit]) -> tuple[str, ...]:
+    """Up to four topics, strongest first; `other` when nothing is strong enough."""
+    weights: dict[str, float] = defaultdict(float)
+    for hit in hits:
+        section, _, topic = hit.group.partition(".")
+        if section == "topics":
+            weights[topic] += hit.weight
+    strong = [topic for topic in TOPICS if weights[topic] >= TOPIC_THRESHOLD]
+    strong.sort(key=lambda topic: -weights[topic])
+    return tuple(strong[:MOST_TOPICS]) or ("other",)
+
+
+def wants_to_leave(hits: list[Hit]) -> bool:
+    """Whether leaving is spoken of and staying is not."""
+    groups = {hit.group for hit in hits}
+    return "sentiment.leave" in groups and "sentiment.stay" not in groups
+
+
+def judged(tokens: list[str], hits: list[Hit], lexicon: Lexicon) -> tuple[str, float]:
+    """Sentiment and score from the patterns that do not overlap, with negation, contrast and sarcasm."""
+    chosen = _longest([hit for hit in hits if hit.group in JUDGING])
+    positive = negative = 0.0
+    for hit in chosen:
+        value = _negated(hit, tokens, lexicon)
+        positive += max(0.0, value)
+        negative += max(0.0, -value)
+    groups = {hit.group for hit in chosen}
+    return _verdict(positive, negative, groups, tokens, lexicon)
+
+
+JUDGING = frozenset(
+    f"sentiment.{name}" for name in ("positive", "negative", "courtesy", "neutral", "sarcasm", "request")
+)
+
+
+def _longest(hits: list[Hit]) -> list[Hit]:
+    """Left to right, the longest pattern at each place; patterns inside it are used up."""
+    chosen: list[Hit] = []
+    reached = 0
+    for hit in sorted(hits, key=lambda hit: (hit.start, -(hit.end - hit.start), -hit.weight)):
+        if hit.start >= reached:
+            chosen.append(hit)
+            reached = hit.end
+    return chosen
+
+
+def _negated(hit: Hit, tokens: list[str], lexicon: Lexicon) -> float:
+    """The hit's signed weight; a negator up to three words before it turns it round."""
+    value = {"sentiment.positive": hit.weight, "sentiment.negative": -hit.weight}.get(hit.group, 0.0)
+    before = tokens[max(0, hit.start - 3) : hit.start]
+    if not value or hit.end - hit.start > 2 or not any(token in lexicon.lists["negators"] for token in _clause(before)):
+        return value
+    return -value * (0.9 if value > 0 else 0.5)
+
+
+def _clause(before: list[str]) -> list[str]:
+    """The words after the last sentence end or comma."""
+    for index in range(len(before) - 1, -1, -1):
+        if before[index] == "," or is_boundary(before[index]):
+            return before[index + 1 :]
+    return before
+
+
+def _verdict(
+    positive: float, negative: float, groups: set[str], tokens: list[str], lexicon: Lexicon
+) -> tuple[str, float]:
+    if "sentiment.sarcasm" in groups and negative + 1 >= positive * 0.5:
+        return "negative", _score(-(negative + 2))
+    contrast = any(token in lexicon.lists["contrasts"] for token in tokens)
+    weaker, stronger = sorted((positive, negative))
+    if weaker >= 1 and weaker / stronger >= (0.2 if contrast else 0.4):
+        return "mixed", _score((positive - negative) / 2)
+    if "sentiment.neutral" in groups and stronger < 3:
+        return "neutral", 0.0
+    asking = "sentiment.request" in groups or "?" in "".join(tokens)
+    if asking and stronger < 1.5:
+        return "neutral", 0.0
+    if positive > negative:
+        return "positive", _score(positive)
+    if negative > positive:
+        return "negative", _score(-negative)
+    return ("neutral", 0.0) if asking else ("negative", -0.2)
+
+
+def _score(value: float) -> float:
+    """Evidence squeezed into -1..1, two decimals."""
+    return round(value / (abs(value) + 1.5), 2) if value else 0.0
