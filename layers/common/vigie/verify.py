@@ -9,14 +9,25 @@ Exit codes: 0 valid, 1 not valid, 2 could not be checked.
 
 from __future__ import annotations
 
+import argparse
 import base64
+import gzip
+import io
 import json
+import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import secrets
+import sys
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from itertools import chain, permutations
+from multiprocessing import Pool
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -186,18 +197,24 @@ def canonical_text(text: str) -> str:
     names that hold characters above U+FFFF.
     """
     try:
-        return _ENCODE(_DECODE(text))
-    except (_NeedsExactNumbers, ValueError):
+        return _encode(_DECODE(text))
+    except (ValueError, RecursionError):
         return _canonical_text_exact(text)
-    except RecursionError as error:
-        raise CanonicalError("the JSON text is nested too deeply") from error
 
 
 def _canonical_text_exact(text: str) -> str:
+    """As canonical_text, for whole numbers too long for `int` as well."""
     try:
         return _write(_DECODE_EXACT(text))
     except (ValueError, RecursionError) as error:
         raise CanonicalError(f"not JSON: {error.args[0]}") from error
+
+
+def _encode(value: Any) -> str:
+    try:
+        return _ENCODE(value)
+    except _NeedsExactNumbers:
+        return _write(value)
 
 
 def _write(value: Any) -> str:
@@ -358,3 +375,688 @@ def split_notes(text: str) -> Iterator[str]:
             note.append(line)
     if note:
         yield "\n".join(note)
+
+
+# --- The export: JSON Lines, one event a line -------------------------------------------------------------
+
+BLOCK_BYTES = 1 << 21
+_NO_INDEX = -1
+_INDEX = rb"(0|[1-9][0-9]{0,17})"
+_WORD = rb'"[ !#-\[\]-~]*+"'  # printable ASCII that needs no escape
+_MAYBE = rb"(?:null|" + _WORD + rb")"
+_USUAL_LINE = re.compile(
+    rb'^\{"index":' + _INDEX + rb',"event":(\{"agent":' + _WORD + rb',"customer_id":' + _MAYBE
+    + rb',"details":(\{[^\n]*?\}),"event_id":' + _WORD + rb',"event_type":' + _WORD + rb',"occurred_at":' + _WORD
+    + rb',"request_id":' + _MAYBE + rb',"run_id":' + _MAYBE + rb',"status":' + _WORD
+    + rb'\}),"leaf_hash":"([0-9a-f]{64})"\}\n',
+    re.MULTILINE,
+)  # fmt: skip
+_ANY_LINE = re.compile(rb'\{"index":' + _INDEX + rb'(?:,"event":(\{.*\}))?,"leaf_hash":"([0-9a-f]{64})"\}', re.DOTALL)
+
+
+def export_line(index: int, event: bytes | None, leaf: bytes) -> bytes:
+    """One line of an export. `event` is the event's canonical bytes, or None to withhold its text."""
+    text = b"" if event is None else b',"event":' + event
+    return b'{"index":%d%b,"leaf_hash":"%b"}\n' % (index, text, leaf.hex().encode())
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: its kind, what it means, and the indices [first, last] it lies between."""
+
+    kind: str
+    message: str
+    first: int | None = None
+    last: int | None = None
+
+
+@dataclass
+class Export:
+    """What an export holds. Position i is its i-th line, whatever index that line gives itself.
+
+    `leaves` is the fingerprint of each event as computed here, 32 bytes a line. `claimed` holds the fingerprints
+    that lines give themselves, where they differ. `faults` are lines that could not be taken as they stand.
+    """
+
+    leaves: bytearray = field(default_factory=bytearray)
+    indices: array[int] = field(default_factory=lambda: array("q"))
+    claimed: dict[int, bytes] = field(default_factory=dict)
+    faults: dict[int, tuple[str, str]] = field(default_factory=dict)
+    withheld: list[int] = field(default_factory=list)
+    roots: dict[int, bytes] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def leaf(self, position: int) -> bytes:
+        """The computed fingerprint of one line."""
+        return bytes(self.leaves[HASH_SIZE * position : HASH_SIZE * (position + 1)])
+
+    def add(self, block: Export) -> None:
+        """Appends what the next block of lines holds."""
+        start = len(self)
+        self.leaves += block.leaves
+        self.indices.extend(block.indices)
+        self.claimed.update((start + at, leaf) for at, leaf in block.claimed.items())
+        self.faults.update((start + at, fault) for at, fault in block.faults.items())
+        self.withheld.extend(start + at for at in block.withheld)
+
+
+def read_export(stream: IO[bytes], sizes: Iterable[int] = (), jobs: int = 1) -> Export:
+    """Reads an export and computes the root at each of these sizes that it reaches.
+
+    Hashing and reading the JSON is spread over `jobs` processes; the tree is built here meanwhile.
+    """
+    export, frontier = Export(), Frontier()
+    due = sorted(set(sizes), reverse=True)
+    for block in _read_blocks(stream, jobs):
+        export.add(block)
+        while due and due[-1] <= len(export):
+            _grow(frontier, export.leaves, due[-1])
+            export.roots[due.pop()] = frontier.root()
+        _grow(frontier, export.leaves, len(export))
+    if due and due[-1] == 0:
+        export.roots[0] = EMPTY_ROOT
+    return export
+
+
+def _grow(frontier: Frontier, leaves: bytearray, size: int) -> None:
+    start, end = HASH_SIZE * frontier.size, HASH_SIZE * size
+    frontier.extend([bytes(leaves[at : at + HASH_SIZE]) for at in range(start, end, HASH_SIZE)])
+
+
+def _read_blocks(stream: IO[bytes], jobs: int) -> Iterator[Export]:
+    blocks = _whole_lines(stream)
+    first = next(blocks, b"")
+    second = next(blocks, b"")
+    if jobs < 2 or not second:
+        yield from map(_read_block, filter(None, [first, second]))
+        yield from map(_read_block, blocks)
+        return
+    with Pool(jobs) as pool:
+        yield _read_block(first)
+        yield from pool.imap(_read_block, chain([second], blocks))
+
+
+def _whole_lines(stream: IO[bytes]) -> Iterator[bytes]:
+    rest = b""
+    while data := stream.read(BLOCK_BYTES):
+        lines, newline, tail = data.rpartition(b"\n")
+        if newline:
+            yield rest + lines + newline
+            rest = tail
+        else:
+            rest += data
+    if rest:
+        yield rest + b"\n"
+
+
+def _read_block(block: bytes) -> Export:
+    """Some whole lines. Lines of the usual shape are read many at once, any other block line by line."""
+    rows: list[tuple[bytes, bytes, bytes, bytes]] = _USUAL_LINE.findall(block)
+    if len(rows) != block.count(b"\n") or not _all_canonical({row[2] for row in rows}):
+        return _read_lines(block[:-1].split(b"\n"))
+    leaves = [sha256(b"\x00" + row[1]).digest() for row in rows]
+    export = Export(bytearray(b"".join(leaves)), array("q", [int(row[0]) for row in rows]))
+    claimed = bytes.fromhex(b"".join([row[3] for row in rows]).decode())
+    if claimed != export.leaves:
+        own = (claimed[at : at + HASH_SIZE] for at in range(0, len(claimed), HASH_SIZE))
+        export.claimed = {at: c for at, (c, leaf) in enumerate(zip(own, leaves, strict=True)) if c != leaf}
+    return export
+
+
+def _all_canonical(texts: set[bytes]) -> bool:
+    """Whether each text is one canonical JSON object. False may also mean: look at them one by one.
+
+    They are read in one go, parted by a random word that no text can hold by design: it stands where it must
+    in the result only if each text is complete in itself.
+    """
+    mark = secrets.token_hex(16)
+    try:
+        joined = "[" + f',"{mark}",'.join([text.decode() for text in texts]) + "]"
+        values = _DECODE(joined)
+        return (
+            len(values) == 2 * len(texts) - 1
+            and values[1::2] == [mark] * (len(texts) - 1)
+            and all(isinstance(value, dict) for value in values[::2])
+            and _encode(values) == joined
+        )
+    except (ValueError, RecursionError):
+        return False
+
+
+def _read_lines(lines: list[bytes]) -> Export:
+    export = Export()
+    for position, line in enumerate(lines):
+        match = _ANY_LINE.fullmatch(line)
+        if not match:
+            export.faults[position] = ("unreadable", "the line is not a line of an export")
+            export.leaves += bytes(HASH_SIZE)
+            export.indices.append(_NO_INDEX)
+            continue
+        claimed = leaf = bytes.fromhex(match[3].decode())
+        if match[2] is None:
+            export.withheld.append(position)
+        else:
+            leaf = leaf_hash(match[2])
+            if problem := _event_problem(match[2]):
+                export.faults[position] = ("not canonical", problem)
+        if leaf != claimed:
+            export.claimed[position] = claimed
+        export.leaves += leaf
+        export.indices.append(int(match[1]))
+    return export
+
+
+def _event_problem(event: bytes) -> str | None:
+    try:
+        text = event.decode()
+        value = _DECODE(text)
+        if not isinstance(value, dict) or list(value) != EVENT_FIELDS:
+            return "the event does not have the fields of an audit event, in their order"
+        same = canonical_text(text) == text
+    except (ValueError, RecursionError):
+        return "the event is not JSON"
+    return None if same else "the event is not in canonical form, so two readers might read it differently"
+
+
+# --- The diagnosis: what is wrong, and where --------------------------------------------------------------
+
+# Beyond these many events between two checkpoints, telling how they were rearranged would take too long.
+MAX_EVENTS_TO_TRY_REMOVING = 512
+MAX_EVENTS_TO_TRY_MOVING = 64
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What can be said about an export: valid if nothing is wrong. `checkpoint` is the newest that counts."""
+
+    findings: tuple[Finding, ...]
+    events: int
+    withheld: int
+    checkpoint: Checkpoint | None
+    checkpoints: int
+
+    @property
+    def valid(self) -> bool:
+        """True when every event up to the checkpoint is as it was sealed."""
+        return not self.findings and self.checkpoint is not None
+
+    @property
+    def sealed(self) -> int:
+        """How many of the events the checkpoint covers."""
+        return min(self.events, self.checkpoint.size) if self.checkpoint else 0
+
+
+def verify_export(
+    stream: IO[bytes],
+    checkpoint_files: Iterable[tuple[str, str]],
+    key: PublicKey,
+    *,
+    origin: str | None = None,
+    partial: bool = False,
+    jobs: int = 1,
+) -> Verdict:
+    """Checks an export against checkpoint files, given as (name, text), and the public key.
+
+    `origin` demands checkpoints of that log; without it they must all be of one. `partial` accepts events whose
+    text is withheld and only their fingerprint given.
+    """
+    checkpoints, findings = read_checkpoints(checkpoint_files, key, origin)
+    export = read_export(stream, [each.size for each in checkpoints], jobs)
+    findings += _line_findings(export, partial)
+    findings += _order_findings(export)
+    findings += _root_findings(export, checkpoints, findings)
+    if not findings:
+        findings += _sealed_twice(export)
+    findings.sort(key=lambda f: (f.first is not None, f.first or 0))
+    newest = checkpoints[-1] if checkpoints else None
+    return Verdict(tuple(findings), len(export), len(export.withheld), newest, len(checkpoints))
+
+
+def read_checkpoints(
+    files: Iterable[tuple[str, str]], key: PublicKey, origin: str | None = None
+) -> tuple[list[Checkpoint], list[Finding]]:
+    """The checkpoints that count, by size, one a size; and what is wrong with any."""
+    good: list[Checkpoint] = []
+    findings: list[Finding] = []
+    for name, text in files:
+        seen: dict[str, int] = {}
+        for number, note in enumerate(split_notes(text), 1):
+            try:
+                checkpoint = parse_checkpoint(note)
+                check_signature(checkpoint, key, origin)
+                origin = checkpoint.origin
+                _require_order(checkpoint, note, seen)
+                good.append(checkpoint)
+            except CheckpointError as error:
+                findings.append(Finding(error.kind, f"{name}, checkpoint {number}: {error}"))
+    by_size = {each.size: each for each in good}
+    for each in good:
+        if each.root != by_size[each.size].root:
+            message = f"two signed checkpoints give the log of {each.size} events different roots"
+            findings.append(Finding("forked", message, 0, each.size - 1))
+    return [by_size[size] for size in sorted(by_size)], findings
+
+
+def _require_order(checkpoint: Checkpoint, note: str, seen: dict[str, int]) -> None:
+    """In one file sizes never fall and no checkpoint stands twice, so none can be replaced by an older one."""
+    if note in seen:
+        raise CheckpointError("replaced checkpoint", "the very same checkpoint stands earlier in this file")
+    if seen and checkpoint.size < max(seen.values()):
+        raise CheckpointError("replaced checkpoint", f"its size {checkpoint.size} is below an earlier one's")
+    seen[note] = checkpoint.size
+
+
+def _line_findings(export: Export, partial: bool) -> list[Finding]:
+    findings = []
+    for position, (kind, message) in export.faults.items():
+        findings.append(_at(export, position, kind, message))
+    for position in export.claimed.keys() - export.faults.keys():
+        message = "the text of the event does not match the fingerprint kept with it"
+        findings.append(_at(export, position, "edited", message))
+    for position in [] if partial else export.withheld:
+        message = "the text of the event is missing, only its fingerprint is there"
+        findings.append(_at(export, position, "deleted", message))
+    return findings
+
+
+def _at(export: Export, position: int, kind: str, message: str) -> Finding:
+    index = export.indices[position]
+    index = position if index == _NO_INDEX else index
+    return Finding(kind, f"{message} (line {position + 1})", index, index)
+
+
+def _order_findings(export: Export) -> list[Finding]:
+    if export.indices == array("q", range(len(export))):
+        return []
+    findings: list[Finding] = []
+    first_seen: dict[int, int] = {}
+    highest = _NO_INDEX
+    for position, index in enumerate(export.indices):
+        if index == _NO_INDEX:
+            highest += 1
+            first_seen.setdefault(highest, position)
+        elif index in first_seen:
+            same = export.leaf(first_seen[index]) == export.leaf(position)
+            kind, what = ("duplicated", "the same event") if same else ("inserted", "another event")
+            findings.append(_at(export, position, kind, f"{what} with this index stands earlier"))
+        elif index < highest:
+            findings.append(_at(export, position, "reordered", f"it stands after event {highest}"))
+        first_seen.setdefault(index, position)
+        highest = max(highest, index)
+    return findings + _gaps(sorted(first_seen))
+
+
+def _gaps(indices: list[int]) -> list[Finding]:
+    findings = []
+    for before, after in zip([-1, *indices], indices, strict=False):
+        if after > before + 1:
+            message = f"{after - before - 1} events are missing before event {after}"
+            findings.append(Finding("deleted", message, before + 1, after - 1))
+    return findings
+
+
+def _root_findings(export: Export, checkpoints: Sequence[Checkpoint], known: Sequence[Finding]) -> list[Finding]:
+    """Compares the tree with every checkpoint. Where it differs, what is `known` to be wrong may explain it."""
+    leaves, roots = _undone(export, checkpoints)
+    matching = [each.size for each in checkpoints if roots.get(each.size) == each.root]
+    for each in checkpoints:
+        if each.size * HASH_SIZE > len(leaves) or each.size in matching:
+            continue
+        low = max((size for size in matching if size < each.size), default=0)
+        if any(f.first is not None and f.first < each.size and low <= (f.last or 0) for f in known):
+            return []
+        if matching and matching[-1] > each.size:
+            message = f"the log continues a later signed checkpoint, but not the one of {each.size} events"
+            return [Finding("forked", message, low, each.size - 1)]
+        return [_explain(leaves, low, each, checkpoints[-1].size)]
+    return _missing_tail(export, checkpoints[-1].size, matching) if checkpoints else []
+
+
+def _missing_tail(export: Export, newest: int, matching: Sequence[int]) -> list[Finding]:
+    count = max(max(export.indices, default=_NO_INDEX) + 1, 0)
+    if newest <= count or newest <= len(export):
+        return []
+    if count == 0 or count in matching:
+        message = f"the log ends where an older checkpoint ends: {newest - count} sealed events are missing"
+        return [Finding("rolled back" if count else "truncated", message, count, newest - 1)]
+    message = f"{newest - count} sealed events are missing, most likely from event {count} on"
+    return [Finding("truncated", message, max(matching, default=0), newest - 1)]
+
+
+def _undone(export: Export, checkpoints: Sequence[Checkpoint]) -> tuple[bytearray, dict[int, bytes]]:
+    """The leaves, and the roots, that are left when the faults that lines give away are undone.
+
+    Lines are put in the order of their indices; of two with one index, and of a text and a fingerprint that
+    disagree, that is taken which agrees with more checkpoints. Where an index is missing, the leaves end.
+    """
+    if not export.claimed and export.indices == array("q", range(len(export))):
+        return export.leaves, export.roots
+    best: tuple[int, bytearray, dict[int, bytes]] = (-1, bytearray(), {})
+    for claimed, last in ((True, False), (False, False), (True, True), (False, True)):
+        leaves = _by_index(export, claimed, last)
+        roots = _roots(leaves, [each.size for each in checkpoints])
+        score = sum(roots.get(each.size) == each.root for each in checkpoints)
+        best = max(best, (score, leaves, roots), key=lambda option: option[0])
+    return best[1], best[2]
+
+
+def _by_index(export: Export, claimed: bool, last: bool) -> bytearray:
+    places: dict[int, int] = {}
+    for position, index in enumerate(export.indices):
+        if last or index not in places:
+            places[index] = position
+    leaves = bytearray()
+    for index in range(len(export)):
+        if (position := places.get(index, _NO_INDEX)) == _NO_INDEX:
+            break
+        own = export.leaf(position)
+        leaves += export.claimed.get(position, own) if claimed else own
+    return leaves
+
+
+def _roots(leaves: bytearray, sizes: Iterable[int]) -> dict[int, bytes]:
+    frontier, roots = Frontier(), {}
+    for size in sizes:
+        if size * HASH_SIZE <= len(leaves):
+            _grow(frontier, leaves, size)
+            roots[size] = frontier.root()
+    return roots
+
+
+def _explain(packed: bytearray, low: int, checkpoint: Checkpoint, newest: int) -> Finding:
+    """Why the events from `low` on do not give the checkpoint's root, though every line looks right in itself."""
+    size, count = checkpoint.size, len(packed) // HASH_SIZE
+    leaves = [bytes(packed[at : at + HASH_SIZE]) for at in range(0, HASH_SIZE * (size + 1), HASH_SIZE)]
+    base = Frontier()
+    base.extend(leaves[:low])
+    if count > size and (found := _explain_extra(base, leaves, checkpoint)):
+        return found
+    if size - low <= MAX_EVENTS_TO_TRY_MOVING and (found := _explain_order(base, leaves[:size], checkpoint)):
+        return found
+    where = f"between event {low} and event {size - 1}"
+    if count < newest:
+        message = f"{newest - count} sealed events are missing, the first of them {where}"
+        return Finding("deleted", message, low, size - 1)
+    message = f"{where} at least one was changed, replaced or moved, and its fingerprint rewritten to match"
+    return Finding("rewritten", message, low, size - 1)
+
+
+def _leads_to(base: Frontier, leaves: Sequence[bytes], root: bytes) -> bool:
+    frontier = Frontier(base.size, list(base.hashes))
+    frontier.extend(leaves)
+    return frontier.root() == root
+
+
+def _explain_extra(base: Frontier, leaves: list[bytes], checkpoint: Checkpoint) -> Finding | None:
+    """Whether the root comes out when one event, first of all one that stands twice, is left out."""
+    low, size = base.size, checkpoint.size
+    seen = set(leaves[:low])
+    twice = [at for at in range(low, size) if leaves[at] in seen or seen.add(leaves[at])]  # type: ignore[func-returns-value]
+    few = size - low <= MAX_EVENTS_TO_TRY_REMOVING
+    for at in [*twice[:MAX_EVENTS_TO_TRY_REMOVING], *(range(low, size) if few else ())]:
+        if _leads_to(base, leaves[low:at] + leaves[at + 1 : size + 1], checkpoint.root):
+            kind = "duplicated" if at in twice else "inserted"
+            return Finding(kind, "without this event the log would match the checkpoint", at, at)
+    return None
+
+
+def _explain_order(base: Frontier, leaves: list[bytes], checkpoint: Checkpoint) -> Finding | None:
+    """Whether the root comes out when two events change places, or one moves to another place."""
+    low, size = base.size, checkpoint.size
+    for first, second in permutations(range(low, size), 2):
+        moved = leaves[low:]
+        moved.insert(second - low, moved.pop(first - low))
+        swapped = leaves[low:]
+        swapped[first - low], swapped[second - low] = leaves[second], leaves[first]
+        if _leads_to(base, moved, checkpoint.root) or _leads_to(base, swapped, checkpoint.root):
+            lower, upper = sorted((first, second))
+            return Finding("reordered", f"events {lower} and {upper} are not in their places", lower, upper)
+    return None
+
+
+def _sealed_twice(export: Export) -> list[Finding]:
+    """One event must be one leaf, even though a signed log that says otherwise was not tampered with."""
+    leaves = [bytes(export.leaves[at : at + HASH_SIZE]) for at in range(0, len(export.leaves), HASH_SIZE)]
+    if len(set(leaves)) == len(leaves):
+        return []
+    seen: set[bytes] = set()
+    for index, leaf in enumerate(leaves):
+        if leaf in seen:
+            return [Finding("duplicated", "the same event was sealed before, under a lower index", index, index)]
+        seen.add(leaf)
+    return []
+
+
+# --- Proofs about single events and single checkpoints ----------------------------------------------------
+
+INCLUSION = "vigie inclusion proof"
+CONSISTENCY = "vigie consistency proof"
+
+
+def check_inclusion_file(text: str, key: PublicKey, origin: str | None = None) -> tuple[str, int, Checkpoint]:
+    """Checks an inclusion proof file; gives the event's canonical text, its index and the checkpoint.
+
+    Raises ProofError when the event is not proved, CheckpointError when the checkpoint does not count.
+    """
+    proof = _proof_object(text, INCLUSION, {"index": int, "event": dict, "proof": list, "checkpoint": str})
+    checkpoint = _checked(proof["checkpoint"], key, origin)
+    event = _encode(proof["event"])
+    leaf = leaf_hash(event.encode())
+    verify_inclusion(proof["index"], checkpoint.size, leaf, _hashes(proof["proof"]), checkpoint.root)
+    return event, proof["index"], checkpoint
+
+
+def check_consistency_file(text: str, key: PublicKey, origin: str | None = None) -> tuple[Checkpoint, Checkpoint]:
+    """Checks a consistency proof file; gives the older and the newer checkpoint. Raises as the above."""
+    proof = _proof_object(text, CONSISTENCY, {"first": str, "second": str, "proof": list})
+    first = _checked(proof["first"], key, origin)
+    second = _checked(proof["second"], key, first.origin)
+    verify_consistency(first.size, second.size, first.root, second.root, _hashes(proof["proof"]))
+    return first, second
+
+
+def _checked(note: str, key: PublicKey, origin: str | None) -> Checkpoint:
+    checkpoint = parse_checkpoint(note)
+    check_signature(checkpoint, key, origin)
+    return checkpoint
+
+
+def _proof_object(text: str, kind: str, fields: dict[str, type]) -> dict[str, Any]:
+    decoder = json.JSONDecoder(parse_float=_number, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice)
+    try:
+        proof = decoder.decode(text)
+    except (ValueError, RecursionError) as error:
+        raise ProofError(f"the proof file is not JSON: {error.args[0]}") from error
+    if not isinstance(proof, dict) or proof.keys() != {"kind", *fields} or proof["kind"] != kind:
+        raise ProofError(f"a {kind} has kind {kind!r} and the fields {', '.join(fields)}")
+    for name, wanted in fields.items():
+        if type(proof[name]) is not wanted:
+            raise ProofError(f"field {name} is not a JSON {wanted.__name__}")
+    return proof
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) != len(pairs):
+        raise ProofError("a name stands twice in one object")
+    return dict(pairs)
+
+
+def _hashes(texts: Sequence[object]) -> list[bytes]:
+    if not all(isinstance(each, str) and re.fullmatch(r"[0-9a-f]{64}", each) for each in texts):
+        raise ProofError("field proof holds something other than 64 lower-case hexadecimal digits")
+    return [bytes.fromhex(str(each)) for each in texts]
+
+
+# --- The command ------------------------------------------------------------------------------------------
+
+VALID, NOT_VALID, NOT_CHECKED = 0, 1, 2
+KINDS = {
+    "edited": "An event was changed after it was sealed.",
+    "deleted": "Sealed events were taken out.",
+    "inserted": "An event was put in that was not sealed there.",
+    "duplicated": "An event stands twice.",
+    "reordered": "Events are not in the order in which they were sealed.",
+    "rewritten": "Sealed events were altered together with their fingerprints.",
+    "truncated": "The end of the log is missing.",
+    "rolled back": "The log was put back to an older state.",
+    "forked": "Two histories were signed for the same log.",
+    "unreadable": "A line of the export cannot be read.",
+    "not canonical": "An event is not written in the one agreed form.",
+    "malformed checkpoint": "A checkpoint is damaged.",
+    "unknown key": "A checkpoint is not signed by the key you gave.",
+    "bad signature": "A checkpoint was changed, or its signature forged.",
+    "wrong log": "A checkpoint belongs to another log.",
+    "replaced checkpoint": "A checkpoint was put in the place of another.",
+}
+EXPLANATION = """\
+Checks that an audit trail is complete and unchanged since it was sealed.
+
+You need three things, from three places if you can: the export (from whoever is audited), the checkpoints (best
+fetched by yourself from the write-once store) and the public key (from a source you trust). The log may have
+grown since the newest checkpoint; those newer events are counted but not vouched for.
+
+Exit code: 0 valid, 1 not valid, 2 could not be checked."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command and gives its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        key = load_public_key(Path(options.key).read_bytes())
+        return int(options.run(options, key))
+    except (OSError, EOFError, ValueError) as error:
+        _say(f"COULD NOT BE CHECKED: {error}")
+        return NOT_CHECKED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "vigie.verify", description=EXPLANATION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="export | inclusion | consistency")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--key", required=True, help="the public key of the audit log (PEM or DER)")
+    common.add_argument("--origin", help="the name of the log; without it, whatever the checkpoints say")
+    export = commands.add_parser("export", parents=[common], help="check a whole log: nothing changed or missing")
+    export.add_argument("export", help="the log, one event a line (.jsonl or .jsonl.gz)")
+    export.add_argument("--checkpoints", required=True, nargs="+", help="checkpoint files, or folders of them")
+    export.add_argument("--partial", action="store_true", help="accept events whose text is withheld")
+    export.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes to use")
+    export.add_argument("--json", action="store_true", help="answer in JSON")
+    export.set_defaults(run=_run_export)
+    inclusion = commands.add_parser("inclusion", parents=[common], help="check that one event is in the log")
+    inclusion.set_defaults(run=_run_inclusion)
+    consistency = commands.add_parser("consistency", parents=[common], help="check that a log only grew")
+    consistency.set_defaults(run=_run_consistency)
+    for each in (inclusion, consistency):
+        each.add_argument("proof", help="the proof file (JSON)")
+    return parser
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+
+
+def _run_export(options: argparse.Namespace, key: PublicKey) -> int:
+    files = [(str(path), path.read_text(encoding="utf-8")) for path in _files(options.checkpoints)]
+    if not files:
+        raise ValueError(f"no checkpoint file in {', '.join(options.checkpoints)}")
+    with _open_export(options.export) as stream:
+        verdict = verify_export(stream, files, key, origin=options.origin, partial=options.partial, jobs=options.jobs)
+    _say(_as_json(verdict) if options.json else "\n".join(_as_text(verdict)))
+    return VALID if verdict.valid else NOT_VALID
+
+
+def _files(names: Sequence[str]) -> Iterator[Path]:
+    for path in map(Path, names):
+        yield from sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+
+
+def _open_export(name: str) -> IO[bytes]:
+    if name.endswith(".gz"):
+        return io.BufferedReader(gzip.open(name), BLOCK_BYTES)
+    return Path(name).open("rb")
+
+
+def _as_text(verdict: Verdict) -> Iterator[str]:
+    counts = Counter(finding.kind for finding in verdict.findings)
+    yield "VALID" if verdict.valid else "NOT VALID"
+    if verdict.checkpoint:
+        yield f"Checkpoint: {verdict.checkpoint.origin}, {verdict.checkpoint.size} events, root " + (
+            verdict.checkpoint.root.hex()
+        )
+    else:
+        yield "Checkpoint: none that counts"
+    yield f"Checkpoints that count: {verdict.checkpoints}"
+    yield f"Events: {verdict.events}, of which the checkpoint covers {verdict.sealed}"
+    if verdict.events > verdict.sealed and verdict.valid:
+        yield f"The last {verdict.events - verdict.sealed} are newer than the checkpoint: nothing is said of them."
+    if verdict.withheld:
+        yield f"Events whose text is withheld: {verdict.withheld}"
+    for kind, count in counts.items():
+        yield f"\n{kind} ({count}): {KINDS[kind]}"
+        for finding in [each for each in verdict.findings if each.kind == kind][:10]:
+            yield f"  {_where(finding)}{finding.message}"
+
+
+def _where(finding: Finding) -> str:
+    if finding.first is None:
+        return ""
+    return (
+        f"event {finding.first}: " if finding.first == finding.last else f"events {finding.first} to {finding.last}: "
+    )
+
+
+def _as_json(verdict: Verdict) -> str:
+    checkpoint = verdict.checkpoint
+    return json.dumps(
+        {
+            "valid": verdict.valid,
+            "events": verdict.events,
+            "sealed": verdict.sealed,
+            "withheld": verdict.withheld,
+            "checkpoints": verdict.checkpoints,
+            "origin": checkpoint.origin if checkpoint else None,
+            "tree_size": checkpoint.size if checkpoint else None,
+            "root_hash": checkpoint.root.hex() if checkpoint else None,
+            "findings": [vars(finding) for finding in verdict.findings],
+        }
+    )
+
+
+def _run_inclusion(options: argparse.Namespace, key: PublicKey) -> int:
+    def answer(text: str) -> str:
+        event, index, checkpoint = check_inclusion_file(text, key, options.origin)
+        return (
+            f"This event is event {index} of the {checkpoint.size} events that checkpoint "
+            f"{checkpoint.root.hex()} of {checkpoint.origin} seals:\n{event}"
+        )
+
+    return _run_proof(options.proof, answer)
+
+
+def _run_consistency(options: argparse.Namespace, key: PublicKey) -> int:
+    def answer(text: str) -> str:
+        first, second = check_consistency_file(text, key, options.origin)
+        return (
+            f"{first.origin} only grew: its first {first.size} events are still the same, in the same order, "
+            f"now that it has {second.size}."
+        )
+
+    return _run_proof(options.proof, answer)
+
+
+def _run_proof(name: str, answer: Callable[[str], str]) -> int:
+    text = Path(name).read_text(encoding="utf-8")
+    try:
+        _say("VALID\n" + answer(text))
+    except (ProofError, CheckpointError) as error:
+        _say(f"NOT VALID\n{error}")
+        return NOT_VALID
+    return VALID
+
+
+if __name__ == "__main__":
+    sys.exit(main())
