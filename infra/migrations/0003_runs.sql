@@ -79,7 +79,7 @@ CREATE TABLE egress_ledger (
     prompt_sha256   text NOT NULL CHECK (prompt_sha256 ~ '^[0-9a-f]{64}$'),
     entity_counts   jsonb NOT NULL,
     sent_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
-    outcome         text CHECK (outcome IN ('answered', 'rejected', 'refused', 'unavailable', 'lost')),
+    outcome         text CHECK (outcome IN ('answered', 'rejected', 'blocked', 'refused', 'unavailable', 'unsent', 'lost')),
     answer          jsonb,
     tokens_in       integer,
     tokens_out      integer,
@@ -91,8 +91,10 @@ CREATE TABLE egress_ledger (
 COMMENT ON TABLE egress_ledger IS
     'One row per external call, committed before it leaves; the outcome is written once, by end_egress()';
 COMMENT ON COLUMN egress_ledger.outcome IS
-    'answered; rejected (answer failed validation or the guard); refused (by the provider, final); '
-    'unavailable (no answer after retries); lost (the process ended before the outcome was stored)';
+    'answered; rejected (answer failed validation or the guard); blocked (the guard kept it from leaving); '
+    'refused (by the provider, final); '
+    'unavailable (no answer after retries); unsent (the deadline came before it left); '
+    'lost (the process ended before the outcome was stored)';
 
 CREATE TABLE feedback_analyses (
     run_id          text NOT NULL,

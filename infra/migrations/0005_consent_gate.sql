@@ -33,38 +33,6 @@ END $$;
 CREATE TRIGGER audit_consents AFTER INSERT ON consents
     REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION audit_consents();
 
--- What was derived under a withdrawn purpose goes, and what it was is not repeated in the audit.
-CREATE FUNCTION erase_derived() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = public AS $$
-DECLARE
-    of_step text := CASE NEW.purpose WHEN 'feedback_analysis' THEN 'analyse'
-                                     WHEN 'profiling' THEN 'predict' ELSE 'decide' END;
-    erased record;
-BEGIN
-    -- An older import must not undo what a newer grant allows.
-    IF EXISTS (SELECT FROM current_consents c
-               WHERE c.customer_id = NEW.customer_id AND c.purpose = NEW.purpose AND c.granted) THEN
-        RETURN NULL;
-    END IF;
-    FOR erased IN EXECUTE CASE NEW.purpose
-        WHEN 'feedback_analysis' THEN 'DELETE FROM feedback_analyses WHERE customer_id = $1 RETURNING run_id'
-        WHEN 'profiling' THEN 'DELETE FROM predictions WHERE customer_id = $1 RETURNING run_id'
-        ELSE 'UPDATE actions SET source = ''none'', source_reason = ''ConsentWithdrawn'', offer_id = NULL, '
-             'egress_id = NULL, message = NULL, reason = NULL '
-             'WHERE customer_id = $1 AND source <> ''none'' RETURNING run_id'
-        END USING NEW.customer_id
-    LOOP
-        UPDATE run_steps SET outcome = 'withdrawn', reason = 'ConsentWithdrawn'
-        WHERE run_id = erased.run_id AND customer_id = NEW.customer_id AND step = of_step;
-        INSERT INTO audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details)
-        VALUES (uuidv7(), clock_timestamp(), erased.run_id, session_user, 'DERIVED_DATA_ERASED', 'ok',
-                NEW.customer_id, jsonb_build_object('purpose', NEW.purpose, 'step', of_step));
-    END LOOP;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER erase_derived AFTER INSERT ON consents
-    FOR EACH ROW WHEN (NOT NEW.granted) EXECUTE FUNCTION erase_derived();
-
 CREATE FUNCTION consent_granted_now(customer uuid, for_purpose text) RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public AS $$
     SELECT consent_id FROM (
@@ -74,6 +42,49 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public AS $$
     ) newest WHERE granted
 $$;
 COMMENT ON FUNCTION consent_granted_now IS 'The consent row that allows this purpose now, or null';
+
+-- What was derived under a withdrawn purpose goes, and what it was is not repeated in the audit.
+-- An offer that may no longer be made leaves its action standing as `none`: the segment came from profiling.
+CREATE FUNCTION erase_derived() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public AS $$
+DECLARE
+    erased record;
+BEGIN
+    -- An older withdrawal that is imported late must not undo what a newer grant allows.
+    IF consent_granted_now(NEW.customer_id, NEW.purpose) IS NOT NULL THEN
+        RETURN NULL;
+    END IF;
+    FOR erased IN
+        WITH analyses AS (
+            DELETE FROM feedback_analyses
+            WHERE customer_id = NEW.customer_id AND NEW.purpose = 'feedback_analysis' RETURNING run_id
+        ), scores AS (
+            DELETE FROM predictions
+            WHERE customer_id = NEW.customer_id AND NEW.purpose = 'profiling' RETURNING run_id
+        ), decisions AS (
+            DELETE FROM actions
+            WHERE customer_id = NEW.customer_id AND NEW.purpose = 'profiling' RETURNING run_id
+        ), offers_made AS (
+            UPDATE actions SET source = 'none', source_reason = 'ConsentWithdrawn', offer_id = NULL,
+                               egress_id = NULL, message = NULL, reason = NULL
+            WHERE customer_id = NEW.customer_id AND source <> 'none' AND NEW.purpose = 'retention_offers'
+            RETURNING run_id
+        )
+        SELECT run_id, 'analyse' AS step, true AS whole FROM analyses
+        UNION ALL SELECT run_id, 'predict', true FROM scores
+        UNION ALL SELECT run_id, 'decide', true FROM decisions
+        UNION ALL SELECT run_id, 'decide', false FROM offers_made
+    LOOP
+        UPDATE run_steps SET outcome = 'withdrawn', reason = 'ConsentWithdrawn'
+        WHERE erased.whole AND run_id = erased.run_id AND customer_id = NEW.customer_id AND step = erased.step;
+        INSERT INTO audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details)
+        VALUES (uuidv7(), clock_timestamp(), erased.run_id, session_user, 'DERIVED_DATA_ERASED', 'ok',
+                NEW.customer_id, jsonb_build_object('purpose', NEW.purpose, 'step', erased.step));
+    END LOOP;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER erase_derived AFTER INSERT ON consents
+    FOR EACH ROW WHEN (NOT NEW.granted) EXECUTE FUNCTION erase_derived();
 
 CREATE FUNCTION require_consent() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

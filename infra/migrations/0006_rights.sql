@@ -14,7 +14,7 @@ GRANT SELECT (customer_id, contract, as_of) ON customer_features TO planner;
 GRANT SELECT ON consents, current_consents, run_steps TO planner;
 GRANT SELECT (version, contract, state, scorer_sha256) ON model_registry TO planner;
 GRANT SELECT, INSERT ON runs, run_customers TO planner;
-GRANT UPDATE (status, finished_at, counts) ON runs TO planner;
+GRANT UPDATE (planned, batches, status, finished_at, counts) ON runs TO planner;
 GRANT INSERT ON run_steps TO planner;
 GRANT SELECT (run_id, customer_id) ON feedback_analyses, predictions TO planner;
 GRANT SELECT (run_id, customer_id, segment, source) ON actions TO planner;

@@ -1,0 +1,1 @@
+"""The action agent: probability and analysis in, segment, offer and message out."""

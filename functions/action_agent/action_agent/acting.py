@@ -1,0 +1,197 @@
+"""The work of the action agent on one batch: segment, consent, model or catalogue, results."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from aws_lambda_powertools import Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from action_agent.deciding import (
+    Action,
+    Ask,
+    Candidate,
+    as_case,
+    decide,
+    from_catalogue,
+    from_model,
+    offers_for,
+    segment_of,
+    why_not,
+    without_offer,
+)
+from action_agent.store import insert_actions, load_candidates, load_offers, profiled_now
+from vigie.audit import Event
+from vigie.database import Database, Transaction
+from vigie.errors import ConsentChangedError
+from vigie.messages import BatchMessage
+from vigie.runs import Run, load_run
+from vigie.runtime import Request
+from vigie.steps import StepEnd, count_outcomes, end_steps
+from vigie.task_tokens import TaskTokens
+from vigie_llm.action import Offer, WordedAction, ask_for_action, read_action
+from vigie_llm.calls import Call, Outcome
+from vigie_llm.chat import ChatAnswer
+from vigie_llm.ledger import Entry, Ledger
+from vigie_llm.provider import Provider
+
+STEP = "decide"
+PURPOSE = "retention_offers"
+REASONS = {
+    "rejected": "AnswerRejected",
+    "blocked": "EgressBlocked",
+    "refused": "ModelRefused",
+    "unavailable": "ModelUnavailable",
+}
+
+
+class Actor:
+    """Decides on batches, with one database connection and one provider."""
+
+    def __init__(self, database: Database, provider: Provider) -> None:
+        self._database = database
+        self._provider = provider
+
+    def act(self, message: BatchMessage, request: Request, tokens: TaskTokens, metrics: Metrics) -> dict[str, Any]:
+        """Decide on a batch; the answer says how many customers came to what, and how many remain.
+
+        Raises:
+            BusinessError: the batch cannot be decided on at all.
+            TransientError: it could not be decided on now.
+        """
+        with self._database.exclusive(request.origin, STEP, message.run_id, message.batch_no):
+            batch = self._take_up(message, request)
+            calls = self._enter(batch, request)
+            made: set[UUID] = set()
+            for chunk in self._provider.run(calls, _accept, request.seconds_left):
+                self._store(chunk, batch, request)
+                made.update(outcome.call.egress_id for outcome in chunk)
+                tokens.heartbeat(message.task_token)
+            unsent = [call for call in calls if call.egress_id not in made]
+            return self._hand_back(message, unsent, batch, request, metrics)
+
+    def _take_up(self, message: BatchMessage, request: Request) -> "_Batch":
+        with self._database.transaction(request.origin) as transaction:
+            run = load_run(transaction, message.run_id)
+            candidates = load_candidates(transaction, message.run_id, message.batch_no)
+            offers = load_offers(transaction)
+            details = {"batch_no": message.batch_no, "customers": len(candidates)}
+            transaction.audit(Event("BATCH_START", details=details))
+        ledger = self._provider.ledger(run.run_id, PURPOSE, run.prompt_versions["action"])
+        return _Batch(run, ledger, offers, {candidate.customer_id: candidate for candidate in candidates})
+
+    def _enter(self, batch: "_Batch", request: Request) -> list[Call]:
+        """Commit what can be decided at once; the others' calls may leave after it."""
+        with self._database.transaction(request.origin) as transaction:
+            earlier = batch.ledger.earlier(transaction, list(batch.candidates))
+            impossible = [(candidate, why_not(candidate)) for candidate in batch.candidates.values()]
+            ends = [StepEnd(candidate.customer_id, *why) for candidate, why in impossible if why]
+            end_steps(transaction, batch.run.run_id, STEP, ends)
+            ready = [candidate for candidate, why in impossible if why is None]
+            transaction.audit(*(_consent_check(candidate) for candidate in ready))
+            decided = [
+                decide(candidate, batch.segment(candidate), earlier.get(candidate.customer_id)) for candidate in ready
+            ]
+            _save(transaction, batch.run, [action for action in decided if isinstance(action, Action)])
+            asked = [ask for ask in decided if isinstance(ask, Ask)]
+            for ask in asked:
+                if ask.lost:
+                    batch.ledger.end_without_answer(transaction, ask.candidate.customer_id, ask.lost, "lost")
+            return batch.ledger.enter(transaction, [batch.entry(ask) for ask in asked])
+
+    def _store(self, chunk: list[Outcome[WordedAction]], batch: "_Batch", request: Request) -> None:
+        """Commit what came of some calls; when a consent went meanwhile, one customer at a time."""
+        try:
+            self._store_together(chunk, batch, request)
+        except ConsentChangedError:
+            for outcome in chunk:
+                try:
+                    self._store_together([outcome], batch, request)
+                except ConsentChangedError:
+                    self._store_withdrawn(outcome, batch, request)
+
+    def _store_together(self, chunk: Sequence[Outcome[WordedAction]], batch: "_Batch", request: Request) -> None:
+        with self._database.transaction(request.origin) as transaction:
+            batch.ledger.end(transaction, list(chunk))
+            _save(transaction, batch.run, [batch.action(outcome) for outcome in chunk])
+
+    def _store_withdrawn(self, outcome: Outcome[WordedAction], batch: "_Batch", request: Request) -> None:
+        candidate = batch.candidates[outcome.call.customer_id]
+        with self._database.transaction(request.origin) as transaction:
+            batch.ledger.end(transaction, [outcome.without_content()])
+            if profiled_now(transaction, candidate.customer_id):
+                action = without_offer(candidate, batch.segment(candidate), "ConsentWithdrawn")
+                _save(transaction, batch.run, [action])
+            else:
+                ended = StepEnd(candidate.customer_id, "withdrawn", "ConsentWithdrawn")
+                end_steps(transaction, batch.run.run_id, STEP, [ended])
+
+    def _hand_back(
+        self, message: BatchMessage, unsent: list[Call], batch: "_Batch", request: Request, metrics: Metrics
+    ) -> dict[str, Any]:
+        with self._database.transaction(request.origin) as transaction:
+            for call in unsent:
+                batch.ledger.end_without_answer(transaction, call.customer_id, call.egress_id, "unsent")
+            outcomes = count_outcomes(transaction, message.run_id, message.batch_no, STEP)
+            details = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": len(unsent)}
+            transaction.audit(Event("BATCH_END", details=details))
+        metrics.add_metric("ActionsDecided", MetricUnit.Count, outcomes.get("done", 0))
+        return {"outcomes": outcomes, "remaining": len(unsent)}
+
+
+class _Batch:
+    """A batch being decided on: its run, its customers, and what may be offered to them."""
+
+    def __init__(
+        self, run: Run, ledger: Ledger, offers: dict[str, tuple[Offer, ...]], candidates: dict[UUID, Candidate]
+    ) -> None:
+        self.run = run
+        self.ledger = ledger
+        self.candidates = candidates
+        self._offers = offers
+
+    def segment(self, candidate: Candidate) -> str:
+        assert candidate.probability is not None  # noqa: S101  (see deciding.why_not)
+        return segment_of(candidate.probability, self.run.thresholds)
+
+    def offers_of(self, candidate: Candidate) -> tuple[Offer, ...]:
+        return self._offers[candidate.language]
+
+    def entry(self, ask: Ask) -> Entry:
+        candidate = ask.candidate
+        offers = offers_for(ask.segment, self.offers_of(candidate))
+        version = self.run.prompt_versions["action"]
+        request = ask_for_action(version, as_case(candidate, ask.segment), offers, candidate.known)
+        assert candidate.consent_id is not None  # noqa: S101  (see deciding.decide)
+        return Entry(candidate.customer_id, candidate.consent_id, ask.attempt, request, {})
+
+    def action(self, outcome: Outcome[WordedAction]) -> Action:
+        """The action that comes of a call: the model's, or the catalogue's for a reason."""
+        candidate = self.candidates[outcome.call.customer_id]
+        segment = self.segment(candidate)
+        if outcome.result is not None:
+            return from_model(candidate, segment, outcome.result, outcome.call.egress_id)
+        return from_catalogue(candidate, segment, REASONS[outcome.how], self.offers_of(candidate))
+
+
+def _accept(call: Call, answer: ChatAnswer) -> tuple[WordedAction, dict[str, Any]]:
+    worded = read_action(call.request, answer)
+    return worded, asdict(worded)
+
+
+def _consent_check(candidate: Candidate) -> Event:
+    status = "refused" if candidate.consent_id is None else "ok"
+    details = {"purpose": PURPOSE, "consent_id": candidate.consent_id}
+    return Event("CONSENT_CHECK", status, candidate.customer_id, details)
+
+
+def _save(transaction: Transaction, run: Run, actions: list[Action]) -> None:
+    insert_actions(transaction, run.run_id, actions)
+    end_steps(transaction, run.run_id, STEP, [StepEnd(action.customer_id, "done") for action in actions])
+    for action in actions:
+        chosen = {"segment": action.segment, "probability": round(action.probability, 6)}
+        transaction.audit(Event("SEGMENTATION", customer_id=action.customer_id, details=chosen))
+        saved = {"source": action.source, "offer_id": action.offer_id, "reason": action.source_reason}
+        details = {name: value for name, value in saved.items() if value is not None}
+        transaction.audit(Event("ACTION_SAVED", customer_id=action.customer_id, details=details))

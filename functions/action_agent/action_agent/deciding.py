@@ -1,0 +1,163 @@
+"""What the action agent decides: the segment, who may be made an offer, and what the catalogue says otherwise."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from vigie_llm.action import Case, Offer, WordedAction
+from vigie_llm.ledger import Earlier
+from vigie_llm.pseudonymise import KnownIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The analysis of this run, when there is one."""
+
+    sentiment: str
+    topics: tuple[str, ...]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A customer of the batch without an action yet. `probability` is missing when the prediction failed."""
+
+    customer_id: UUID
+    known: KnownIdentity
+    language: str
+    consent_id: int | None
+    profiled: bool
+    probability: float | None
+    drivers: tuple[dict[str, Any], ...]
+    found: Found | None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What is stored for a customer: worded by the model, from the catalogue for a reason, or none."""
+
+    customer_id: UUID
+    segment: str
+    probability: float
+    language: str
+    source: str
+    source_reason: str | None = None
+    offer_id: str | None = None
+    reason: str | None = None
+    message: str | None = None
+    egress_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The model is to be asked; `lost` is an earlier call whose outcome nobody knows."""
+
+    candidate: Candidate
+    segment: str
+    attempt: int
+    lost: UUID | None = None
+
+
+def segment_of(probability: float, thresholds: dict[str, float]) -> str:
+    """High from the high threshold, Medium from the medium one, Low below."""
+    if probability >= thresholds["high"]:
+        return "High"
+    return "Medium" if probability >= thresholds["medium"] else "Low"
+
+
+def why_not(candidate: Candidate) -> tuple[str, str] | None:
+    """Outcome and reason when there is nothing to decide on, or None."""
+    if not candidate.profiled:
+        return "withdrawn", "ConsentWithdrawn"
+    return ("failed", "NoPrediction") if candidate.probability is None else None
+
+
+def decide(candidate: Candidate, segment: str, earlier: Earlier | None) -> Action | Ask:
+    """An action at once, without consent or from an answer paid for already; else the model is to be asked."""
+    if candidate.consent_id is None:
+        return without_offer(candidate, segment, "NoConsent")
+    if earlier is None:
+        return Ask(candidate, segment, attempt=1)
+    if earlier.outcome == "answered" and earlier.answer is not None:
+        return from_model(candidate, segment, WordedAction(**earlier.answer), earlier.egress_id)
+    lost = earlier.egress_id if earlier.outcome is None else None
+    return Ask(candidate, segment, earlier.attempt + 1, lost)
+
+
+def offers_for(segment: str, offers: Sequence[Offer]) -> tuple[Offer, ...]:
+    """The offers that may be made in a segment."""
+    return tuple(offer for offer in offers if segment in offer.segments)
+
+
+def as_case(candidate: Candidate, segment: str) -> Case:
+    """What the model is told: nothing that identifies the customer, no exact probability."""
+    assert candidate.probability is not None  # noqa: S101  (see why_not)
+    found = candidate.found
+    words = f"words_{candidate.language}"
+    return Case(
+        language=candidate.language,
+        segment=segment,
+        probability_band=probability_band(candidate.probability),
+        drivers=tuple(
+            {"feature": d["feature"], "direction": d["direction"], "words": d[words]} for d in candidate.drivers[:3]
+        ),
+        sentiment=found.sentiment if found else None,
+        topics=found.topics if found else (),
+        summary=found.summary if found else None,
+    )
+
+
+def probability_band(probability: float) -> str:
+    """A tenth wide: 0.73 is in 0.7-0.8, and 1.0 in 0.9-1.0."""
+    low = min(9, math.floor(probability * 10))
+    return f"{low / 10:.1f}-{(low + 1) / 10:.1f}"
+
+
+def from_model(candidate: Candidate, segment: str, worded: WordedAction, egress_id: UUID) -> Action:
+    """The action that the model chose and worded."""
+    return Action(
+        candidate.customer_id,
+        segment,
+        _known(candidate.probability),
+        candidate.language,
+        source="model",
+        offer_id=worded.offer_id,
+        reason=worded.reason,
+        message=worded.message,
+        egress_id=egress_id,
+    )
+
+
+def from_catalogue(candidate: Candidate, segment: str, why: str, offers: Sequence[Offer]) -> Action:
+    """The catalogue's own words for the offer that answers most of the customer's topics, marked as such."""
+    offer = best_offer(candidate.found.topics if candidate.found else (), offers_for(segment, offers))
+    return Action(
+        candidate.customer_id,
+        segment,
+        _known(candidate.probability),
+        candidate.language,
+        source="catalogue",
+        source_reason=why,
+        offer_id=offer.offer_id,
+        reason=None,
+        message=offer.message,
+    )
+
+
+def without_offer(candidate: Candidate, segment: str, why: str) -> Action:
+    """A segment and nothing else."""
+    return Action(
+        candidate.customer_id, segment, _known(candidate.probability), candidate.language, "none", source_reason=why
+    )
+
+
+def best_offer(topics: Sequence[str], offers: Sequence[Offer]) -> Offer:
+    """The offer that shares most topics; of equals, the one that comes first in the catalogue."""
+    return max(offers, key=lambda offer: len(set(topics) & set(offer.topics)))
+
+
+def _known(probability: float | None) -> float:
+    assert probability is not None  # noqa: S101  (see why_not)
+    return probability

@@ -1,0 +1,92 @@
+"""The action agent's SQL."""
+
+from uuid import UUID
+
+from action_agent.deciding import Action, Candidate, Found
+from vigie.database import Transaction
+from vigie_llm.action import Offer
+from vigie_llm.pseudonymise import KnownIdentity
+
+# Identifiers are read for one thing: the guard that stops them from leaving.
+CANDIDATES = """
+SELECT c.customer_id, c.first_name, c.last_name, c.email, c.phone, c.address, c.birth_date::text, c.iban,
+       c.customer_number, c.language, consent_granted_now(c.customer_id, 'retention_offers'),
+       consent_granted_now(c.customer_id, 'profiling') IS NOT NULL, p.probability, coalesce(p.drivers, '[]'),
+       a.sentiment, a.topics, a.summary
+FROM run_customers r
+JOIN customers c USING (customer_id)
+LEFT JOIN predictions p USING (run_id, customer_id)
+LEFT JOIN feedback_analyses a USING (run_id, customer_id)
+WHERE r.run_id = %(run_id)s AND r.batch_no = %(batch_no)s
+  AND NOT EXISTS (SELECT FROM run_steps s
+                  WHERE s.run_id = r.run_id AND s.step = 'decide' AND s.customer_id = r.customer_id)
+ORDER BY c.customer_id
+"""
+OFFERS = """
+SELECT offer_id, title_fr, message_fr, title_en, message_en, segments, topics
+FROM offers WHERE active ORDER BY offer_id
+"""
+INSERT_ACTIONS = """
+INSERT INTO actions (run_id, customer_id, segment, source, source_reason, offer_id, language, reason, message,
+                     egress_id)
+VALUES %s ON CONFLICT (run_id, customer_id) DO NOTHING
+"""
+
+
+def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> list[Candidate]:
+    """The customers of a batch whose action is not ended, with consents as they are now."""
+    rows = transaction.fetch(CANDIDATES, {"run_id": run_id, "batch_no": batch_no})
+    return [
+        Candidate(
+            customer_id=row[0],
+            known=KnownIdentity(*row[1:9]),
+            language=row[9],
+            consent_id=row[10],
+            profiled=row[11],
+            probability=row[12],
+            drivers=tuple(row[13]),
+            found=Found(row[14], tuple(row[15]), row[16]) if row[14] is not None else None,
+        )
+        for row in rows
+    ]
+
+
+def load_offers(transaction: Transaction) -> dict[str, tuple[Offer, ...]]:
+    """The active offers, by language."""
+    rows = transaction.fetch(OFFERS)
+    return {
+        "fr": tuple(Offer(row[0], row[1], row[2], tuple(row[5]), tuple(row[6])) for row in rows),
+        "en": tuple(Offer(row[0], row[3], row[4], tuple(row[5]), tuple(row[6])) for row in rows),
+    }
+
+
+def insert_actions(transaction: Transaction, run_id: str, actions: list[Action]) -> None:
+    """Store actions.
+
+    Raises:
+        ConsentChangedError: by the transaction, when a consent was withdrawn meanwhile.
+    """
+    transaction.insert(
+        INSERT_ACTIONS,
+        [
+            (
+                run_id,
+                action.customer_id,
+                action.segment,
+                action.source,
+                action.source_reason,
+                action.offer_id,
+                action.language,
+                action.reason,
+                action.message,
+                action.egress_id,
+            )
+            for action in actions
+        ],
+    )
+
+
+def profiled_now(transaction: Transaction, customer_id: UUID) -> bool:
+    """Whether a customer's consent to profiling is still in force."""
+    rows = transaction.fetch("SELECT consent_granted_now(%s, 'profiling') IS NOT NULL", (customer_id,))
+    return bool(rows[0][0])

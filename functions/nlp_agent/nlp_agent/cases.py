@@ -1,0 +1,77 @@
+"""What the nlp agent decides for each customer of a batch, before anything leaves."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from vigie_llm.ledger import Earlier
+from vigie_llm.pseudonymise import KnownIdentity
+
+SEPARATOR = "\n\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A customer of the batch whose analysis is not ended yet. `feedback` is newest first."""
+
+    customer_id: UUID
+    known: KnownIdentity
+    language: str
+    consent_id: int | None
+    feedback_ids: tuple[UUID, ...]
+    feedback: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """Nothing is to be analysed, for this reason."""
+
+    candidate: Candidate
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """An earlier delivery of this batch has the answer already."""
+
+    candidate: Candidate
+    egress_id: UUID
+    answer: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The model is to be asked; `lost` is an earlier call whose outcome nobody knows."""
+
+    candidate: Candidate
+    attempt: int
+    lost: UUID | None = None
+
+
+type Decision = Skip | Reuse | Ask
+
+
+def decide(candidate: Candidate, earlier: Earlier | None) -> Decision:
+    """What to do about a customer: consent first, then feedback, then what was paid for already."""
+    if candidate.consent_id is None:
+        return Skip(candidate, "NoConsent")
+    if not candidate.feedback:
+        return Skip(candidate, "NoFeedback")
+    if earlier is None:
+        return Ask(candidate, attempt=1)
+    if earlier.outcome == "answered" and earlier.answer is not None:
+        return Reuse(candidate, earlier.egress_id, earlier.answer)
+    lost = earlier.egress_id if earlier.outcome is None else None
+    return Ask(candidate, attempt=earlier.attempt + 1, lost=lost)
+
+
+def join_feedback(texts: tuple[str, ...], most_characters: int) -> str:
+    """The newest texts that fit, oldest of them first; the newest is cut when it does not fit alone."""
+    chosen: list[str] = []
+    room = most_characters
+    for text in texts:
+        if chosen and len(text) + len(SEPARATOR) > room:
+            break
+        chosen.append(text[:room])
+        room -= len(text) + len(SEPARATOR)
+    return SEPARATOR.join(reversed(chosen))

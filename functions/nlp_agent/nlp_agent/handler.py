@@ -1,0 +1,38 @@
+"""Entry point of `vigie-nlp-agent`, behind the queue `vigie-nlp`."""
+
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from nlp_agent.analysing import Analyst
+from vigie.batches import answer
+from vigie.messages import BatchMessage
+from vigie.runtime import open_database, request_of
+from vigie.task_tokens import TaskTokens
+from vigie_llm.provider import LlmSettings, Provider
+
+logger = Logger()
+metrics = Metrics()
+processor = BatchProcessor(EventType.SQS)
+settings = LlmSettings.from_environment()
+tokens = TaskTokens()
+analyst = Analyst(open_database(settings.database_secret), Provider(settings))
+
+
+def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
+    """Analyse the feedback of one batch."""
+    message = BatchMessage.parse(record.body)
+    logger.append_keys(run_id=message.run_id, batch_no=message.batch_no)
+    request = request_of("nlp_agent", lambda_context).for_run(message.run_id)
+    answer(message.task_token, tokens, lambda: analyst.analyse(message, request, tokens, metrics), request.seconds_left)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Take up the batches of an SQS event; those that fail are delivered again."""
+    return process_partial_response(event, record_handler, processor, context)

@@ -1,0 +1,73 @@
+"""The nlp agent's SQL. The only code that reads feedback."""
+
+from uuid import UUID
+
+from nlp_agent.cases import Candidate
+from vigie.database import Transaction
+from vigie_llm.analysis import Analysis
+from vigie_llm.pseudonymise import KnownIdentity
+
+FEEDBACK_PER_CUSTOMER = 3
+CANDIDATES = """
+SELECT c.customer_id, c.first_name, c.last_name, c.email, c.phone, c.address, c.birth_date::text, c.iban,
+       c.customer_number, coalesce(f.language, c.language), consent_granted_now(c.customer_id, 'feedback_analysis'),
+       coalesce(f.ids, '{}'), coalesce(f.texts, '{}')
+FROM run_customers r
+JOIN customers c USING (customer_id)
+LEFT JOIN LATERAL (
+    SELECT array_agg(n.feedback_id ORDER BY n.received_at DESC) AS ids,
+           array_agg(n.text ORDER BY n.received_at DESC) AS texts,
+           (array_agg(n.language ORDER BY n.received_at DESC))[1] AS language
+    FROM (SELECT * FROM feedback WHERE customer_id = c.customer_id ORDER BY received_at DESC LIMIT %(most)s) n
+) f ON true
+WHERE r.run_id = %(run_id)s AND r.batch_no = %(batch_no)s
+  AND NOT EXISTS (SELECT FROM run_steps s
+                  WHERE s.run_id = r.run_id AND s.step = 'analyse' AND s.customer_id = r.customer_id)
+ORDER BY c.customer_id
+"""
+INSERT_ANALYSES = """
+INSERT INTO feedback_analyses
+    (run_id, customer_id, feedback_ids, sentiment, score, topics, intent_to_leave, summary, egress_id)
+VALUES %s ON CONFLICT (run_id, customer_id) DO NOTHING
+"""
+
+
+def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> list[Candidate]:
+    """The customers of a batch whose analysis is not ended, with consent and feedback as they are now."""
+    rows = transaction.fetch(CANDIDATES, {"run_id": run_id, "batch_no": batch_no, "most": FEEDBACK_PER_CUSTOMER})
+    return [
+        Candidate(
+            customer_id=row[0],
+            known=KnownIdentity(*row[1:9]),
+            language=row[9],
+            consent_id=row[10],
+            feedback_ids=tuple(row[11]),
+            feedback=tuple(row[12]),
+        )
+        for row in rows
+    ]
+
+
+def insert_analyses(transaction: Transaction, run_id: str, found: list[tuple[Candidate, UUID, Analysis]]) -> None:
+    """Store analyses, each with the ledger entry it came from.
+
+    Raises:
+        ConsentChangedError: by the transaction, when a consent was withdrawn meanwhile.
+    """
+    transaction.insert(
+        INSERT_ANALYSES,
+        [
+            (
+                run_id,
+                candidate.customer_id,
+                list(candidate.feedback_ids),
+                analysis.sentiment,
+                analysis.score,
+                list(analysis.topics),
+                analysis.intent_to_leave,
+                analysis.summary,
+                egress_id,
+            )
+            for candidate, egress_id, analysis in found
+        ],
+    )

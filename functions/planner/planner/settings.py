@@ -1,0 +1,19 @@
+"""The planner's settings."""
+
+from dataclasses import dataclass
+
+from vigie.settings import AgentSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PlannerSettings(AgentSettings):
+    """What a run is planned with, unless its input says otherwise."""
+
+    runs_bucket: str
+    analysis_prompt: str
+    action_prompt: str
+    batch_size: int
+    max_concurrency: int
+    high_threshold: float
+    medium_threshold: float
+    contract: str = ""

@@ -1,0 +1,1 @@
+"""The prediction agent: features and sentiment in, churn probability and its drivers out."""

@@ -1,0 +1,72 @@
+"""The prediction agent's SQL. It can read no name and no text."""
+
+import json
+
+from prediction_agent.scoring import Candidate, Prediction
+from vigie.database import Transaction
+from vigie.errors import ModelNotApprovedError
+from vigie.runs import Run
+
+CANDIDATES = """
+SELECT r.customer_id, consent_granted_now(r.customer_id, 'profiling'), f.features, a.score
+FROM run_customers r
+LEFT JOIN LATERAL (
+    SELECT features FROM customer_features
+    WHERE customer_id = r.customer_id AND contract = %(contract)s ORDER BY as_of DESC LIMIT 1
+) f ON true
+LEFT JOIN feedback_analyses a ON a.run_id = r.run_id AND a.customer_id = r.customer_id
+WHERE r.run_id = %(run_id)s AND r.batch_no = %(batch_no)s
+  AND NOT EXISTS (SELECT FROM run_steps s
+                  WHERE s.run_id = r.run_id AND s.step = 'predict' AND s.customer_id = r.customer_id)
+ORDER BY r.customer_id
+"""
+INSERT_PREDICTIONS = """
+INSERT INTO predictions (run_id, customer_id, model_version, probability, log_odds, intercept, contributions,
+                         drivers, sentiment_score)
+VALUES %s ON CONFLICT (run_id, customer_id) DO NOTHING
+"""
+
+
+def load_candidates(transaction: Transaction, run: Run, batch_no: int) -> list[Candidate]:
+    """The customers of a batch whose prediction is not ended."""
+    rows = transaction.fetch(CANDIDATES, {"run_id": run.run_id, "batch_no": batch_no, "contract": run.contract})
+    return [Candidate(*row) for row in rows]
+
+
+def load_scorer(transaction: Transaction, version: str) -> bytes:
+    """The bytes of a registered scorer.
+
+    Raises:
+        ModelNotApprovedError: it is not registered, or was never approved.
+    """
+    rows = transaction.fetch(
+        "SELECT scorer FROM model_registry WHERE version = %s AND state IN ('approved', 'retired')", (version,)
+    )
+    if not rows:
+        raise ModelNotApprovedError(f"model {version} is not approved: approve it with make promote")
+    return bytes(rows[0][0])
+
+
+def insert_predictions(transaction: Transaction, run: Run, predictions: list[Prediction]) -> None:
+    """Store predictions.
+
+    Raises:
+        ConsentChangedError: by the transaction, when a consent was withdrawn meanwhile.
+    """
+    transaction.insert(
+        INSERT_PREDICTIONS,
+        [
+            (
+                run.run_id,
+                prediction.customer_id,
+                run.model_version,
+                prediction.probability,
+                prediction.log_odds,
+                prediction.intercept,
+                json.dumps(prediction.contributions),
+                json.dumps(prediction.drivers, ensure_ascii=False),
+                prediction.sentiment_score,
+            )
+            for prediction in predictions
+        ],
+    )

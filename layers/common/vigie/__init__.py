@@ -1,0 +1,1 @@
+"""What every Vigie function shares: messages, settings, secrets, database, audit, task tokens, logging."""

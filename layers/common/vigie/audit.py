@@ -1,0 +1,86 @@
+"""Audit events: written to PostgreSQL in the transaction of what they tell, then to the structured log."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from aws_lambda_powertools import Logger
+from psycopg2.extensions import cursor as Cursor
+from psycopg2.extras import execute_values
+
+from vigie.events import check_details
+from vigie.ids import uuid7
+
+logger = Logger(child=True)
+
+INSERT = """
+INSERT INTO audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details, request_id)
+VALUES %s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. `details` must fit the event type's schema (vigie/events.py)."""
+
+    event_type: str
+    status: str = "ok"
+    customer_id: UUID | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+    event_id: UUID = field(default_factory=uuid7)
+    occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        check_details(self.event_type, self.details)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who writes events: the agent, the run it works for, and the Lambda request."""
+
+    agent: str
+    run_id: str | None = None
+    request_id: str | None = None
+
+
+def insert_events(cursor: Cursor, origin: Origin, events: Iterable[Event]) -> None:
+    """Insert events in the cursor's transaction."""
+    execute_values(cursor, INSERT, [_row(origin, event) for event in events], page_size=500)
+
+
+def log_events(origin: Origin, events: Iterable[Event]) -> None:
+    """Write committed events to the structured log, one line each, with the same event ids."""
+    for event in events:
+        logger.info("audit event", audit=as_log_fields(origin, event))
+
+
+def as_log_fields(origin: Origin, event: Event) -> dict[str, Any]:
+    """An event as it stands in the structured log."""
+    return {
+        "event_id": str(event.event_id),
+        "occurred_at": event.occurred_at.isoformat(),
+        "run_id": origin.run_id,
+        "agent": origin.agent,
+        "event_type": event.event_type,
+        "status": event.status,
+        "customer_id": str(event.customer_id) if event.customer_id else None,
+        "details": event.details,
+        "request_id": origin.request_id,
+    }
+
+
+def _row(origin: Origin, event: Event) -> tuple[Any, ...]:
+    return (
+        str(event.event_id),
+        event.occurred_at,
+        origin.run_id,
+        origin.agent,
+        event.event_type,
+        event.status,
+        str(event.customer_id) if event.customer_id else None,
+        json.dumps(event.details),
+        origin.request_id,
+    )

@@ -1,0 +1,143 @@
+"""PostgreSQL for functions: one lazily opened connection, reopened when lost, transactions explicit."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+import psycopg2.extras
+from psycopg2.extensions import connection as Connection
+from psycopg2.extensions import cursor as Cursor
+
+from vigie.audit import Event, Origin, insert_events, log_events
+from vigie.errors import BatchBusyError, ConsentChangedError, DatabaseUnavailableError
+from vigie.secrets import DatabaseSecret
+
+CONNECT_SECONDS = 5
+STATEMENT_SECONDS = 60
+LOCK_SECONDS = 20
+CONSENT_NOT_IN_FORCE = "VG001"
+GONE = (psycopg2.OperationalError, psycopg2.InterfaceError)
+
+psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
+
+
+class Transaction:
+    """A transaction in progress: its cursor, and the audit events that will commit with it."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.cursor = cursor
+        self.events: list[Event] = []
+
+    def audit(self, *events: Event) -> None:
+        """Have these events committed with this transaction, and logged once it is."""
+        self.events.extend(events)
+
+    def fetch(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+        """Run a query and return all its rows."""
+        self.cursor.execute(sql, parameters)
+        return self.cursor.fetchall()
+
+    def insert(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+        """Insert rows with an `INSERT … VALUES %s` statement."""
+        if rows:
+            psycopg2.extras.execute_values(self.cursor, sql, rows, page_size=500)
+
+
+class Database:
+    """One environment's connection. Not for several threads at once."""
+
+    def __init__(self, credentials: Callable[[bool], DatabaseSecret]) -> None:
+        self._credentials = credentials
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def transaction(self, origin: Origin) -> Iterator[Transaction]:
+        """A transaction whose audit events commit with it and are logged after it.
+
+        Raises:
+            ConsentChangedError: the database refused a row whose consent is not in force.
+            DatabaseUnavailableError: the database cannot be reached, or went away; whether a commit that was
+                under way took place is not known, so work must look before it writes.
+        """
+        connection = self._open()
+        try:
+            with connection, connection.cursor() as cursor:
+                running = Transaction(cursor)
+                yield running
+                if running.events:
+                    insert_events(cursor, origin, running.events)
+        except GONE as error:
+            self.close()
+            raise DatabaseUnavailableError("the database went away") from error
+        except psycopg2.errors.AdminShutdown as error:
+            self.close()
+            raise DatabaseUnavailableError("the database is shutting down") from error
+        except psycopg2.Error as error:
+            if error.pgcode == CONSENT_NOT_IN_FORCE:
+                raise ConsentChangedError("a consent is no longer in force") from error
+            raise
+        log_events(origin, running.events)
+
+    @contextmanager
+    def exclusive(self, origin: Origin, *key: object) -> Iterator[None]:
+        """Hold a lock that one environment at a time can hold, and that ends with its connection.
+
+        Raises:
+            BatchBusyError: somebody else has held it for longer than `LOCK_SECONDS`.
+        """
+        name = "/".join(str(part) for part in key)
+        try:
+            with self.transaction(origin) as locking:
+                locking.cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+        except psycopg2.errors.LockNotAvailable as error:
+            raise BatchBusyError("another delivery of this batch is being worked on") from error
+        holder = self._connection
+        try:
+            yield
+        finally:
+            if holder is not None and holder is self._connection and not holder.closed:
+                with self.transaction(origin) as unlocking:
+                    unlocking.cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
+
+    def close(self) -> None:
+        """Close the connection; the next transaction opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _open(self) -> Connection:
+        if self._connection is not None and not self._connection.closed and self._answers():
+            return self._connection
+        self.close()
+        try:
+            self._connection = self._connect(self._credentials(False))
+        except psycopg2.OperationalError:
+            # The password may have been rotated since it was read.
+            try:
+                self._connection = self._connect(self._credentials(True))
+            except psycopg2.OperationalError as error:
+                raise DatabaseUnavailableError("the database cannot be reached") from error
+        return self._connection
+
+    def _answers(self) -> bool:
+        """Whether the server still has this session: a frozen environment may have outlived it."""
+        try:
+            with self._connection as connection, connection.cursor() as cursor:  # type: ignore[union-attr]
+                cursor.execute("SELECT 1")
+        except GONE:
+            return False
+        return True
+
+    def _connect(self, secret: DatabaseSecret) -> Connection:
+        connection: Connection = psycopg2.connect(
+            host=secret.host,
+            port=secret.port,
+            dbname=secret.dbname,
+            user=secret.username,
+            password=secret.password,
+            connect_timeout=CONNECT_SECONDS,
+            application_name="vigie",
+            options=f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s -c timezone=UTC",
+        )
+        return connection

@@ -1,0 +1,58 @@
+"""The errors of Vigie's functions.
+
+VigieError
+├── BusinessError            final: the task fails with the error's class name, the message is acknowledged
+│   ├── InvalidInputError        an execution's input, a message or a request names something impossible
+│   ├── UnknownRunError          the run or batch is not in the database
+│   ├── ModelNotApprovedError    no approved model, or a scorer that is not the registered one
+│   └── PromptVersionError       the run was planned with a prompt version this code does not have
+├── TransientError           another attempt may succeed: tried again here, then by SQS
+│   ├── DatabaseUnavailableError
+│   ├── ConsentChangedError      a consent changed while the batch was being prepared
+│   └── BatchBusyError           another delivery of the same batch is being worked on
+└── SettingsError            deployment is wrong: a setting or a secret is missing or malformed
+"""
+
+
+class VigieError(Exception):
+    """Any error that Vigie raises on purpose."""
+
+
+class BusinessError(VigieError):
+    """When no further attempt can succeed."""
+
+
+class InvalidInputError(BusinessError):
+    """When input names a field or value that cannot be; says which and what to do."""
+
+
+class UnknownRunError(BusinessError):
+    """When a run or batch is not in the database."""
+
+
+class ModelNotApprovedError(BusinessError):
+    """When there is no approved model, or its scorer is not the registered one."""
+
+
+class PromptVersionError(BusinessError):
+    """When a run was planned with a prompt version that this code does not have."""
+
+
+class TransientError(VigieError):
+    """When another attempt may succeed."""
+
+
+class DatabaseUnavailableError(TransientError):
+    """When the database cannot be reached, or went away."""
+
+
+class ConsentChangedError(TransientError):
+    """When the database refuses a row because its consent is no longer in force."""
+
+
+class BatchBusyError(TransientError):
+    """When another delivery of the same batch is being worked on."""
+
+
+class SettingsError(VigieError):
+    """When a setting or secret is missing or malformed; says which and how to set it, never its value."""

@@ -1,0 +1,173 @@
+"""The vocabulary of the audit trail: what each event type means, and the shape of its details.
+
+Details hold counts, versions, closed words and opaque ids. A schema has no room for free text, so personal
+data cannot be put there by mistake; tests/unit/common/test_events.py checks the schemas themselves.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import fastjsonschema
+
+COUNT = {"type": "integer", "minimum": 0}
+WORD = {"type": "string", "pattern": "^[A-Za-z][A-Za-z_]{0,39}$"}
+VERSION = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$"}
+SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
+UUID = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
+PURPOSE = {"enum": ["feedback_analysis", "profiling", "retention_offers"]}
+PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
+COUNTS = {"type": "object", "propertyNames": WORD, "additionalProperties": COUNT}
+
+MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
+    "RUN_PLANNED": (
+        "A run was planned: its customers, model and prompt versions are fixed from here on.",
+        {
+            "planned": COUNT,
+            "batches": COUNT,
+            "left_out_without_profiling_consent": COUNT,
+            "model_version": VERSION,
+            "scorer_sha256": SHA256,
+            "analysis_prompt": VERSION,
+            "action_prompt": VERSION,
+        },
+    ),
+    "BATCH_START": ("An agent took up a batch.", {"batch_no": COUNT, "customers": COUNT}),
+    "BATCH_END": (
+        "An agent ended its work on a batch, with how many customers came to what.",
+        {"batch_no": COUNT, "outcomes": COUNTS, "remaining": COUNT},
+    ),
+    "CONSENT_CHECK": (
+        "An agent looked up the consent for its own purpose at the moment it acted: ok or refused.",
+        {"purpose": PURPOSE, "consent_id": {"type": ["integer", "null"]}},
+    ),
+    "ANONYMISATION": (
+        "A text was pseudonymised before it could leave: how many mentions of each kind were replaced.",
+        {"replaced": COUNTS, "feedback_count": COUNT},
+    ),
+    "LLM_CALL_START": (
+        "A call to the model provider was entered in the egress ledger and may leave.",
+        {
+            "egress_id": UUID,
+            "purpose": PURPOSE,
+            "attempt": COUNT,
+            "model": VERSION,
+            "prompt_version": VERSION,
+            "prompt_sha256": SHA256,
+        },
+    ),
+    "LLM_CALL_END": (
+        "A call to the model provider ended, with its outcome.",
+        {
+            "egress_id": UUID,
+            "outcome": {"enum": ["answered", "rejected", "blocked", "refused", "unavailable", "unsent", "lost"]},
+            "tokens_in": COUNT,
+            "tokens_out": COUNT,
+            "latency_ms": COUNT,
+            "reason": WORD,
+        },
+    ),
+    "EGRESS_BLOCKED": (
+        "The egress guard found an identifier in an outgoing request: nothing left.",
+        {"purpose": PURPOSE, "found": COUNTS},
+    ),
+    "ANALYSIS_SAVED": (
+        "The analysis of a customer's feedback was stored.",
+        {
+            "sentiment": {"enum": ["positive", "negative", "neutral", "mixed"]},
+            "topics": COUNT,
+            "egress_id": UUID,
+        },
+    ),
+    "MODEL_LOADED": (
+        "A function loaded the registered scorer after checking its SHA-256: ok or refused.",
+        {"model_version": VERSION, "scorer_sha256": SHA256},
+    ),
+    "PREDICTION_SAVED": (
+        "A churn probability and its drivers were stored.",
+        {"model_version": VERSION, "probability": PROBABILITY, "with_sentiment": {"type": "boolean"}},
+    ),
+    "SEGMENTATION": (
+        "A customer was put in a risk segment by the run's thresholds.",
+        {"segment": {"enum": ["High", "Medium", "Low"]}, "probability": PROBABILITY},
+    ),
+    "ACTION_SAVED": (
+        "A retention action was stored: worded by the model, from the catalogue, or none.",
+        {"source": {"enum": ["model", "catalogue", "none"]}, "offer_id": VERSION, "reason": WORD},
+    ),
+    "GUARD_REJECTED": (
+        "A model's answer was not stored, because of what the guard or the schema found in it.",
+        {"purpose": PURPOSE, "egress_id": UUID, "found": COUNTS},
+    ),
+    "STEP_ENDED": (
+        "A customer's step ended without a result, for the reason given.",
+        {
+            "step": {"enum": ["analyse", "predict", "decide"]},
+            "outcome": {"enum": ["skipped", "failed", "withdrawn"]},
+            "reason": WORD,
+        },
+    ),
+    "CONSENT_RECORDED": (
+        "A consent was recorded, granted or withdrawn (written by the database itself).",
+        {"consent_id": COUNT, "purpose": PURPOSE, "granted": {"type": "boolean"}, "policy_version": VERSION},
+    ),
+    "DERIVED_DATA_ERASED": (
+        "What was derived under a withdrawn purpose was deleted (written by the database itself).",
+        {"purpose": PURPOSE, "step": WORD},
+    ),
+    "REVIEW_DECIDED": (
+        "A person accepted, changed or refused a proposed action.",
+        {"decision": {"enum": ["accepted", "changed", "refused"]}},
+    ),
+    "MODEL_APPROVED": (
+        "A person approved a model for production.",
+        {"model_version": VERSION, "scorer_sha256": SHA256, "contract": VERSION},
+    ),
+    "MODEL_RETIRED": (
+        "A model was taken out of production.",
+        {"model_version": VERSION, "contract": VERSION},
+    ),
+    "CHECKPOINT_SIGNED": (
+        "The sealer signed a checkpoint over every event sealed so far.",
+        {"tree_size": COUNT, "root_hash": SHA256},
+    ),
+    "RUN_RECONCILED": (
+        "The run's records were compared with each other, per event: how many gaps were found.",
+        {"events": COUNT, "gaps": COUNT},
+    ),
+    "RUN_FINISHED": (
+        "A run was closed with its counts.",
+        {"status": {"enum": ["succeeded", "partial", "failed"]}, "counts": COUNTS},
+    ),
+    "ERROR": (
+        "Work on a batch failed; the error's class name says how.",
+        {"error": WORD, "batch_no": COUNT, "step": WORD},
+    ),
+}
+
+
+def details_schema(event_type: str) -> dict[str, Any]:
+    """The JSON schema of an event type's details: only the named properties, none required to be there."""
+    return {"type": "object", "properties": MEANINGS[event_type][1], "additionalProperties": False}
+
+
+@cache
+def _validator(event_type: str) -> Callable[[object], object]:
+    compiled: Callable[[object], object] = fastjsonschema.compile(details_schema(event_type))
+    return compiled
+
+
+def check_details(event_type: str, details: dict[str, Any]) -> None:
+    """Refuse an unknown event type, or details that are not of its schema.
+
+    Raises:
+        ValueError: names the event type and property, never the value.
+    """
+    if event_type not in MEANINGS:
+        raise ValueError(
+            f"audit event type {event_type} is unknown: add it to vigie/events.py with its schema"
+        )
+    try:
+        _validator(event_type)(details)
+    except fastjsonschema.JsonSchemaValueException as error:
+        raise ValueError(f"details of audit event {event_type} break its schema at {error.name}") from None

@@ -1,0 +1,35 @@
+"""A run as the agents see it: what was frozen when it was planned."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from vigie.database import Transaction
+from vigie.errors import UnknownRunError
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run was planned with, and does not change any more."""
+
+    run_id: str
+    contract: str
+    model_version: str
+    scorer_sha256: str
+    prompt_versions: dict[str, str]
+    thresholds: dict[str, float]
+
+
+def load_run(transaction: Transaction, run_id: str) -> Run:
+    """Read a run.
+
+    Raises:
+        UnknownRunError: no such run was planned.
+    """
+    rows: list[Any] = transaction.fetch(
+        "SELECT run_id, contract, model_version, scorer_sha256, prompt_versions, thresholds"
+        " FROM runs WHERE run_id = %s",
+        (run_id,),
+    )
+    if not rows:
+        raise UnknownRunError(f"run {run_id} was never planned: start one with make run")
+    return Run(*rows[0])

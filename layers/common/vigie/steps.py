@@ -1,0 +1,53 @@
+"""The accounting of a run: every planned customer ends every step exactly once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from vigie.audit import Event
+from vigie.database import Transaction
+
+INSERT = """
+INSERT INTO run_steps (run_id, customer_id, step, outcome, reason) VALUES %s
+ON CONFLICT (run_id, step, customer_id) DO NOTHING
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """What a step came to for one customer: `done`, or `skipped`, `failed`, `withdrawn` with a reason."""
+
+    customer_id: UUID
+    outcome: str
+    reason: str | None = None
+
+
+def end_steps(transaction: Transaction, run_id: str, step: str, ends: Iterable[StepEnd]) -> None:
+    """Store step ends; those without a result are audited here, the others by their result's own event."""
+    ends = list(ends)
+    transaction.insert(INSERT, [(run_id, end.customer_id, step, end.outcome, end.reason) for end in ends])
+    transaction.audit(
+        *(
+            Event(
+                "STEP_ENDED",
+                "failed" if end.outcome == "failed" else "refused",
+                end.customer_id,
+                {"step": step, "outcome": end.outcome, "reason": end.reason},
+            )
+            for end in ends
+            if end.outcome != "done"
+        )
+    )
+
+
+def count_outcomes(transaction: Transaction, run_id: str, batch_no: int, step: str) -> dict[str, int]:
+    """How many customers of a batch came to what in a step, reasons instead of outcomes where there is one."""
+    rows = transaction.fetch(
+        """
+        SELECT coalesce(s.reason, s.outcome), count(*)
+        FROM run_customers c JOIN run_steps s USING (run_id, customer_id)
+        WHERE c.run_id = %s AND c.batch_no = %s AND s.step = %s GROUP BY 1
+        """,
+        (run_id, batch_no, step),
+    )
+    return {str(outcome): int(count) for outcome, count in rows}

@@ -1,0 +1,67 @@
+"""What every question shares: untrusted text between unguessable markers, answers checked against their schema."""
+
+import json
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import fastjsonschema
+
+from vigie_llm.errors import AnswerRejectedError
+from vigie_llm.guard import scan_answer
+from vigie_llm.pseudonymise import KnownIdentity
+
+BOUNDS = {"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"}
+
+
+def enclose(tag: str, text: str) -> str:
+    """Text between markers whose id the text cannot have guessed."""
+    marker = secrets.token_hex(16)
+    return f'<{tag} id="{marker}">\n{text}\n</{tag} id="{marker}">'
+
+
+def strict_object(properties: dict[str, Any]) -> dict[str, Any]:
+    """A schema as strict answers need it: every field required, no other allowed."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def for_the_wire(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema without bounds on lengths and values: providers' strict modes refuse some; we check them ourselves."""
+    return {
+        key: for_the_wire(value) if isinstance(value, dict) else value
+        for key, value in schema.items()
+        if key not in BOUNDS
+    }
+
+
+def parse_answer(content: str, validate: Callable[[object], object]) -> dict[str, Any]:
+    """An answer's JSON, when it is of its schema.
+
+    Raises:
+        AnswerRejectedError: it is not; what it said is not repeated.
+    """
+    try:
+        parsed = json.loads(content)
+        validate(parsed)
+    except ValueError:
+        raise AnswerRejectedError(["NOT_JSON"]) from None
+    except fastjsonschema.JsonSchemaValueException:
+        raise AnswerRejectedError(["SCHEMA"]) from None
+    result: dict[str, Any] = parsed
+    return result
+
+
+def guard_texts(texts: list[str], known: KnownIdentity) -> None:
+    """Refuse texts of an answer that hold personal data, a link, a number to call, an address or an amount.
+
+    Raises:
+        AnswerRejectedError: names the kinds found.
+    """
+    findings = scan_answer(texts, known)
+    if findings:
+        raise AnswerRejectedError(finding.label for finding in findings)

@@ -1,0 +1,137 @@
+"""The model provider, through the groq package: bounded, retried within the deadline, guarded byte by byte."""
+
+import random
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+
+import groq
+import httpx
+
+from vigie.secrets import LlmSecret
+from vigie_llm.chat import ChatAnswer, ChatRequest
+from vigie_llm.errors import EgressBlockedError, ModelRefusedError, ModelUnavailableError
+from vigie_llm.guard import scan_outgoing
+from vigie_llm.pseudonymise import KnownIdentity
+
+CALL_SECONDS = 20.0
+TRIES = 5
+FIRST_PAUSE_SECONDS = 0.25
+LONGEST_PAUSE_SECONDS = 30.0
+GROQ_PATH = "/openai/v1/"
+
+_whose: ContextVar[KnownIdentity] = ContextVar("whose")
+
+
+class GuardedTransport(httpx.BaseTransport):
+    """Scans every outgoing body for the identifiers of the customer it is about, then lets it through.
+
+    A private model answers at `/v1/…`, where the groq package posts to `/openai/v1/…`: the path is rewritten.
+    """
+
+    def __init__(self, inner: httpx.BaseTransport, rewrite_path: bool) -> None:
+        self._inner = inner
+        self._rewrite_path = rewrite_path
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request that holds nothing it should not.
+
+        Raises:
+            EgressBlockedError: something was found; nothing was sent.
+        """
+        known = _whose.get(None)
+        if known is None:
+            raise EgressBlockedError(["CUSTOMER_UNKNOWN"])
+        findings = scan_outgoing(request.read(), known)
+        if findings:
+            raise EgressBlockedError(finding.label for finding in findings)
+        if self._rewrite_path:
+            path = request.url.path
+            request.url = request.url.copy_with(path=path.replace(GROQ_PATH, "/v1/", 1))
+        return self._inner.handle_request(request)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._inner.close()
+
+
+class GroqModel:
+    """A `ChatModel` behind Groq's interface: Groq itself, the local model server, or a private model."""
+
+    def __init__(self, secret: LlmSecret, connections: int) -> None:
+        self.model = secret.model
+        inner = httpx.HTTPTransport(
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
+        )
+        self._client = groq.Groq(
+            api_key=secret.api_key,
+            base_url=secret.base_url,
+            timeout=CALL_SECONDS,
+            max_retries=0,
+            http_client=httpx.Client(
+                transport=GuardedTransport(inner, rewrite_path=secret.provider == "openai-compatible"),
+                timeout=CALL_SECONDS,
+            ),
+        )
+
+    def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
+        """Ask, trying again after connection errors, 429 and 5xx while the deadline allows."""
+        token = _whose.set(request.known)
+        try:
+            return self._try_repeatedly(request, seconds_left)
+        finally:
+            _whose.reset(token)
+
+    def _try_repeatedly(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
+        for attempt in range(TRIES):
+            if seconds_left() < 1:
+                raise ModelUnavailableError("no time left before the function's deadline")
+            try:
+                return self._ask(request, min(CALL_SECONDS, seconds_left()))
+            except groq.APIConnectionError as error:
+                if isinstance(error.__cause__, EgressBlockedError):
+                    raise error.__cause__ from None
+                pause = _pause(attempt, None)
+            except groq.APIStatusError as error:
+                if error.status_code != 429 and error.status_code < 500:
+                    raise ModelRefusedError(error.status_code) from None
+                pause = _pause(attempt, error.response.headers.get("retry-after"))
+            except groq.GroqError:
+                # A body that is no chat completion: as good as no answer.
+                pause = _pause(attempt, None)
+            if attempt == TRIES - 1 or pause > seconds_left() - 1:
+                break
+            time.sleep(pause)
+        raise ModelUnavailableError(f"no answer from {self.model} after {attempt + 1} attempts")
+
+    def _ask(self, request: ChatRequest, timeout: float) -> ChatAnswer:
+        began = time.monotonic()
+        completion = self._client.chat.completions.create(
+            model=self.model,
+            messages=[{"role": "system", "content": request.system}, {"role": "user", "content": request.user}],
+            response_format={
+                "type": "json_schema",
+                "json_schema": {"name": request.schema_name, "strict": True, "schema": request.schema},
+            },
+            temperature=0,
+            max_completion_tokens=request.max_tokens,
+            timeout=timeout,
+        )
+        content = completion.choices[0].message.content if completion.choices else None
+        usage = completion.usage
+        return ChatAnswer(
+            content=content or "",
+            tokens_in=usage.prompt_tokens if usage else 0,
+            tokens_out=usage.completion_tokens if usage else 0,
+            latency_ms=round((time.monotonic() - began) * 1000),
+        )
+
+
+def _pause(attempt: int, retry_after: str | None) -> float:
+    """Seconds to wait: what the provider asks for, or exponential, with jitter."""
+    try:
+        asked = float(retry_after or 0)
+    except ValueError:
+        asked = 0.0
+    own = FIRST_PAUSE_SECONDS * 2.0**attempt
+    return min(LONGEST_PAUSE_SECONDS, max(asked, own) * random.uniform(1.0, 1.5))  # noqa: S311

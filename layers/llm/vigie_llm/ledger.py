@@ -1,0 +1,147 @@
+"""The egress ledger: entered and committed before a call leaves, its outcome written once after it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from vigie.audit import Event
+from vigie.database import Transaction
+from vigie.ids import uuid7
+from vigie_llm.calls import Call, Outcome
+from vigie_llm.chat import ChatRequest
+from vigie_llm.recipients import Recipient
+
+INSERT = """
+INSERT INTO egress_ledger (
+    egress_id, run_id, customer_id, purpose, consent_id, attempt, recipient, country, retention, model,
+    prompt_version, redacted_prompt, prompt_sha256, entity_counts
+) VALUES %s
+"""
+END = "SELECT end_egress(%s, %s, %s, %s, %s, %s)"
+EARLIER = """
+SELECT DISTINCT ON (customer_id) customer_id, egress_id, attempt, outcome, answer
+FROM egress_ledger WHERE run_id = %s AND purpose = %s AND customer_id = ANY(%s)
+ORDER BY customer_id, attempt DESC
+"""
+STATUS = {"answered": "ok", "rejected": "refused", "blocked": "refused"}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A call about to be entered: who it is about, what allows it, what will be sent."""
+
+    customer_id: UUID
+    consent_id: int
+    attempt: int
+    request: ChatRequest
+    entity_counts: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The newest earlier call for a customer in this run."""
+
+    egress_id: UUID
+    attempt: int
+    outcome: str | None
+    answer: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """One agent's pages of the ledger, for one run."""
+
+    run_id: str
+    purpose: str
+    model: str
+    prompt_version: str
+    recipient: Recipient
+
+    def enter(self, transaction: Transaction, entries: list[Entry]) -> list[Call]:
+        """Enter calls; they may leave once the transaction is committed.
+
+        Raises:
+            ConsentChangedError: by the transaction, when the database finds a consent that is not in force.
+        """
+        calls = [Call(entry.customer_id, uuid7(), entry.request) for entry in entries]
+        transaction.insert(INSERT, [self._row(call, entry) for call, entry in zip(calls, entries, strict=True)])
+        transaction.audit(*(self._started(call, entry) for call, entry in zip(calls, entries, strict=True)))
+        return calls
+
+    def end(self, transaction: Transaction, outcomes: list[Outcome[Any]]) -> None:
+        """Write the outcomes of calls, and audit them."""
+        for outcome in outcomes:
+            answer = outcome.answer
+            content = json.dumps(outcome.content, ensure_ascii=False) if outcome.content is not None else None
+            figures = (answer.tokens_in, answer.tokens_out, answer.latency_ms) if answer else (None, None, None)
+            transaction.cursor.execute(END, (outcome.call.egress_id, outcome.how, content, *figures))
+            transaction.audit(self._ended(outcome))
+            if outcome.how in ("blocked", "rejected"):
+                transaction.audit(self._refused(outcome))
+
+    def end_without_answer(self, transaction: Transaction, customer_id: UUID, egress_id: UUID, how: str) -> None:
+        """Close an entry whose call was never made (`unsent`) or whose outcome nobody knows (`lost`)."""
+        transaction.cursor.execute(END, (egress_id, how, None, None, None, None))
+        details = {"egress_id": str(egress_id), "outcome": how}
+        transaction.audit(Event("LLM_CALL_END", "failed", customer_id, details))
+
+    def earlier(self, transaction: Transaction, customer_ids: list[UUID]) -> dict[UUID, Earlier]:
+        """The newest earlier call of this run and purpose for each customer that had one."""
+        rows = transaction.fetch(EARLIER, (self.run_id, self.purpose, customer_ids))
+        return {row[0]: Earlier(*row[1:]) for row in rows}
+
+    def _row(self, call: Call, entry: Entry) -> tuple[Any, ...]:
+        return (
+            call.egress_id,
+            self.run_id,
+            call.customer_id,
+            self.purpose,
+            entry.consent_id,
+            entry.attempt,
+            self.recipient.name,
+            self.recipient.country,
+            self.recipient.retention,
+            self.model,
+            self.prompt_version,
+            entry.request.user,
+            prompt_sha256(entry.request),
+            json.dumps(entry.entity_counts),
+        )
+
+    def _started(self, call: Call, entry: Entry) -> Event:
+        return Event(
+            "LLM_CALL_START",
+            customer_id=call.customer_id,
+            details={
+                "egress_id": str(call.egress_id),
+                "purpose": self.purpose,
+                "attempt": entry.attempt,
+                "model": self.model,
+                "prompt_version": self.prompt_version,
+                "prompt_sha256": prompt_sha256(entry.request),
+            },
+        )
+
+    def _ended(self, outcome: Outcome[Any]) -> Event:
+        details: dict[str, Any] = {"egress_id": str(outcome.call.egress_id), "outcome": outcome.how}
+        if outcome.answer:
+            details |= {
+                "tokens_in": outcome.answer.tokens_in,
+                "tokens_out": outcome.answer.tokens_out,
+                "latency_ms": outcome.answer.latency_ms,
+            }
+        return Event("LLM_CALL_END", STATUS.get(outcome.how, "failed"), outcome.call.customer_id, details)
+
+    def _refused(self, outcome: Outcome[Any]) -> Event:
+        details: dict[str, Any] = {"purpose": self.purpose, "found": outcome.found}
+        if outcome.how == "blocked":
+            return Event("EGRESS_BLOCKED", "refused", outcome.call.customer_id, details)
+        details["egress_id"] = str(outcome.call.egress_id)
+        return Event("GUARD_REJECTED", "refused", outcome.call.customer_id, details)
+
+
+def prompt_sha256(request: ChatRequest) -> str:
+    """SHA-256 (hex) of the redacted prompt as UTF-8."""
+    return hashlib.sha256(request.user.encode()).hexdigest()
