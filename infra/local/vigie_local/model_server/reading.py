@@ -15,6 +15,7 @@ TOPICS = (
 )  # fmt: skip
 TOPIC_THRESHOLD = 1.0
 MOST_TOPICS = 4
+STRONG = 2.0
 MARKED = re.compile(r'<feedback id="([0-9a-f]{32})">\n(.*?)\n</feedback id="\1">', re.DOTALL)
 # Code blocks, comments, tags and JSON objects: feedback has none, instructions to a machine often do.
 STRUCTURE = re.compile(
@@ -23,6 +24,19 @@ STRUCTURE = re.compile(
     r"|\{\s*\"[^}]*\}?",
     re.DOTALL | re.MULTILINE,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Weights found for and against; warmth and anger are the shares of strong words."""
+
+    praise: float
+    warmth: float
+    blame: float
+    anger: float
+    groups: frozenset[str]
+    contrast: bool
+    question: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +136,17 @@ def wants_to_leave(hits: list[Hit]) -> bool:
 def judged(tokens: list[str], hits: list[Hit], lexicon: Lexicon) -> tuple[str, float]:
     """Sentiment and score from the patterns that do not overlap, with negation, contrast and sarcasm."""
     chosen = _longest([hit for hit in hits if hit.group in JUDGING])
-    positive = negative = 0.0
-    for hit in chosen:
-        value = _negated(hit, tokens, lexicon)
-        positive += max(0.0, value)
-        negative += max(0.0, -value)
-    groups = {hit.group for hit in chosen}
-    return _verdict(positive, negative, groups, tokens, lexicon)
+    values = [_negated(hit, tokens, lexicon) for hit in chosen]
+    evidence = Evidence(
+        praise=sum(value for value in values if value > 0),
+        warmth=sum(value for value in values if value >= STRONG),
+        blame=-sum(value for value in values if value < 0),
+        anger=-sum(value for value in values if value <= -STRONG),
+        groups=frozenset(hit.group.removeprefix("sentiment.") for hit in chosen),
+        contrast=any(token in lexicon.lists["contrasts"] for token in tokens),
+        question="?" in "".join(tokens),
+    )
+    return verdict(evidence)
 
 
 JUDGING = frozenset(
@@ -148,10 +166,12 @@ def _longest(hits: list[Hit]) -> list[Hit]:
 
 
 def _negated(hit: Hit, tokens: list[str], lexicon: Lexicon) -> float:
-    """The hit's signed weight; a negator up to three words before it turns it round."""
+    """The hit's signed weight; a negator up to three words before turns it round, anger excepted."""
     value = {"sentiment.positive": hit.weight, "sentiment.negative": -hit.weight}.get(hit.group, 0.0)
     before = tokens[max(0, hit.start - 3) : hit.start]
     if not value or hit.end - hit.start > 2 or not any(token in lexicon.lists["negators"] for token in _clause(before)):
+        return value
+    if value <= -STRONG:
         return value
     return -value * (0.9 if value > 0 else 0.5)
 
@@ -164,25 +184,24 @@ def _clause(before: list[str]) -> list[str]:
     return before
 
 
-def _verdict(
-    positive: float, negative: float, groups: set[str], tokens: list[str], lexicon: Lexicon
-) -> tuple[str, float]:
-    if "sentiment.sarcasm" in groups and negative + 1 >= positive * 0.5:
-        return "negative", _score(-(negative + 2))
-    contrast = any(token in lexicon.lists["contrasts"] for token in tokens)
-    weaker, stronger = sorted((positive, negative))
-    if weaker >= 1 and weaker / stronger >= (0.2 if contrast else 0.4):
-        return "mixed", _score((positive - negative) / 2)
-    if "sentiment.neutral" in groups and stronger < 3:
+def verdict(found: Evidence) -> tuple[str, float]:
+    """Sentiment and score from the evidence. Trouble that is told beside praise, without a "but", is over."""
+    net = found.praise - found.blame
+    if "sarcasm" in found.groups and found.blame + 1 >= found.praise * 0.5:
+        return "negative", _score(-(found.blame + 2))
+    if found.warmth and not found.contrast and not found.anger and found.praise >= found.blame * 0.6:
+        return "positive", _score(max(net, 1.0))
+    weaker, stronger = sorted((found.praise, found.blame))
+    if weaker >= 1 and weaker / stronger >= (0.25 if found.contrast else 0.4):
+        return "mixed", _score(net / 2)
+    if "neutral" in found.groups and stronger < 3:
         return "neutral", 0.0
-    asking = "sentiment.request" in groups or "?" in "".join(tokens)
+    asking = found.question or "request" in found.groups
     if asking and stronger < 1.5:
         return "neutral", 0.0
-    if positive > negative:
-        return "positive", _score(positive)
-    if negative > positive:
-        return "negative", _score(-negative)
-    return ("neutral", 0.0) if asking else ("negative", -0.2)
+    if net == 0:
+        return ("neutral", 0.0) if asking else ("negative", -0.2)
+    return ("positive" if net > 0 else "negative"), _score(net)
 
 
 def _score(value: float) -> float:
