@@ -133,6 +133,8 @@ class LocalStack:
         )
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
+        if self.process.poll() is not None:
+            return
         self.process.send_signal(how)
         try:
             self.process.wait(30)
@@ -209,7 +211,7 @@ class Deployer:
 
     def function(self, source: str | dict[str, str], **settings: Any) -> Deployed:
         """Deploy `source`, whose handler is `app.handler`, and wait until it can be invoked."""
-        name = f"f-{uuid4().hex[:12]}"
+        name = settings.pop("FunctionName", f"f-{uuid4().hex[:12]}")
         files = {"app.py": source} if isinstance(source, str) else source
         defaults = {"Runtime": "python3.13", "Handler": "app.handler", "Timeout": 20, "MemorySize": 256}
         self.awslambda.create_function(
@@ -223,6 +225,8 @@ class Deployer:
         )
         return Deployed(name, self.localstack, self.awslambda, self.logs)
 
+    zip_of = staticmethod(zip_of)
+
     def layer(self, files: dict[str, str]) -> str:
         answer = self.awslambda.publish_layer_version(
             LayerName=f"l-{uuid4().hex[:12]}", Content={"ZipFile": zip_of(files)}
@@ -234,9 +238,42 @@ class Deployer:
 def localstack(tmp_path_factory: pytest.TempPathFactory, runtime_python: Path) -> Iterator[LocalStack]:
     started = LocalStack.start(tmp_path_factory.mktemp("localstack") / "state", runtime_python)
     yield started
-    started.stop()
+    # It has nothing to save, and takes long to say goodbye to as many functions as the tests made.
+    started.stop(signal.SIGKILL)
 
 
 @pytest.fixture(scope="session")
 def deploy(localstack: LocalStack) -> Deployer:
     return Deployer(localstack)
+
+
+@pytest.fixture
+def own_localstack(tmp_path: Path, runtime_python: Path) -> Iterator[Callable[..., Deployer]]:
+    """Start a LocalStack that the test may stop or break."""
+    started: list[LocalStack] = []
+
+    def start(runtime: Path = runtime_python) -> Deployer:
+        started.append(LocalStack.start(tmp_path / f"state-{len(started)}", runtime))
+        return Deployer(started[-1])
+
+    yield start
+    for localstack in started:
+        localstack.stop()
+
+
+@pytest.fixture
+def polled() -> Callable[..., Any]:
+    """`polled(look)` is the first true answer of `look` before a deadline."""
+    return lambda look: poll(look, "the awaited state")
+
+
+@pytest.fixture
+def ends() -> Callable[[int], None]:
+    """`ends(pid)` passes when that process is gone before a deadline."""
+    return lambda pid: poll(lambda: not is_running(pid), f"process {pid} ends") and None
+
+
+def is_running(pid: int) -> bool:
+    """Whether the process still does anything; one that waits to be reaped does not."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout
+    return bool(state.strip()) and not state.startswith("Z")

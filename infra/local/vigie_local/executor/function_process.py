@@ -60,7 +60,9 @@ class FunctionProcess:
         finally:
             os.close(writing)
         process = cls(popen, asyncio.get_running_loop().create_future())
-        threading.Thread(target=process._wait, args=(asyncio.get_running_loop(),), daemon=True).start()
+        reaper = threading.Thread(target=process._wait, args=(asyncio.get_running_loop(),), daemon=True)
+        reaper.name = f"function-{popen.pid}"
+        reaper.start()
         return process, reading
 
     @property
