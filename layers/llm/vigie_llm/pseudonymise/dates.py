@@ -1,0 +1,81 @@
+"""Dates in the text in every written form, and which of them are dates of birth."""
+
+import re
+from dataclasses import dataclass
+from datetime import date
+
+from .folding import View
+from .spans import CONTEXT, Found
+
+_MONTHS = {
+    "janvier": 1, "janv": 1, "fevrier": 2, "fevr": 2, "fev": 2, "mars": 3, "avril": 4, "avr": 4, "mai": 5,
+    "juin": 6, "juillet": 7, "juil": 7, "aout": 8, "septembre": 9, "sept": 9, "octobre": 10, "novembre": 11,
+    "decembre": 12, "january": 1, "jan": 1, "february": 2, "feb": 2, "march": 3, "mar": 3, "april": 4,
+    "apr": 4, "may": 5, "june": 6, "jun": 6, "july": 7, "jul": 7, "august": 8, "aug": 8, "september": 9,
+    "sep": 9, "october": 10, "oct": 10, "november": 11, "nov": 11, "december": 12, "dec": 12,
+}  # fmt: skip
+_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_NUMERIC = re.compile(
+    r"(?<![\d/.\-])(\d{1,4})(?P<sep>\s?[/.\-]\s?| )(\d{1,2})(?P=sep)(\d{4}|\d{2})(?![\d/]|[.\-]\d)"
+)
+_DAY_MONTH = re.compile(
+    rf"(?<!\d)(\d{{1,2}}|1er)(?:st|nd|rd|th|er|eme)?[ .\-/]*(?:of )?(?:the )?({_MONTH})\b\.?(?:[ ,.\-/]*((?:19|20)\d{{2}}|'?\d{{2}})(?![\d:]|[.,]\d| ?(?:eur|€|%|h\b)))?"
+)
+_MONTH_DAY = re.compile(rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?:,? ((?:19|20)\d{{2}})| ?, ?(\d{{2}}))(?!\d)")
+_COMPACT = re.compile(r"(?<!\d)(\d{2})(\d{2})((?:19|20)\d{2})(?!\d)")
+_BORN_BEFORE = re.compile(
+    r"(?:\bnee?s?(?: ?\(e\))?\b|\bborn\b|\bdate (?:et lieu )?de naissance\b|\bnaiss(?:ance)?\b|\bd\.? ?o\.? ?b\b|\bddn\b"
+    r"|\bdate of birth\b|\bbirth ?(?:date|day)\b|\bb'?day\b|\banniversaire\b|\bdn\b)[^\n.!?]{0,25}?$"
+)
+_BORN_AFTER = re.compile(r"^[ ,:(]{0,3}(?:\(?(?:date de naissance|date of birth|d\.?o\.?b\b|ma naissance|is my birthday))")
+
+
+@dataclass(frozen=True, slots=True)
+class Dated:
+    """A date found at low[start:end]: the readings it allows, year None when unsaid."""
+
+    start: int
+    end: int
+    readings: tuple[tuple[int, int, int | None], ...]
+
+    def may_be(self, day: date) -> bool:
+        """Whether one reading is that very day, two-digit years included."""
+        return any(
+            (d, m) == (day.day, day.month) and y is not None and y % 100 == day.year % 100 and (y < 100 or y == day.year)
+            for d, m, y in self.readings
+        )
+
+
+def find_dates(view: View) -> list[Dated]:
+    """Every date with a day and a month."""
+    if not any(c.isdigit() for c in view.low):
+        return []
+    found = [Dated(*m.span(), _numeric(m[1], m[3], m[4])) for m in _NUMERIC.finditer(view.low)]
+    for m in _DAY_MONTH.finditer(view.low):
+        year = int(m[3].strip("'")) if m[3] else None
+        found.append(Dated(*m.span(), ((1 if m[1] == "1er" else int(m[1]), _MONTHS[m[2]], year),)))
+    for m in _MONTH_DAY.finditer(view.low):
+        found.append(Dated(*m.span(), ((int(m[2]), _MONTHS[m[1]], int(m[3] or m[4])),)))
+    found += [Dated(*m.span(), _numeric(m[1], m[2], m[3])) for m in _COMPACT.finditer(view.low)]
+    return [d for d in found if d.readings]
+
+
+def _numeric(first: str, second: str, third: str) -> tuple[tuple[int, int, int | None], ...]:
+    a, b, c = int(first), int(second), int(third)
+    orders = [(c, b, a)] if len(first) == 4 else [(a, b, c), (b, a, c)]
+    if len(first) == 2 and len(third) == 2:
+        orders.append((c, b, a))
+    if len(first) == 3:
+        return ()
+    return tuple((d, m, y) for d, m, y in orders if 1 <= d <= 31 and 1 <= m <= 12)
+
+
+def find_birth_dates(view: View, dated: list[Dated]) -> list[Found]:
+    """Dates that the words around them say are dates of birth."""
+    return [Found(d.start, d.end, "BIRTH_DATE", CONTEXT) for d in dated if _is_birth(view.low, d)]
+
+
+def _is_birth(low: str, dated: Dated) -> bool:
+    before = low[max(0, dated.start - 60) : dated.start]
+    after = low[dated.end : dated.end + 30]
+    return bool(_BORN_BEFORE.search(before) or _BORN_AFTER.search(after))

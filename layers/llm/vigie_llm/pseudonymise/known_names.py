@@ -1,0 +1,262 @@
+"""The customer's own name: inverted, initials, short forms, run together, misspelt."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from .folding import View, fold
+from .lexicon import PRODUCT_AFTER, PRODUCT_BEFORE, first_names, ordinary_words
+from .nicknames import short_forms
+from .spans import NAME_KNOWN, NAMED, Found
+from .spelled import Token
+
+_PARTS = re.compile(r"[^\W_]+")
+_PARTICLES = frozenset(
+    "le la les l de du des d da dos das do di del della van von der den ter ten el al ben bin ibn ould ait bou abu abd o mac mc st saint sainte "
+    "y e zu af san santa".split()
+)
+_CLOSE = re.compile(r"[ \t.'\-_]{0,3}")
+_COMMA = re.compile(r" ?, ?|\n")
+_INTRODUCED = re.compile(
+    r"(?:\b(?:je suis|je m'appelle|c'est|moi|moi c'est|ici|signe|signed|my name is|my name's|i'm|i am|im|this is|it's|its|it is|name|nom|prenom|nomme[e]?|"
+    r"mon nom|called|soussigne\w*|soussigne\(e\)|au nom de|in the name of|addressed to|adresse[e]?s? a|cordialement|regards|sincerely|faithfully|thanks|cheers|merci|bien a vous|salutations|bises|love|best|titulaire|holder|client|cliente|customer)[ ,:!.\n\-]{1,4})$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NameForms:
+    """The words of a customer's name, folded."""
+
+    first: tuple[str, ...]
+    last: tuple[str, ...]
+    core: tuple[str, ...]
+    joined: frozenset[str]
+    short: frozenset[str]
+    words: frozenset[str]
+
+
+@lru_cache(maxsize=512)
+def name_forms(first_name: str, last_name: str) -> NameForms:
+    """Every word that may stand for this customer."""
+    first = tuple(_PARTS.findall(fold(first_name)))
+    last = tuple(_PARTS.findall(fold(last_name)))
+    core = tuple(w for w in last if w not in _PARTICLES) or last
+    joined = _joined(first) | _joined(last)
+    words = frozenset(w for w in (*first, *core) if len(w) > 2) | joined
+    return NameForms(first, last, core, joined, short_forms(first), words)
+
+
+def _joined(parts: tuple[str, ...]) -> frozenset[str]:
+    return frozenset("".join(parts[i:]) for i in range(len(parts) - 1))
+
+
+def edit_distance_at_most(a: str, b: str, limit: int) -> bool:
+    """Optimal string alignment distance (one swap counts one), bounded."""
+    if abs(len(a) - len(b)) > limit:
+        return False
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        current = [i]
+        for j, y in enumerate(b, 1):
+            cost = min(row[j] + 1, current[j - 1] + 1, row[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                cost = min(cost, before[j - 2] + 1)
+            current.append(cost)
+        if min(current) > limit:
+            return False
+        before, row = row, current
+    return row[-1] <= limit
+
+
+# What a token may be: F, L exact; f, l misspelt; n short form; i, j initials; p particle.
+def _kinds(token: Token, clean: str, forms: NameForms) -> str:
+    word = token.text
+    if word in forms.core or (len(word) > 3 and word in _joined_cached(forms.last)):
+        return "LF" if word in forms.first else "L"
+    if word in forms.first and len(word) > 1 or (len(word) > 3 and word in _joined_cached(forms.first)):
+        return "F"
+    if len(word) == 1:
+        return _initial(token, clean, forms)
+    if word in forms.last:
+        return "p"
+    if _is_whole_name(word, forms):
+        return "W"
+    if word in forms.short:
+        return "n"
+    return _misspelt(word, forms)
+
+
+@lru_cache(maxsize=1024)
+def _joined_cached(parts: tuple[str, ...]) -> frozenset[str]:
+    return _joined(parts)
+
+
+@lru_cache(maxsize=512)
+def _whole_names(first: tuple[str, ...], last: tuple[str, ...]) -> frozenset[str]:
+    a, b = "".join(first), "".join(last)
+    return frozenset({a + b, b + a, a[:1] + b, b + a[:1]}) if a and len(b) > 3 else frozenset()
+
+
+def _is_whole_name(word: str, forms: NameForms) -> bool:
+    bare = word.rstrip("0123456789")
+    return len(bare) > 4 and bare in _whole_names(forms.first, forms.last)
+
+
+def _initial(token: Token, clean: str, forms: NameForms) -> str:
+    dotted = clean[token.end : token.end + 1] in {".", "-"} or clean[token.start].isupper()
+    kinds = ""
+    if dotted and any(w[0] == token.text for w in forms.first):
+        kinds += "i"
+    if dotted and any(w[0] == token.text for w in (*forms.core, *forms.last[:1])):
+        kinds += "j"
+    return kinds or ("p" if token.text in forms.last else "")
+
+
+def _misspelt(word: str, forms: NameForms) -> str:
+    if len(word) < 4:
+        return ""
+    for kind, parts, joined in (("l", forms.core, _joined_cached(forms.last)), ("f", forms.first, _joined_cached(forms.first))):
+        for part in (*parts, *joined):
+            if len(part) > 3 and part[0] == word[0] and edit_distance_at_most(word, part, 2 if len(part) > 8 else 1):
+                return kind
+            if len(part) > 4 and part[1:] == word:
+                return kind
+    return ""
+
+
+def find_known_names(view: View, tokens: list[Token], forms: NameForms) -> list[Found]:
+    """Runs of tokens that together name the customer."""
+    if not forms.first and not forms.last:
+        return []
+    kinds = [_kinds(t, view.clean, forms) for t in tokens]
+    shouting = is_shouting(view.clean)
+    found: list[Found] = []
+    position = 0
+    while position < len(tokens):
+        if not kinds[position]:
+            position += 1
+            continue
+        stop = _run_end(view.clean, tokens, kinds, position)
+        found += _judge(view, tokens, kinds, position, stop, forms, shouting)
+        position = stop
+    return found
+
+
+def _run_end(clean: str, tokens: list[Token], kinds: list[str], start: int) -> int:
+    stop = start + 1
+    while stop < len(tokens) and kinds[stop]:
+        between = clean[tokens[stop - 1].end : tokens[stop].start]
+        if not _CLOSE.fullmatch(between) and not (_COMMA.fullmatch(between) and _completes(kinds, start, stop)):
+            break
+        stop += 1
+    return stop
+
+
+def _completes(kinds: list[str], start: int, stop: int) -> bool:
+    """"Bardet, Theo" is one name: the comma joins what was missing."""
+    before = "".join(kinds[start:stop]).upper()
+    return ("L" in before and "F" not in before and kinds[stop][0] in "Ffi") or (
+        "F" in before and "L" not in before and kinds[stop][0] in "Ll"
+    )
+
+
+def _judge(
+    view: View, tokens: list[Token], kinds: list[str], start: int, stop: int, forms: NameForms, shouting: bool
+) -> list[Found]:
+    start, stop = _trim(tokens, kinds, start, stop, forms)
+    if start >= stop:
+        return []
+    run = "".join(kinds[start:stop])
+    span = (tokens[start].start, tokens[stop - 1].end)
+    end = span[1] + (view.clean[span[1] : span[1] + 1] == "." and kinds[stop - 1] in {"i", "j", "ij"})
+    has_first, has_last = any(c in run for c in "Ffn"), any(c in run for c in "Ll")
+    if "W" in run or (has_first and has_last) and (stop - start > 1):
+        return [Found(span[0], end, "CUSTOMER_NAME", NAME_KNOWN)]
+    if stop - start > 1 and ((has_last and "i" in run) or (has_first and "j" in run)) and not run.islower():
+        return [Found(span[0], end, "CUSTOMER_NAME", NAME_KNOWN)]
+    if stop - start > 1 and run.islower() and any(c in run for c in "lf") and any(c in run for c in "ij"):
+        return [Found(span[0], end, "CUSTOMER_NAME", NAME_KNOWN)]
+    if _stands_alone(view, tokens, kinds, start, stop, forms, shouting):
+        return [Found(span[0], span[1], "CUSTOMER_NAME", NAMED + 4)]
+    return []
+
+
+def _trim(tokens: list[Token], kinds: list[str], start: int, stop: int, forms: NameForms) -> tuple[int, int]:
+    """Particles count only in front of the name they belong to; initials only beside a word."""
+    while stop > start and kinds[stop - 1] == "p":
+        stop -= 1
+    while start < stop and kinds[start] == "p" and not _leads_to_core(kinds, start, stop):
+        start += 1
+    return start, stop
+
+
+def _leads_to_core(kinds: list[str], start: int, stop: int) -> bool:
+    while start < stop and kinds[start] == "p":
+        start += 1
+    return start < stop and kinds[start][0] in "Ll"
+
+
+def is_shouting(clean: str) -> bool:
+    """Mostly capital letters: case then says nothing."""
+    upper = sum(1 for c in clean if c.isupper())
+    lower = sum(1 for c in clean if c.islower())
+    return upper > lower
+
+
+def starts_sentence(clean: str, start: int) -> bool:
+    """Whether a capital is due to the sentence's beginning."""
+    before = clean[:start].rstrip(" \t\"'(*-")
+    return not before or before[-1] in ".!?\n:;…"
+
+
+def ends_message(clean: str, start: int, end: int) -> bool:
+    """A signature: set off by punctuation or a line, with nothing after it on its line."""
+    before = clean[:start].rstrip(" \t\"'(*")
+    after = clean[end:].lstrip(" \t")
+    set_off = not before or before[-1] in ".!?\n,;-:…"
+    return set_off and (after[:1] in {"", "\n"} or not any(c.isalnum() for c in after)) and bool(before)
+
+
+def _stands_alone(
+    view: View, tokens: list[Token], kinds: list[str], start: int, stop: int, forms: NameForms, shouting: bool
+) -> bool:
+    """Whether a first name or a surname by itself means the customer."""
+    run = "".join(kinds[start:stop])
+    begin, end = tokens[start].start, tokens[stop - 1].end
+    clean = view.clean
+    main = [i for i in range(start, stop) if kinds[i][0] in "FLnfl"]
+    if not main:
+        return _are_initials(clean, tokens, start, stop, forms)
+    capital = clean[tokens[main[0]].start].isupper()
+    introduced = bool(_INTRODUCED.search(view.low[max(0, begin - 30) : begin]))
+    signed = ends_message(clean, begin, end)
+    if is_product(clean, tokens, start, stop):
+        return False
+    exact = any(c in "FL" for c in run)
+    words = [tokens[i].text for i in main]
+    plain_word = all(w in ordinary_words() or len(w) < 4 for w in words)
+    if exact and not plain_word:
+        return True
+    if (introduced or signed) and (capital or (introduced and not plain_word)):
+        return exact or not all(w in ordinary_words() for w in words)
+    if not capital or shouting or starts_sentence(clean, begin):
+        return False
+    return exact or ("n" in run and not plain_word) or not (plain_word or any(w in first_names() for w in words))
+
+
+def _are_initials(clean: str, tokens: list[Token], start: int, stop: int, forms: NameForms) -> bool:
+    letters = "".join(t.text for t in tokens[start:stop])
+    wanted = forms.first[0][:1] + forms.core[0][:1] if forms.first and forms.core else ""
+    dotted = clean[tokens[start].end : tokens[start].end + 1] == "."
+    return len(wanted) == 2 and letters in {wanted, wanted[::-1]} and dotted and ends_message(clean, tokens[start].start, tokens[stop - 1].end)
+
+
+def is_product(clean: str, tokens: list[Token], start: int, stop: int) -> bool:
+    """"carte Rose", "Grace Saver", "Saint-Denis", "rue Pasteur": a thing or a place named so."""
+    if start > 0 and tokens[start - 1].text in PRODUCT_BEFORE:
+        if re.fullmatch(r"[ \-]", clean[tokens[start - 1].end : tokens[start].start]):
+            return True
+    if stop < len(tokens) and tokens[stop].text in PRODUCT_AFTER:
+        return clean[tokens[stop - 1].end : tokens[stop].start] == " "
+    return False

@@ -1,0 +1,218 @@
+"""Numbers that identify: IBAN, card, social security, phone, account, customer and contract."""
+
+import re
+
+from . import validation
+from .folding import View
+from .spans import CONTEXT, SHAPED, VALIDATED, Found
+from .spelled import Skeleton
+
+_IBAN = re.compile(r"(?<![a-z0-9])([a-z]{2}) ?[.\-]?(\d{2})((?:[ .\-_/\t]{0,3}[a-z0-9]){10,34})")
+_RIB = re.compile(r"(?<!\d)\d{5}[ .\-/]?\d{5}[ .\-/]?[\da-z]{11}[ .\-/]?(?:cle )?\d{2}(?![a-z0-9])")
+_CARD = re.compile(r"(?<![\da-z])(?:\d[ .\-_/]{0,2}){12,18}\d(?![a-z0-9])")
+_MASK = r"[*x•#●\.…_]"
+_MASKED_CARD = re.compile(
+    r"(?<![\w])(?:\d{4}[ \-]?(?:\d{2})?)?(?:[*x•#●]{2,4}[ \-]?){1,4}(?:[*x•#●]{2,12}[ \-]?)?\d{2,4}(?!\w)"
+    r"|(?<![\w*])\*{1,12} ?\d{4}(?!\w)"
+)
+_NIR = re.compile(
+    r"(?<![\da-z])([12378])[ .\-/]?(\d{2})[ .\-/]?(0[1-9]|1[0-2]|[2-9]\d)[ .\-/]?(\d{2}|2[ab])[ .\-/]?(\d{3})[ .\-/]?(\d{3})"
+    r"(?:[ .\-,]*(?:\(?cle ?:? ?|/ ?|\()?(\d{2})\)?)?(?![\da-z])"
+)
+_NIR_WORDS = re.compile(r"\b(?:secu|securite sociale|social security|nir|insee|assure[es]?|vitale|cpam|n° ?ss|nss|ss|immatriculation)\b")
+_NINO = re.compile(r"(?<![a-z0-9])(?!bg|gb|nk|kn|tn|nt|zz)[a-ceghj-prtw-z][a-ceghj-nprtw-z][ \-]?\d{2}[ \-]?\d{2}[ \-]?\d{2}[ \-]?[a-d](?![a-z0-9])")
+_IDENTITY_PAPER = re.compile(
+    r"\b(?:passe?port|carte (?:nationale )?d'identite|cni|titre de sejour|driving licen[cs]e|permis(?: de conduire)?|nhs|"
+    r"nino|national insurance|ni|numero fiscal|utr|ssn)(?: (?:number|no|num|numero|n|is|est|card|:))*[ :.n°o#(]{0,5}([a-z]{0,5}[ ]?\d[\da-z ]{5,16}\d[a-z]{0,3}|\d[a-z\d]{7,14})(?![a-z0-9])"
+)
+_PHONE = re.compile(r"(?<![\da-z.,/_#])(?:\(?\+ ?|\(?00 ?)?\(?[\do]\d?(?:[ .\-/()_\u00b7]{0,3}\d){6,14}(?![\da-z_]|[.,]\d)")
+_ENDING = re.compile(
+    r"\b(?:ending(?: in| with| by)?|ends?(?: in| with)?|finishing(?: in| with)?|last (?:four|4)(?: digits?)?(?: (?:are|is|of))?"
+    r"|(?:se |qui se |qui )?(?:terminant|termine|finissant|finit|finissent)(?: par| en)|termine[ee]?s? (?:par|en)|finissant (?:par|en)"
+    r"|(?:quatre|4) derniers?(?: chiffres?)?|derniers? chiffres?(?: sont| :)?|fin)"
+    r"(?: (?:digits|chiffres|numeros|number|the digits|les chiffres))?(?: in| by| par| en| are| is| sont| de ma carte| of my card)?[ :(*.\-x#]{1,6}(\d{4}|\d{2}[ ]\d{2}|\d{3})(?![\d]|[.,]\d| ?(?:eur|€|£|%))"
+)
+_LAST_FOUR_AFTER = re.compile(r"(?<!\d)(\d{4})(?= ?\)?,? ?(?:being|are|sont|comme|as)? ?(?:the |les |my |mes )?(?:last (?:four|4)|(?:quatre|4) derniers))")
+_CARD_WORDS = re.compile(r"\b(?:card|carte|cb|visa|mastercard|amex|american express|debit|credit card|maestro|carte bleue)\b")
+_CARD_SHORT = re.compile(r"\b(?:card|carte(?: bancaire| bleue| visa| gold)?|cb|visa|mastercard)(?: (?:number|no|n|numero|num))? ?(?:[*x•#.]{1,12}|n°|no\.?|#|\.\.\.) ?(\d{4})(?![\d/]|[.,]\d)")
+_PIN = re.compile(r"\b(?:cvv|cvc|cvv2|cryptogramme|code pin|pin code|pin)(?: (?:is|est|:|number))*[ :]{1,3}(\d{3,4})(?!\d)")
+_ACCOUNT_WORDS = (
+    r"comptes?(?: (?:courant|joint|cheques?|pro|epargne|titres|bancaire))?|cpte|account(?: number)?|accts?|acc|a/c|ac"
+    r"|clients?|cliente|customer(?: number| ref| id)?|client (?:number|id)|cust(?:omer)?|contrats?|contract|agreement"
+    r"|prets?(?: (?:immo|immobilier|auto|perso|personnel|conso|etudiant))?|loan(?: (?:agreement|contract|account))?|credit(?: (?:auto|immo|immobilier|conso|renouvelable))?"
+    r"|mortgage|livret(?: a)?|pel|ldds?|rib|policy|police|adherent|societaire|membership|member|identifiant|id client|user ?id|crn|roll|dossier de (?:pret|credit)"
+)
+_ACCOUNT = re.compile(
+    rf"\b(?:{_ACCOUNT_WORDS})\b"
+    r"(?P<between>(?:[ :.,(#=/\-]|\b(?:n|no|nr|num|numero|number|nos|ref|reference|is|est|le|the|it's|c'est|client|customer|compte|account|contrat|contract|de|du|of|my|mon|a savoir|id|numeros?|suivant|porte|est le|under|with|sous|portant|bancaire|joint|courant|epargne|pret|loan|immo|auto)\b|°){0,14})"
+    r"(?P<value>(?:[a-z]{1,4}[ \-/]?)?\d(?:[ .\-/]?[\da-z](?![a-z])|[ .\-/]?[a-z]{1,2}(?=[\-/]?\d)){3,21})(?![\da-z%€£$]|[.,]\d| ?(?:eur|euros?|pounds|gbp|€|£|%|\$|ans\b|years|k\b))"
+)
+_SORT_CODE = re.compile(r"(?:\bsort ?code|\bs/?c)\b[ :.(a-z]{0,8}(\d{2}[ \-–.]?\d{2}[ \-–.]?\d{2})(?!\d)")
+_SORT_AND_ACCOUNT = re.compile(r"(?<![\d\-])(\d{2}-\d{2}-\d{2})(?:[ ,/]{1,3}|[ ,]*(?:and |a/c |acc(?:ount|t)? ?(?:no\.?|number)? ?:? ?))(\d{8})(?!\d)")
+_BARE = re.compile(r"(?<![\w.,/\-#£€$])\d{8,14}(?![\w%€£$]|[.,/\-]\d| ?(?:eur|euros?|€|£))")
+_NOT_MINE = re.compile(r"(?:\bref|\breference|\btarif|\btariff|\bbrochure|\bleaflet|\bfiche|\bsiret|\bsiren|\bform|\bformulaire|\bticket|\barticle|\bversion|\bv|\bcolis|\btracking|\bsuivi)[^\n.;]{0,12}$")
+_AMOUNT_AFTER = re.compile(r"^ ?(?:€|£|\$|%|eur\b|euros?\b|pounds?\b|gbp\b|balles\b|quid\b|k€)")
+_AMOUNT_BEFORE = re.compile(r"[€£$] ?$")
+
+
+def find_numbers(view: View, digits: Skeleton, language: str) -> list[Found]:
+    """Every identifying number that the text writes in digits or, for phones, partly in words."""
+    low = view.low
+    found: list[Found] = []
+    if any(c.isdigit() for c in low):
+        found += _ibans(low)
+        found += _cards(low)
+        found += _national_ids(low)
+        found += _phones(low, language)
+        found += _accounts(low)
+    found += _spoken_phones(low, digits)
+    return found
+
+
+def _ibans(low: str) -> list[Found]:
+    found = [f for m in _IBAN.finditer(low) if (f := _iban_in(low, m)) is not None]
+    found += [Found(*m.span(), "ACCOUNT_NUMBER", SHAPED + 5) for m in _RIB.finditer(low)]
+    return found
+
+
+def _iban_in(low: str, match: re.Match[str]) -> Found | None:
+    """The IBAN at the match's start, cut to its country's length."""
+    length = validation.iban_length(match[1])
+    if length is None:
+        return None
+    position, count = match.start(), 0
+    while position < match.end() and count < length:
+        count += low[position].isalnum()
+        position += 1
+    if count < length:
+        return None
+    valid = validation.is_iban(low[match.start() : position])
+    clean_end = position >= len(low) or not low[position].isalnum()
+    if not valid and not clean_end:
+        return None
+    return Found(match.start(), position, "IBAN", VALIDATED + 5 if valid else SHAPED)
+
+
+def _cards(low: str) -> list[Found]:
+    found: list[Found] = []
+    for m in _CARD.finditer(low):
+        number = validation.compact(m.group())
+        grouped = bool(re.fullmatch(r"\d{4}([ .\-_/]{1,2})\d{4}\1\d{4}\1\d{4}", m.group()))
+        if number[0] in "23456" and validation.is_luhn(number):
+            found.append(Found(*m.span(), "CARD", VALIDATED))
+        elif grouped or (len(number) == 16 and _CARD_WORDS.search(low[max(0, m.start() - 40) : m.start()])):
+            found.append(Found(*m.span(), "CARD", SHAPED))
+    found += [Found(*m.span(), "CARD", SHAPED) for m in _MASKED_CARD.finditer(low) if _is_masked_card(low, m)]
+    for pattern in (_ENDING, _LAST_FOUR_AFTER):
+        found += [_last_four(low, m) for m in pattern.finditer(low) if not _is_year_only(low, m)]
+    found += [Found(*m.span(1), "CARD", CONTEXT) for m in _CARD_SHORT.finditer(low)]
+    found += [Found(*m.span(1), "CARD", CONTEXT) for m in _PIN.finditer(low)]
+    return found
+
+
+def _is_masked_card(low: str, match: re.Match[str]) -> bool:
+    return sum(c in "*x•#●" for c in match.group()) >= 2 or bool(_CARD_WORDS.search(low[max(0, match.start() - 30) : match.start()]))
+
+
+def _last_four(low: str, match: re.Match[str]) -> Found:
+    """Last digits belong to what was named last: a card, an account or a phone."""
+    before = low[max(0, match.start() - 45) : match.start()]
+    words = re.findall(r"\b(card|carte|cb|visa|mastercard|compte|account|iban|rib|livret|phone|mobile|portable|telephone|tel|numero de tel)\b", before)
+    last = words[-1] if words else "card"
+    label = {"compte": "ACCOUNT_NUMBER", "account": "ACCOUNT_NUMBER", "livret": "ACCOUNT_NUMBER", "iban": "IBAN", "rib": "IBAN"}.get(last)
+    if label is None:
+        label = "PHONE" if last in {"phone", "mobile", "portable", "telephone", "tel", "numero de tel"} else "CARD"
+    return Found(*match.span(1), label, CONTEXT)
+
+
+def _is_year_only(low: str, match: re.Match[str]) -> bool:
+    """"the year ending 2024" is no card."""
+    looks_a_year = match[1][:2] in {"19", "20"}
+    return (looks_a_year or match.group().startswith("fin")) and not _CARD_WORDS.search(low[max(0, match.start() - 45) : match.end() + 30])
+
+
+def _national_ids(low: str) -> list[Found]:
+    found: list[Found] = []
+    for m in _NIR.finditer(low):
+        number = validation.compact(re.sub(r"cle", "", m.group()))
+        named = _NIR_WORDS.search(low[max(0, m.start() - 60) : m.end() + 30])
+        if len(number) == 15 and validation.is_nir(number):
+            found.append(Found(*m.span(), "NATIONAL_ID", VALIDATED + 2))
+        elif named or len(number) == 15:
+            found.append(Found(*m.span(), "NATIONAL_ID", SHAPED + 5))
+    found += [Found(*m.span(), "NATIONAL_ID", SHAPED) for m in _NINO.finditer(low)]
+    found += [Found(*m.span(1), "NATIONAL_ID", SHAPED) for m in _IDENTITY_PAPER.finditer(low)]
+    return found
+
+
+def _phones(low: str, language: str) -> list[Found]:
+    found: list[Found] = []
+    for m in _PHONE.finditer(low):
+        if _is_amount(low, *m.span()):
+            continue
+        number = re.sub(r"[^\d+]", "", m.group().replace("o", "0").replace("(0)", ""))
+        if _is_phone(number, language, low, m):
+            end = m.end() - (len(m.group()) - len(m.group().rstrip(" .-/()_")))
+            found.append(Found(m.start(), end, "PHONE", SHAPED + 2))
+    return found
+
+
+_PHONE_WORDS = re.compile(r"\b(?:tel|telephone|phone|mobile|portable|numero|number|appel\w*|rappel\w*|joindre|joignable|call|ring|text|reach|fixe|gsm|sms|whatsapp|contact\w*|au|on|cell|mob|num|06|07)\b[^\n]{0,25}$")
+
+
+def _is_phone(number: str, language: str, low: str, match: re.Match[str]) -> bool:
+    if number.startswith("00"):
+        number = "+" + number[2:]
+    if number.startswith("+"):
+        return validation.is_phone(number, "FR")
+    regions = ("FR", "GB") if language == "fr" else ("GB", "FR")
+    if number.startswith("0"):
+        return any(validation.is_phone(number, region) for region in regions)
+    named = bool(_PHONE_WORDS.search(low[max(0, match.start() - 40) : match.start()]))
+    if number.startswith(("33", "44")) and len(number) in {11, 12}:
+        return validation.is_phone("+" + number, "FR")
+    # "6 39 98 33 50": the leading zero left out.
+    return named and len(number) in {9, 10} and number[0] in "123467" and any(validation.is_phone("0" + number, r) for r in regions)
+
+
+def _is_amount(low: str, start: int, end: int) -> bool:
+    return bool(_AMOUNT_AFTER.match(low[end : end + 8]) or _AMOUNT_BEFORE.search(low[max(0, start - 3) : start]))
+
+
+def _spoken_phones(low: str, digits: Skeleton) -> list[Found]:
+    """Ten digits from 0, read aloud in part: "zero six 39 98 trente-trois cinquante"."""
+    found: list[Found] = []
+    for m in re.finditer(r"(?:0033|33|0044|44)?0?[1-9]\d{8,9}", digits.text):
+        if not m.group().startswith(("0", "33", "44")):
+            continue
+        start, end = digits.locate(*m.span())
+        surface = low[start:end]
+        if any(c.isalpha() for c in surface) and not re.search(r"[.!?;]\s|\n", surface):
+            found.append(Found(start, end, "PHONE", SHAPED + 1))
+    return found
+
+
+def _accounts(low: str) -> list[Found]:
+    found: list[Found] = []
+    for m in _ACCOUNT.finditer(low):
+        start, end = m.span("value")
+        if _is_account(low, start, end):
+            found.append(Found(start, end, "ACCOUNT_NUMBER", CONTEXT))
+    found += [Found(*m.span(1), "ACCOUNT_NUMBER", SHAPED + 3) for m in _SORT_CODE.finditer(low)]
+    for m in _SORT_AND_ACCOUNT.finditer(low):
+        found += [Found(*m.span(group), "ACCOUNT_NUMBER", SHAPED + 3) for group in (1, 2)]
+    for m in _BARE.finditer(low):
+        if not _NOT_MINE.search(low[max(0, m.start() - 25) : m.start()]) and not _is_amount(low, *m.span()):
+            found.append(Found(*m.span(), "ACCOUNT_NUMBER", CONTEXT - 5))
+    return found
+
+
+_DATE_SHAPE = re.compile(r"\d{1,2}[ ./\-]\d{1,2}[ ./\-](?:\d{4}|\d{2})|\d{4}-\d{2}-\d{2}|(?:19|20)\d{2}(?:[ /\-](?:19|20)?\d{2})?")
+
+
+def _is_account(low: str, start: int, end: int) -> bool:
+    value = low[start:end]
+    count = sum(c.isdigit() for c in value)
+    if count < 5 or _DATE_SHAPE.fullmatch(value):
+        return False
+    return not (_is_amount(low, start, end) or _NOT_MINE.search(low[max(0, start - 25) : start]))

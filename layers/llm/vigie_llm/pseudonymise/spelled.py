@@ -1,0 +1,180 @@
+"""Skeletons: a text reduced to letters and digits, with words for digits and signs understood."""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+_TOKEN = re.compile(r"[^\W_]+")
+
+_FRENCH = {
+    "zero": 0, "un": 1, "une": 1, "deux": 2, "trois": 3, "quatre": 4, "cinq": 5, "six": 6, "sept": 7,
+    "huit": 8, "neuf": 9, "dix": 10, "onze": 11, "douze": 12, "treize": 13, "quatorze": 14,
+    "quinze": 15, "seize": 16, "vingt": 20, "vingts": 20, "trente": 30, "quarante": 40,
+    "cinquante": 50, "soixante": 60, "septante": 70, "huitante": 80, "octante": 80, "nonante": 90,
+}  # fmt: skip
+_ENGLISH = {
+    "zero": 0, "oh": 0, "o": 0, "nought": 0, "naught": 0, "one": 1, "two": 2, "three": 3, "four": 4,
+    "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "eleven": 11, "twelve": 12,
+    "thirteen": 13, "fourteen": 14, "fifteen": 15, "sixteen": 16, "seventeen": 17, "eighteen": 18,
+    "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70,
+    "eighty": 80, "ninety": 90,
+}  # fmt: skip
+_REPEAT = {"double": 2, "triple": 3, "treble": 3}
+NUMBER_WORDS = frozenset({*_FRENCH, *_ENGLISH, *_REPEAT, "hundred", "et", "o"})
+# Words that stand for the signs of an e-mail address or of a number.
+_SIGN_WORDS = frozenset(
+    "at arobase arobas arrobase arobaz chez point dot pt tiret dash hyphen minus underscore souligne bas plus slash".split()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A run of letters and digits of the plain view, lower case."""
+
+    text: str
+    start: int
+    end: int
+
+
+def tokenise(low: str) -> list[Token]:
+    """The tokens of a lower-case text, in order."""
+    return [Token(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(low)]
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """Letters and digits without anything between, each with the token offsets it came from."""
+
+    text: str
+    starts: list[int]
+    ends: list[int]
+
+    def search(self, needle: str) -> list[tuple[int, int]]:
+        """Where the needle occurs, as (start, end) indexes of the skeleton."""
+        places: list[tuple[int, int]] = []
+        at = self.text.find(needle) if needle else -1
+        while at >= 0:
+            places.append((at, at + len(needle)))
+            at = self.text.find(needle, at + len(needle))
+        return places
+
+    def locate(self, start: int, end: int) -> tuple[int, int]:
+        """Offsets in the plain view of text[start:end]."""
+        return self.starts[start], self.ends[end - 1]
+
+
+def letters_skeleton(tokens: list[Token]) -> Skeleton:
+    """Every letter and digit, without the words that spell a sign ("arobase", "dot")."""
+    text: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for token in tokens:
+        if token.text in _SIGN_WORDS:
+            continue
+        text.append(token.text)
+        starts.extend(range(token.start, token.end))
+        ends.extend(range(token.start + 1, token.end + 1))
+    return Skeleton("".join(text), starts, ends)
+
+
+def digits_skeleton(tokens: list[Token]) -> Skeleton:
+    """Digits only, number words turned into digits; a letter token is a wall ("|")."""
+    text: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    position = 0
+    while position < len(tokens):
+        digits, position_after = _read_digits(tokens, position)
+        if digits == "|" and text and text[-1] == "|":
+            position = position_after
+            continue
+        first, last = tokens[position], tokens[position_after - 1]
+        one_each = len(digits) == last.end - first.start
+        for i, digit in enumerate(digits):
+            text.append(digit)
+            starts.append(first.start + i if one_each else first.start)
+            ends.append(first.start + i + 1 if one_each else last.end)
+        position = position_after
+    return Skeleton("".join(text), starts, ends)
+
+
+def _read_digits(tokens: list[Token], position: int) -> tuple[str, int]:
+    word = tokens[position].text
+    if word.isdigit() and word.isascii():
+        return word, position + 1
+    if word in NUMBER_WORDS:
+        read = _read_words(tokens, position)
+        if read is not None:
+            return read
+    as_zeros = word.replace("o", "0").replace("l", "1") if any(c.isdigit() for c in word) else word
+    if as_zeros.isdigit() and as_zeros.isascii():
+        return as_zeros, position + 1
+    return "|", position + 1
+
+
+def _read_words(tokens: list[Token], position: int) -> tuple[str, int] | None:
+    word = tokens[position].text
+    if word in _REPEAT and position + 1 < len(tokens):
+        unit = _unit(tokens[position + 1].text)
+        return None if unit is None else (unit * _REPEAT[word], position + 2)
+    if word in _FRENCH and word not in {"six", "zero"}:
+        value, after = _french_number(tokens, position)
+        return str(value), after
+    if word in _ENGLISH:
+        return _english_number(tokens, position)
+    return None
+
+
+def _unit(word: str) -> str | None:
+    if len(word) == 1 and word.isdigit():
+        return word
+    value = _ENGLISH.get(word)
+    return str(value) if value is not None and value < 10 else None
+
+
+def _french_number(tokens: list[Token], position: int) -> tuple[int, int]:
+    """A number below 100 as French says it: soixante et onze, quatre-vingt-dix-huit."""
+    value = _FRENCH[tokens[position].text]
+    position += 1
+    if value == 4 and _word(tokens, position) in {"vingt", "vingts"}:
+        value, position = 80, position + 1
+    if value < 20 and value != 10:
+        return value, position
+    if _word(tokens, position) == "et":
+        following = _FRENCH.get(_word(tokens, position + 1), 99)
+        if following in {1, 11}:
+            return value + following, position + 2
+        return value, position
+    following = _FRENCH.get(_word(tokens, position), 99)
+    teens = 20 if value in {60, 80} else 10
+    if value == 10:
+        return (10 + following, position + 1) if following in {7, 8, 9} else (value, position)
+    if 0 < following < teens:
+        position += 1
+        if following == 10 and _FRENCH.get(_word(tokens, position), 99) in {7, 8, 9}:
+            following += _FRENCH[_word(tokens, position)]
+            position += 1
+        return value + following, position
+    return value, position
+
+
+def _english_number(tokens: list[Token], position: int) -> tuple[str, int]:
+    """A group as English says it: "seventy-seven", "nine hundred", "oh"."""
+    value = _ENGLISH[tokens[position].text]
+    position += 1
+    if value >= 20:
+        following = _ENGLISH.get(_word(tokens, position), 0)
+        return (str(value + following), position + 1) if 0 < following < 10 else (str(value), position)
+    if 0 < value < 10 and _word(tokens, position) == "hundred":
+        return f"{value}00", position + 1
+    return str(value), position
+
+
+def _word(tokens: list[Token], position: int) -> str:
+    return tokens[position].text if position < len(tokens) else ""
+
+
+@lru_cache(maxsize=1024)
+def spelled_skeleton(value: str) -> str:
+    """The letters skeleton of a known value, read the same way as the text's."""
+    return letters_skeleton(tokenise(value)).text
