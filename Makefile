@@ -4,9 +4,6 @@ export PYTHONPATH := $(CURDIR)/layers/common:$(CURDIR)/layers/llm:$(CURDIR)/laye
 PY := "$(CURDIR)/.venv/bin/python"
 CLOUD := $(PY) -m vigie_local
 
-# Settings given to make are settings of the programs it starts.
-export
-
 .DEFAULT_GOAL := help
 .PHONY: help deploy-local up status down clean environment lock lint test
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from vigie_local import commands
@@ -12,28 +13,59 @@ from vigie_local.settings import load_settings
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
+    command: commands.Command = options.run
     try:
-        return commands.COMMANDS[options.command](load_settings(), options)
+        return command(load_settings(), options)
     except LocalCloudError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
+        print("\nInterrupted. What was started goes on; make down stops it.", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        # The reader has gone (`| head`): Python would complain once more while closing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="vigie_local", description="Vigie's local cloud.")
-    add = parser.add_subparsers(dest="command", required=True, metavar="command").add_parser
-    add("up", help="start PostgreSQL, LocalStack and the model server")
-    add("status", help="say what runs")
-    add("down", help="stop everything that was started")
-    add("clean", help="stop everything and delete the local state")
-    return parser
+def parser() -> argparse.ArgumentParser:
+    """Every command with its options."""
+    top = argparse.ArgumentParser(prog="vigie_local", description="Vigie's local cloud.")
+    group = top.add_subparsers(required=True, metavar="command")
+
+    def add(name: str, run: commands.Command, text: str) -> argparse.ArgumentParser:
+        command = group.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    for name in ("deploy-local", "run"):
+        text = "everything, from nothing to a run and a dashboard" if name == "deploy-local" else "one more run"
+        command = add(name, commands.deploy_local if name == "deploy-local" else commands.run, text)
+        command.add_argument("--input", default="", help='the execution\'s input as JSON, such as {"limit": 50}')
+    add("up", commands.up, "start PostgreSQL, LocalStack and the model server")
+    add("deploy", commands.deploy_stack, "start the services and deploy schema, secrets and stack")
+    add("dashboard", commands.start_dashboard, "start the dashboard")
+    add("status", commands.status, "say which services run")
+    add("down", commands.down, "stop everything that was started")
+    add("clean", commands.clean, "stop everything and delete the local state")
+    _add_load(add("load", commands.load, "load your own CSV files"))
+    _add_logs(add("logs", commands.follow_logs, "follow the agents' logs"))
+    tool = add("with-cloud", commands.with_cloud, "run a program with the local cloud's addresses")
+    tool.add_argument("program", nargs=argparse.REMAINDER, help="such as: python -m model.train")
+    return top
+
+
+def _add_load(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--data", required=True, help="a folder of CSV files, or one CSV with --contract")
+    command.add_argument("--contract", default="", help="the feature contract the data follow")
+
+
+def _add_logs(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--agent", default="", help="planner, nlp, prediction, action or audit; all by default")
+    command.add_argument("--json", action="store_true", help="the JSON lines as the agents wrote them")
+    command.add_argument("--no-follow", action="store_true", help="print what is there and end")
+    command.add_argument("--since", type=float, default=15, metavar="MINUTES", help="how far back to begin (15)")
 
 
 if __name__ == "__main__":

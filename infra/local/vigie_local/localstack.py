@@ -74,7 +74,7 @@ class LocalStack:
 
     def stop(self) -> bool:
         """Ends it and the functions it runs; False when it did not run."""
-        return stop_process(self.pid_file, timeout_s=20)
+        return stop_process(self.pid_file, timeout_s=8)
 
     def is_running(self) -> bool:
         return running_pid(self.pid_file) is not None

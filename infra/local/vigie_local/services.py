@@ -95,7 +95,7 @@ def model_server(settings: LocalSettings) -> WebService:
         log=settings.logs / "model-server.log",
         command=(sys.executable, "-m", "vigie_local.model_server", "--port", str(settings.model_port)),
         environment=service_environment(settings.model_server_switches),
-        health=f"{settings.model_url}/openai/v1/models",
+        health=f"{settings.model_url}/_control",
     )
 
 
@@ -145,8 +145,7 @@ def local_aws(settings: LocalSettings) -> LocalStack:
 
 def start_services(entries: list[Entry], say: Callable[[str], None]) -> None:
     """Starts what does not run yet. When one fails, those started by this call are stopped again."""
-    missing = [entry for entry in entries if not entry.service.is_running()]
-    ports.require_free((entry.name, entry.port, entry.variable) for entry in missing)
+    missing = require_ports(entries)
     started: list[Entry] = []
     try:
         for entry in entries:
@@ -158,6 +157,13 @@ def start_services(entries: list[Entry], say: Callable[[str], None]) -> None:
             if entry.service.stop():
                 say(f"  {entry.name} stopped again")
         raise
+
+
+def require_ports(entries: list[Entry]) -> list[Entry]:
+    """The services that do not run yet; raises PortTakenError when one of them could not listen."""
+    missing = [entry for entry in entries if not entry.service.is_running()]
+    ports.require_free((entry.name, entry.port, entry.variable) for entry in missing)
+    return missing
 
 
 def stop_services(entries: list[Entry], say: Callable[[str], None]) -> int:

@@ -1,0 +1,99 @@
+"""The demo bank: made up, loaded and modelled on first use; and the way for tools into the database."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from vigie_local.errors import StepError
+from vigie_local.localstack import CREDENTIALS
+from vigie_local.migrations import OWNER
+from vigie_local.secrets import role_passwords
+from vigie_local.services import database_server
+from vigie_local.settings import DATABASE, LOOPBACK, REPOSITORY, LocalSettings, service_environment
+from vigie_local.steps import run_tool, step
+
+
+def fill_bank(settings: LocalSettings) -> None:
+    """Loads the demo bank unless there are customers, and trains a model unless one is approved."""
+    present = _count(settings, "SELECT count(*) FROM customers")
+    with step("Demo bank") as current:
+        if present:
+            current.note = f"{present} customers are loaded already" + _size_hint(settings)
+        else:
+            _synthesise(settings)
+            _module(settings, "load", "model.load", "--data", str(_folder(settings)))
+            current.note = f"{settings.customers} made-up customers loaded"
+    with step("Churn model") as current:
+        if _count(settings, "SELECT count(*) FROM model_registry WHERE state = 'approved'"):
+            current.note = "an approved one is registered already"
+        else:
+            _train(settings)
+            current.note = "trained, registered and approved"
+
+
+def tool_variables(settings: LocalSettings) -> dict[str, str]:
+    """What a tool needs to reach this local cloud: AWS's variables, and PostgreSQL's for the owner."""
+    return {
+        **CREDENTIALS,
+        "AWS_ENDPOINT_URL": settings.endpoint,
+        "VIGIE_HOME": str(settings.home),
+        "PGHOST": LOOPBACK,
+        "PGPORT": str(settings.postgres_port),
+        "PGDATABASE": DATABASE,
+        "PGUSER": OWNER,
+        "PGPASSWORD": role_passwords(settings.private)[OWNER],
+    }
+
+
+def run_with_cloud(settings: LocalSettings, command: list[str]) -> int:
+    """Runs a program of this project with `tool_variables`; returns its exit code."""
+    if command[:1] == ["python"]:
+        command = [sys.executable, *command[1:]]
+    return subprocess.run(command, env=service_environment(tool_variables(settings)), cwd=REPOSITORY).returncode
+
+
+def _synthesise(settings: LocalSettings) -> None:
+    _module(
+        settings, "synthesise", "model.synthesise",
+        "--customers", str(settings.customers), "--out", str(_folder(settings)),
+    )  # fmt: skip
+    (settings.home / "bank.json").write_text(json.dumps({"customers": settings.customers}))
+
+
+def _train(settings: LocalSettings) -> None:
+    _module(settings, "train", "model.train", "--data", str(_folder(settings)))
+
+
+def _folder(settings: LocalSettings) -> Path:
+    return settings.home / "bank"
+
+
+def _module(settings: LocalSettings, log: str, module: str, *arguments: str) -> None:
+    environment = service_environment(tool_variables(settings))
+    command = [sys.executable, "-m", module, *arguments]
+    run_tool(command, environment, settings.logs / f"{log}.log", REPOSITORY)
+
+
+def _size_hint(settings: LocalSettings) -> str:
+    try:
+        made = json.loads((settings.home / "bank.json").read_text())["customers"]
+    except (FileNotFoundError, ValueError, KeyError):
+        return ""
+    return f" (CUSTOMERS={settings.customers} counts after make clean)" if made != settings.customers else ""
+
+
+def _count(settings: LocalSettings, query: str) -> int:
+    server = database_server(settings)
+    connection = server.connect(DATABASE, OWNER, role_passwords(settings.private)[OWNER])
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(query)
+            row = cursor.fetchone()
+    finally:
+        connection.close()
+    if row is None:
+        raise StepError(f"The database gives no answer to: {query}")
+    return int(row[0])

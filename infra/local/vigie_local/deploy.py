@@ -1,0 +1,84 @@
+"""Deploys the built template with the standard SAM CLI, only when something differs from what is deployed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from vigie_local.build import Build, sam, sam_environment
+from vigie_local.localstack import aws_client
+from vigie_local.settings import REGION, REPOSITORY, STACK, LocalSettings
+from vigie_local.steps import run_tool
+
+# Where SAM puts the code it deploys.
+ARTIFACTS_BUCKET = "vigie-artifacts"
+_HEALTHY = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+
+
+def deploy(settings: LocalSettings, built: Build, repository: Path = REPOSITORY) -> bool:
+    """Brings the stack up to date; False when it was already."""
+    cloud_formation = aws_client("cloudformation", settings.endpoint)
+    stack = find_stack(cloud_formation)
+    wanted = _fingerprint(built, repository)
+    if stack and stack["StackStatus"] in _HEALTHY and _deployed(settings) == [stack["StackId"], wanted]:
+        return False
+    if stack and stack["StackStatus"] not in _HEALTHY:
+        _delete(cloud_formation)
+    _create_bucket(settings)
+    _run_sam_deploy(settings, built, repository)
+    deployed = find_stack(cloud_formation)
+    _stamp(settings).write_text(json.dumps([deployed["StackId"] if deployed else "", wanted]))
+    return True
+
+
+def find_stack(cloud_formation: Any, name: str = STACK) -> dict[str, Any] | None:
+    """The stack's description, or None when there is none."""
+    try:
+        described: list[dict[str, Any]] = cloud_formation.describe_stacks(StackName=name)["Stacks"]
+    except cloud_formation.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError":
+            return None
+        raise
+    return next((stack for stack in described if stack["StackStatus"] != "DELETE_COMPLETE"), None)
+
+
+def _fingerprint(built: Build, repository: Path) -> str:
+    settings_file = repository / "samconfig.toml"
+    text = settings_file.read_text() if settings_file.exists() else ""
+    return hashlib.sha256(f"{built.fingerprint}\0{text}".encode()).hexdigest()
+
+
+def _stamp(settings: LocalSettings) -> Path:
+    return settings.home / "deployed.json"
+
+
+def _deployed(settings: LocalSettings) -> object:
+    """What was last deployed: the stack's id (the stack is gone when LocalStack was) and the fingerprint."""
+    try:
+        return json.loads(_stamp(settings).read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _delete(cloud_formation: Any) -> None:
+    cloud_formation.delete_stack(StackName=STACK)
+    cloud_formation.get_waiter("stack_delete_complete").wait(
+        StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+
+
+def _create_bucket(settings: LocalSettings) -> None:
+    s3 = aws_client("s3", settings.endpoint)
+    if not any(bucket["Name"] == ARTIFACTS_BUCKET for bucket in s3.list_buckets()["Buckets"]):
+        s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
+
+
+def _run_sam_deploy(settings: LocalSettings, built: Build, repository: Path) -> None:
+    command = [
+        sam(settings), "deploy", "--template-file", str(built.template), "--stack-name", STACK,
+        "--config-file", str(repository / "samconfig.toml"), "--config-env", "local",
+        "--region", REGION, "--s3-bucket", ARTIFACTS_BUCKET, "--no-progressbar",
+    ]  # fmt: skip
+    run_tool(command, sam_environment(settings), settings.logs / "sam-deploy.log", repository)

@@ -1,0 +1,63 @@
+"""How far a run is: per step, from the database; a moving bar in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+STEPS = {"analyse": "analysed", "predict": "predicted", "decide": "decided"}
+_PLAIN_INTERVAL_S = 3.0
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """Customers planned (None before the plan) and, per step, those who have ended it."""
+
+    planned: int | None = None
+    ended: dict[str, int] = field(default_factory=dict)
+
+    def line(self) -> str:
+        if self.planned is None:
+            return "planning"
+        parts = [f"{word} {self.ended.get(step, 0)}" for step, word in STEPS.items()]
+        return f"{', '.join(parts)} of {self.planned}"
+
+
+@contextlib.contextmanager
+def shown_progress() -> Iterator[Callable[[RunProgress], None]]:
+    """A function that shows the progress given to it, in the way the output allows."""
+    with _bars() if sys.stdout.isatty() else _plain_lines() as show:
+        yield show
+
+
+@contextlib.contextmanager
+def _bars() -> Iterator[Callable[[RunProgress], None]]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("  {task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns) as bars:
+        tasks = {step: bars.add_task(word, total=None) for step, word in STEPS.items()}
+
+        def show(progress: RunProgress) -> None:
+            for step, task in tasks.items():
+                bars.update(task, total=progress.planned, completed=progress.ended.get(step, 0))
+
+        yield show
+
+
+@contextlib.contextmanager
+def _plain_lines() -> Iterator[Callable[[RunProgress], None]]:
+    began = last_time = time.monotonic()
+    last_line = ""
+
+    def show(progress: RunProgress) -> None:
+        nonlocal last_time, last_line
+        now = time.monotonic()
+        if progress.line() != last_line and (not last_line or now - last_time >= _PLAIN_INTERVAL_S):
+            last_line, last_time = progress.line(), now
+            print(f"  {now - began:4.0f} s  {last_line}", flush=True)
+
+    yield show

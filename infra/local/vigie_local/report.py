@@ -1,0 +1,88 @@
+"""What a person reads at the end of a run and of a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vigie_local.localstack import CREDENTIALS
+from vigie_local.settings import LocalSettings, ModelProvider
+
+SEGMENTS = ("High", "Medium", "Low")
+_STATUS_WORDS = {"succeeded": "succeeded", "partial": "finished in part", "failed": "failed"}
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """The facts of a finished run: its output, and counts read from the database."""
+
+    run_id: str
+    status: str
+    seconds: float
+    customers: Mapping[str, int]
+    segments: Mapping[str, int] = field(default_factory=dict)
+    action_sources: Mapping[str, int] = field(default_factory=dict)
+    audit_events: int = 0
+    audit: Mapping[str, Any] = field(default_factory=dict)
+
+    def lines(self) -> list[str]:
+        """The summary, one fact per line."""
+        count = self.customers.get
+        rate = count("planned", 0) / self.seconds if self.seconds else 0.0
+        return [
+            f"Run {self.run_id} {_STATUS_WORDS.get(self.status, self.status)} in {self.seconds:.1f} s "
+            f"({rate:.0f} customers a second)",
+            f"  planned            {count('planned', 0):>6}",
+            f"  analysed           {count('analysed', 0):>6}   feedback read by the language model, pseudonymised",
+            f"  without consent    {count('without_consent', 0):>6}   feedback not read: no consent to its analysis",
+            f"  without feedback   {count('without_feedback', 0):>6}",
+            f"  predicted          {count('predicted', 0):>6}   {self._segments()}",
+            f"  actions            {count('actions', 0):>6}   {self._sources()}",
+            f"  failed             {count('failed', 0):>6}",
+            f"  audit events       {self.audit_events:>6}   {self._audit()}",
+        ]
+
+    def _segments(self) -> str:
+        return ", ".join(f"{name} risk {self.segments.get(name, 0)}" for name in SEGMENTS)
+
+    def _sources(self) -> str:
+        words = {"model": "worded by the model", "catalogue": "from the catalogue", "none": "no offer allowed"}
+        found = [f"{self.action_sources[key]} {word}" for key, word in words.items() if self.action_sources.get(key)]
+        return ", ".join(found)
+
+    def _audit(self) -> str:
+        parts = []
+        if self.audit.get("tree_size") is not None:
+            parts.append(f"sealed up to {self.audit['tree_size']}")
+        if self.audit.get("gaps") is not None:
+            parts.append(f"gaps {self.audit['gaps']}")
+        return ", ".join(parts)
+
+
+def provider_line(provider: ModelProvider) -> str:
+    """Who answers the agents' questions, and whether anything leaves this machine."""
+    if provider.leaves_machine:
+        return f"Language model: {provider.model} at {provider.base_url} (pseudonymised feedback is sent there)"
+    return f"Language model: {provider.model}, rules on this machine (nothing leaves it)"
+
+
+def what_next(settings: LocalSettings) -> list[str]:
+    """The dashboard's address, three commands to try, and what the AWS command line needs."""
+    endpoint = f"http://localhost:{settings.localstack_port}"
+    exports = {"AWS_ENDPOINT_URL": endpoint} | {
+        name: value for name, value in CREDENTIALS.items() if name != "AWS_REGION"
+    }
+    return [
+        f"Dashboard: {settings.dashboard_url}",
+        "",
+        "Try next:",
+        "  make run INPUT='{\"limit\": 50}'    another run, 50 customers",
+        "  make logs AGENT=nlp               what the agent that reads feedback writes",
+        "  make down                         stop everything",
+        "",
+        "The AWS command line on this local cloud (it is .venv/bin/aws):",
+        *[f"  export {name}={value}" for name, value in exports.items()],
+        "  aws stepfunctions list-executions --state-machine-arn "
+        "arn:aws:states:us-east-1:000000000000:stateMachine:vigie-retention-run",
+    ]
