@@ -99,9 +99,7 @@ def parse_term(raw: Mapping[str, Any], numeric: Mapping[str, bool], place: str) 
     return Term(features, axes, table)
 
 
-def _parse_line(
-    raw: Mapping[str, Any], features: tuple[str, ...], numeric: Mapping[str, bool], place: str
-) -> Term:
+def _parse_line(raw: Mapping[str, Any], features: tuple[str, ...], numeric: Mapping[str, bool], place: str) -> Term:
     if len(features) != 1 or not numeric[features[0]]:
         raise ScorerError(f"{place}: a line needs one numeric feature, not {list(features)}")
     keys = ("slope", "offset", "missing", "unknown")

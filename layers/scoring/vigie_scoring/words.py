@@ -68,9 +68,7 @@ def describe(feature: ScoredFeature, value: object, language: str) -> str:
     return _describe_number(said, label, number, language)
 
 
-def _tell(
-    feature: ScoredFeature, share: float, raw_row: Mapping[str, object], language: str
-) -> dict[str, object]:
+def _tell(feature: ScoredFeature, share: float, raw_row: Mapping[str, object], language: str) -> dict[str, object]:
     direction = "raises" if share > 0 else "lowers"
     strength = "strongly" if abs(share) >= STRONG else "moderately" if abs(share) >= MODERATE else "slightly"
     fact = describe(feature, raw_row.get(feature.name), language)

@@ -1,0 +1,53 @@
+"""Error rates and segment rates across groups that the contract declares sensitive, with intervals."""
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.metrics import share_interval
+from model.validate import Table
+from vigie_scoring.columns import word_of
+from vigie_scoring.decision import DEFAULT, Decision
+
+MISSING = "(missing)"
+
+
+def measure_fairness(
+    table: Table,
+    rows: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    probability: NDArray[np.float64],
+    decision: Decision = DEFAULT,
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Per sensitive feature and group: size, segment rates, and error rates at the Medium threshold.
+
+    `rows` are the table's rows that were predicted; `labels` and `probability` go with them. A miss
+    is a leaver left in Low; a false alarm is a stayer in Medium or High.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for feature in (f for f in table.contract.features if f.sensitive):
+        words = np.array([word_of(table.rows[i].get(feature.name)) or MISSING for i in rows], dtype=object)
+        groups = sorted(set(words.tolist()))
+        found[feature.name] = {g: _measure_group(labels[words == g], probability[words == g], decision) for g in groups}
+    return found
+
+
+def _measure_group(labels: NDArray[np.int64], probability: NDArray[np.float64], decision: Decision) -> dict[str, Any]:
+    flagged = probability >= decision.medium
+    left = labels == 1
+    return {
+        "customers": len(labels),
+        "left": _share(left.sum(), len(labels)),
+        "mean_probability": float(probability.mean()),
+        "high": _share((probability >= decision.high).sum(), len(labels)),
+        "medium_or_high": _share(flagged.sum(), len(labels)),
+        "missed": _share((left & ~flagged).sum(), left.sum()),
+        "false_alarm": _share((~left & flagged).sum(), (~left).sum()),
+    }
+
+
+def _share(count: Any, total: Any) -> dict[str, float | None]:
+    estimate = asdict(share_interval(int(count), int(total)))
+    return {k: None if v != v else v for k, v in estimate.items()}

@@ -1,0 +1,216 @@
+"""Trains a model for a contract and writes the scorer, the pipeline and the training record."""
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version as version_of
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from model.candidates import EBM_SETTINGS, SEED, Candidate, find_candidate, fit
+from model.compare import RULE, Comparison, Progress, compare
+from model.contract import Contract, ContractError, Feature, load_contract
+from model.design import Matrix, design_matrix
+from model.export import export_scorer, write_scorer
+from model.fairness import measure_fairness
+from model.faults import DataError
+from model.leaks import find_leaks
+from model.metrics import interval_by_bootstrap, measure, reliability
+from model.synthesise import synthesise
+from model.validate import Table, read_table
+from vigie_scoring.drift import build_reference
+from vigie_scoring.scorer import Scorer
+
+LIBRARIES = ("interpret-core", "scikit-learn", "numpy")
+QUICK = "ebm"
+TELECOM_SOURCE = "IBM/telco-customer-churn-on-icp4d, data/Telco-Customer-Churn.csv"
+
+
+class TrainingError(ValueError):
+    """When there is nothing to learn from; names the remedy."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model: its version, fitted pipeline, scorer file's text and training record."""
+
+    version: str
+    pipeline: Any
+    scorer: str
+    record: dict[str, Any]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line: `python -m model.train --contract bank [--data FILE] --out DIR`."""
+    parser = argparse.ArgumentParser(prog="python -m model.train", description=__doc__)
+    parser.add_argument("--contract", default="bank", help="a shipped contract's name, or a path")
+    parser.add_argument("--data", type=Path, help="labelled CSV; the shipped contracts know theirs")
+    parser.add_argument("--out", type=Path, default=Path(".local/model"))
+    parser.add_argument("--quick", action="store_true", help="fit the glass-box only, without comparing")
+    parser.add_argument("--allow-leaks", action="store_true", help="train although a column gives the answer away")
+    given = parser.parse_args(arguments)
+    try:
+        contract = load_contract(given.contract)
+        table = read_table(given.data or find_training_data(contract), contract, labelled=True)
+        trained = train(table, given.quick, given.allow_leaks, lambda line: print(line, flush=True))
+    except (ContractError, TrainingError) as exc:
+        print(exc, file=sys.stderr)
+        return 1
+    except DataError as exc:
+        print(exc.show(), file=sys.stderr)
+        return 1
+    write(trained, given.out)
+    print(f"trained {trained.version}; wrote scorer.json, pipeline.joblib and training.json to {given.out}")
+    return 0
+
+
+def find_training_data(contract: Contract) -> Path:
+    """Where a shipped contract's labelled data is: drawn for the bank, in the shared data for telecom."""
+    if contract.name == "bank":
+        folder = Path(tempfile.gettempdir()) / f"vigie-history-{os.getuid()}"
+        synthesise(folder, customers=1, seed=SEED, history=4000)
+        return folder / "history.csv"
+    if contract.name == "telecom":
+        return find_telecom()
+    raise TrainingError(f"contract {contract.name}: name the labelled file with DATA=path (--data path)")
+
+
+def find_telecom() -> Path:
+    """The public telecom file, in $VIGIE_DATA or the shared data folder beside the repository."""
+    shared = Path(os.environ.get("VIGIE_DATA") or Path(__file__).parents[1] / "../shared/data")
+    path = shared / "telco-customer-churn.csv"
+    if not path.is_file():
+        raise TrainingError(f"no {path}; get it from GitHub, {TELECOM_SOURCE}, or name a file with DATA=path")
+    return path
+
+
+def train(table: Table, quick: bool = False, allow_leaks: bool = False, progress: Progress = lambda _: None) -> Trained:
+    """Report leaks, compare the candidates (or not, when quick), fit the chosen one, export it."""
+    check_trainable(table, allow_leaks, progress)
+    inputs = used_inputs(table)
+    matrix = design_matrix(table.rows, inputs)
+    comparison = None if quick else compare(matrix, labels_of(table), inputs, progress)
+    candidate = find_candidate(comparison.chosen if comparison else QUICK)
+    held_out = _hold_out(comparison, candidate, table, matrix, inputs, progress)
+    progress(f"fitting {candidate.title.lower()} on {len(table):,} customers")
+    pipeline = fit(candidate, inputs, matrix, labels_of(table))
+    version = name_version(table, candidate)
+    scorer = _export(pipeline, table, inputs, version, candidate, matrix)
+    record = _record(table, version, candidate, comparison, held_out, scorer)
+    return Trained(version, pipeline, scorer, record)
+
+
+def check_trainable(table: Table, allow_leaks: bool, progress: Progress) -> None:
+    """Refuse a table with one outcome only, or with a leak that nobody has allowed."""
+    positives = int(labels_of(table).sum())
+    if min(positives, len(table) - positives) < 20:
+        remedy = "at least 20 who left and 20 who stayed are needed; check the contract's label"
+        raise TrainingError(f"{positives} of {len(table)} customers left: {remedy}")
+    leaks = find_leaks(table)
+    for leak in leaks:
+        progress(f"LEAK {leak}")
+    if leaks and not allow_leaks:
+        listed = "\n  ".join(str(leak) for leak in leaks)
+        raise TrainingError(f"the answer leaks into the inputs:\n  {listed}\nset used = false, or pass --allow-leaks")
+
+
+def labels_of(table: Table) -> Any:
+    """The labels of a table that was read with them."""
+    if table.labels is None:
+        raise TrainingError(f"the table has no labels; read column {table.contract.label.column} with it")
+    return table.labels
+
+
+def used_inputs(table: Table) -> tuple[Feature, ...]:
+    """The contract's inputs that have at least one value in this table."""
+    return tuple(f for f in table.contract.inputs if any(r.get(f.name) is not None for r in table.rows))
+
+
+def name_version(table: Table, candidate: Candidate) -> str:
+    """A version that the same data, contract, model and libraries always get."""
+    libraries = [f"{name}=={version_of(name)}" for name in LIBRARIES]
+    parts = [table.sha256, table.contract.fingerprint(), candidate.key, repr(EBM_SETTINGS), *libraries]
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return "-".join(filter(None, (table.contract.name, max(table.as_of), digest[:8])))
+
+
+def write(trained: Trained, folder: Path) -> None:
+    """Write scorer.json, pipeline.joblib and training.json; the record gets the pipeline's SHA-256."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scorer.json").write_text(trained.scorer, encoding="utf-8")
+    joblib.dump(trained.pipeline, folder / "pipeline.joblib", compress=3)
+    pipeline = hashlib.sha256((folder / "pipeline.joblib").read_bytes()).hexdigest()
+    record = replace(trained, record=trained.record | {"pipeline_sha256": pipeline}).record
+    text = json.dumps(record, ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / "training.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _hold_out(
+    comparison: Comparison | None,
+    candidate: Candidate,
+    table: Table,
+    matrix: Matrix,
+    inputs: Sequence[Feature],
+    progress: Progress,
+) -> tuple[Any, Any]:
+    """Row numbers and predictions made for them by a model that had not seen them."""
+    if comparison:
+        return np.arange(len(table)), comparison.result(candidate.key).held_out[0]
+    progress("measuring on a held-out fifth")
+    labels = labels_of(table)
+    known, unseen = train_test_split(np.arange(len(table)), test_size=0.2, stratify=labels, random_state=SEED)
+    model = fit(candidate, inputs, matrix[known], labels[known])
+    return unseen, model.predict_proba(matrix[unseen])[:, 1]
+
+
+def _export(
+    pipeline: Any, table: Table, inputs: Sequence[Feature], version: str, candidate: Candidate, matrix: Matrix
+) -> str:
+    exported = export_scorer(pipeline, table.contract, inputs, version, candidate.key, matrix)
+    scorer = Scorer.from_json(json.dumps(exported))
+    probability = scorer.score(table.rows).probability
+    exported["reference"] = build_reference(scorer.features, scorer.read_columns(table.rows), probability)
+    return write_scorer(exported)
+
+
+def _record(
+    table: Table,
+    version: str,
+    candidate: Candidate,
+    comparison: Comparison | None,
+    held_out: tuple[Any, Any],
+    scorer: str,
+) -> dict[str, Any]:
+    rows, probability = held_out
+    labels = labels_of(table)[rows]
+    ece = interval_by_bootstrap(labels, probability)
+    return {
+        "version": version,
+        "contract": table.contract.name,
+        "contract_sha256": table.contract.fingerprint(),
+        "algorithm": candidate.key,
+        "title": candidate.title,
+        "training": {"rows": len(table), "left": int(labels_of(table).sum()), "sha256": table.sha256},
+        "horizon_days": table.contract.label.horizon_days,
+        "scorer_sha256": hashlib.sha256(scorer.encode()).hexdigest(),
+        "libraries": {name: version_of(name) for name in LIBRARIES},
+        "held_out": measure(labels, probability) | {"rows": len(rows), "ece_interval": [ece.low, ece.high]},
+        "reliability": reliability(labels, probability),
+        "fairness": measure_fairness(table, rows, labels, probability),
+        "comparison": comparison.as_json() if comparison else None,
+        "rule": RULE if comparison else "quick: the glass-box, without comparing",
+        "held_out_predictions": {"label": labels.tolist(), "probability": np.round(probability, 6).tolist()},
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
