@@ -2,8 +2,8 @@
 
 import re
 
-from .folding import View
-from .spans import CONTEXT, NAME_KNOWN, SHAPED, Found
+from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.spans import CONTEXT, NAME_KNOWN, SHAPED, Found
 
 _FRENCH_TYPE = (
     r"rue|r\.|avenue|aven\.?|ave\.?|av\.?|boulevard|boul\.?|blvd|bld|bvd|bd\.?|place|pl\.?|chemin|chem\.?|che\.?|ch\.|impasse|imp\.?|allees?|all\.?"

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from .folding import View
-from .spans import CONTEXT, Found
+from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.spans import CONTEXT, Found
 
 _MONTHS = {
     "janvier": 1, "janv": 1, "fevrier": 2, "fevr": 2, "fev": 2, "mars": 3, "avril": 4, "avr": 4, "mai": 5,

@@ -4,11 +4,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .folding import View, fold
-from .lexicon import PRODUCT_AFTER, PRODUCT_BEFORE, first_names, ordinary_words
-from .nicknames import short_forms
-from .spans import NAME_KNOWN, NAMED, Found
-from .spelled import Token
+from vigie_llm.pseudonymise.folding import View, fold
+from vigie_llm.pseudonymise.lexicon import PRODUCT_AFTER, PRODUCT_BEFORE, first_names, ordinary_words
+from vigie_llm.pseudonymise.nicknames import short_forms
+from vigie_llm.pseudonymise.spans import NAME_KNOWN, NAMED, Found
+from vigie_llm.pseudonymise.spelled import Token
 
 _PARTS = re.compile(r"[^\W_]+")
 _PARTICLES = frozenset(

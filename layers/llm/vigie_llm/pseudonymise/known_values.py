@@ -3,11 +3,11 @@
 import re
 from datetime import date
 
-from .dates import Dated
-from .folding import View, fold
-from .identity import KnownIdentity
-from .spans import KNOWN, Found
-from .spelled import Skeleton, Token, spelled_skeleton, tokenise
+from vigie_llm.pseudonymise.dates import Dated
+from vigie_llm.pseudonymise.folding import View, fold
+from vigie_llm.pseudonymise.identity import KnownIdentity
+from vigie_llm.pseudonymise.spans import KNOWN, Found
+from vigie_llm.pseudonymise.spelled import Skeleton, Token, spelled_skeleton, tokenise
 
 _STREET_WORDS = frozenset(
     "rue avenue av boulevard bd place chemin impasse allee route quai cours square passage venelle bis ter de du "

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 
-from .folding import fold
+from vigie_llm.pseudonymise.folding import fold
 
 
 def _read(name: str) -> frozenset[str]:

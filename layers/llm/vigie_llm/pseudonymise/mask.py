@@ -1,17 +1,17 @@
 """Runs every detector over one message and replaces what they found."""
 
-from .addresses import find_addresses
-from .dates import find_birth_dates, find_dates
-from .folding import View, read_plainly
-from .identity import KnownIdentity, Pseudonymised
-from .known_names import find_known_names, name_forms
-from .known_values import find_known_values
-from .numbers import find_numbers
-from .online import find_online
-from .persons import find_persons
-from .plates import find_plates
-from .spans import Found, replace, settle
-from .spelled import digits_skeleton, letters_skeleton, tokenise
+from vigie_llm.pseudonymise.addresses import find_addresses
+from vigie_llm.pseudonymise.dates import find_birth_dates, find_dates
+from vigie_llm.pseudonymise.folding import View, read_plainly
+from vigie_llm.pseudonymise.identity import KnownIdentity, Pseudonymised
+from vigie_llm.pseudonymise.known_names import find_known_names, name_forms
+from vigie_llm.pseudonymise.known_values import find_known_values
+from vigie_llm.pseudonymise.numbers import find_numbers
+from vigie_llm.pseudonymise.online import find_online
+from vigie_llm.pseudonymise.persons import find_persons
+from vigie_llm.pseudonymise.plates import find_plates
+from vigie_llm.pseudonymise.spans import Found, replace, settle
+from vigie_llm.pseudonymise.spelled import digits_skeleton, letters_skeleton, tokenise
 
 
 def pseudonymise(text: str, known: KnownIdentity, language: str) -> Pseudonymised:

@@ -3,9 +3,9 @@
 import re
 
 from . import validation
-from .folding import View
-from .spans import CONTEXT, SHAPED, VALIDATED, Found
-from .spelled import Skeleton
+from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.spans import CONTEXT, SHAPED, VALIDATED, Found
+from vigie_llm.pseudonymise.spelled import Skeleton
 
 _IBAN = re.compile(r"(?<![a-z0-9])([a-z]{2}) ?[.\-]?(\d{2})((?:[ .\-_/\t]{0,3}[a-z0-9]){10,34})")
 _RIB = re.compile(r"(?<!\d)\d{5}[ .\-/]?\d{5}[ .\-/]?[\da-z]{11}[ .\-/]?(?:cle )?\d{2}(?![a-z0-9])")

@@ -3,8 +3,8 @@
 import ipaddress
 import re
 
-from .folding import View
-from .spans import VALIDATED, Found
+from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.spans import VALIDATED, Found
 
 _AT = r"(?: ?@ ?| ?[(\[{<] ?(?:at|a|arobase|arobas|chez|@) ?[)\]}>] ?| (?:arobase|arobas|arrobase|arobaz) )"
 _DOT = r"(?: ?\. ?(?=[a-z])| ?[(\[{<] ?(?:dot|point|pt|\.) ?[)\]}>] ?| (?:dot|point|pt) )"

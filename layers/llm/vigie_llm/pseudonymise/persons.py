@@ -2,11 +2,11 @@
 
 import re
 
-from .folding import View
-from .known_names import NameForms, ends_message, is_product, is_shouting, starts_sentence
-from .lexicon import TITLES, first_names, ordinary_words
-from .spans import CONTEXT, GUESSED, NAMED, Found
-from .spelled import Token
+from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.known_names import NameForms, ends_message, is_product, is_shouting, starts_sentence
+from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words
+from vigie_llm.pseudonymise.spans import CONTEXT, GUESSED, NAMED, Found
+from vigie_llm.pseudonymise.spelled import Token
 
 _ROLES = frozenset(
     "conseiller conseillere conseillers conseilleres directeur directrice gestionnaire interlocuteur interlocutrice banquier banquiere guichetier guichetiere notaire avocat avocate collegue "

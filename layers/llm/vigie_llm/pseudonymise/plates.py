@@ -2,8 +2,8 @@
 
 import re
 
-from .folding import View
-from .spans import CONTEXT, SHAPED, Found
+from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.spans import CONTEXT, SHAPED, Found
 
 _L = "[a-hj-np-tv-z]"
 _FRENCH = re.compile(rf"(?<![\w\-])({_L}{{2}})([ \-.]?)(\d{{3}})([ \-.]?)({_L}{{2}})(?![\w\-])")

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from .folding import View, fold
-from .identity import Pseudonymised, Span
+from vigie_llm.pseudonymise.folding import View, fold
+from vigie_llm.pseudonymise.identity import Pseudonymised, Span
 
 _PLACEHOLDER = re.compile(r"<([A-Z_]+)_(\d+)>")
 _PREFIX = {"CUSTOMER_NAME": "NAME", "OTHER_NAME": "NAME"}
