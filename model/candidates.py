@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from interpret.glassbox import ExplainableBoostingClassifier
+from interpret.glassbox import ExplainableBoostingClassifier  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.compose import ColumnTransformer  # type: ignore[import-untyped]
+from sklearn.ensemble import HistGradientBoostingClassifier  # type: ignore[import-untyped]
+from sklearn.impute import SimpleImputer  # type: ignore[import-untyped]
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+from sklearn.pipeline import Pipeline, make_pipeline  # type: ignore[import-untyped]
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler  # type: ignore[import-untyped]
 
 from model.contract import Feature
 from model.design import Matrix
@@ -39,11 +39,8 @@ class Candidate:
 
 def build_logistic(inputs: Sequence[Feature]) -> Pipeline:
     """Standardised numbers with a flag where missing, one column per word; no class weights."""
-    numbers = make_pipeline(
-        FunctionTransformer(_to_float),
-        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True),
-        StandardScaler(),
-    )
+    fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    numbers = make_pipeline(FunctionTransformer(_to_float), fill, StandardScaler())
     words = OneHotEncoder(handle_unknown="ignore")
     return make_pipeline(_by_type(inputs, numbers, words), LogisticRegression(C=1.0, max_iter=2000))
 

@@ -46,10 +46,11 @@ def export_scorer(
 def write_scorer(scorer: Mapping[str, Any]) -> str:
     """The scorer file's text, a list of numbers to a line so that people can read and compare it."""
     text = json.dumps(scorer, ensure_ascii=False, indent=1, allow_nan=False)
-    return (
-        re.sub(r"\[[-+.,eE\d\s]+\]", lambda m: " ".join(m[0].split()).replace("[ ", "[").replace(" ]", "]"), text)
-        + "\n"
-    )
+    return re.sub(r"\[[-+.,eE\d\s]+\]", lambda found: _on_one_line(found[0]), text) + "\n"
+
+
+def _on_one_line(numbers: str) -> str:
+    return " ".join(numbers.split()).replace("[ ", "[").replace(" ]", "]")
 
 
 def export_ebm(model: Any, inputs: Sequence[Feature]) -> list[dict[str, Any]]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score
+from scipy.stats import t as student  # type: ignore[import-untyped]
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score  # type: ignore[import-untyped]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]

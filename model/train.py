@@ -12,9 +12,9 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
 
-import joblib
+import joblib  # type: ignore[import-untyped]
 import numpy as np
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
 
 from model.candidates import EBM_SETTINGS, SEED, Candidate, find_candidate, fit
 from model.compare import RULE, Comparison, Progress, compare

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 Words = list[str | None]
+BOOLEANS = {True: "true", False: "false", None: None}
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,13 @@ def read_numbers(name: str, rows: Sequence[Mapping[str, object]]) -> NumberColum
 
 def read_words(name: str, rows: Sequence[Mapping[str, object]]) -> Words:
     """One category or boolean of every row as text; None where missing."""
-    raw = [row.get(name) for row in rows]
-    return [v if isinstance(v, str) and v else word_of(v) for v in raw]
+    raw: list[Any] = [row.get(name) for row in rows]
+    kinds = set(map(type, raw))
+    if kinds <= {str, NoneType} and "" not in raw:
+        return raw
+    if kinds <= {bool, NoneType}:
+        return list(map(BOOLEANS.get, raw))
+    return [word_of(v) for v in raw]
 
 
 def word_of(value: object) -> str | None:

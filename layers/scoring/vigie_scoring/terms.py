@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +38,8 @@ class Axis:
         if isinstance(column, NumberColumn):
             return self._locate_numbers(column)
         unknown, places = self.size - 1, self.places
-        return np.array([places.get(word, unknown) for word in column], dtype=np.intp)
+        found = map(places.get, column, repeat(unknown))
+        return np.fromiter(found, dtype=np.intp, count=len(column))
 
     def _locate_numbers(self, column: NumberColumn) -> Indices:
         found: Indices = np.searchsorted(self.cuts, column.values, side="right") + 1
