@@ -36,9 +36,10 @@ def runtime_python() -> Path:
         lock = REPOSITORY / "requirements" / "runtime.lock"
         uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
         create = [uv, "venv", "--python", sys.executable] if uv else [sys.executable, "-m", "venv"]
-        install = [uv, "pip", "install", "--python", python] if uv else [python, "-m", "pip", "install"]
-        subprocess.run([*create, folder], check=True)
-        subprocess.run([*install, "--require-hashes", "-r", lock], check=True)
+        python_name = str(python)
+        pip = [uv, "pip", "install", "--python", python_name] if uv else [python_name, "-m", "pip", "install"]
+        subprocess.run([*create, str(folder)], check=True)
+        subprocess.run([*pip, "--require-hashes", "-r", str(lock)], check=True)
     return python
 
 
@@ -270,7 +271,11 @@ def polled() -> Callable[..., Any]:
 @pytest.fixture
 def ends() -> Callable[[int], None]:
     """`ends(pid)` passes when that process is gone before a deadline."""
-    return lambda pid: poll(lambda: not is_running(pid), f"process {pid} ends") and None
+
+    def wait_for_end(pid: int) -> None:
+        poll(lambda: not is_running(pid), f"process {pid} ends")
+
+    return wait_for_end
 
 
 def is_running(pid: int) -> bool:

@@ -14,7 +14,9 @@ import threading
 def _end_with_localstack() -> None:
     """Wait until the other end of standard input closes, which happens when LocalStack is gone."""
     lifeline = os.dup(0)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
 
     def wait() -> None:
         os.read(lifeline, 1)
