@@ -1,0 +1,50 @@
+"""The summary of a run and the closing lines of a deployment."""
+
+from __future__ import annotations
+
+from vigie_local.report import RunReport, provider_line, what_next
+from vigie_local.settings import load_settings
+
+REPORT = RunReport(
+    run_id="run-1", status="succeeded", seconds=10.0,
+    customers={
+        "planned": 500, "analysed": 411, "without_consent": 74, "without_feedback": 15,
+        "predicted": 500, "actions": 500, "failed": 0,
+    },
+    segments={"High": 31, "Low": 380, "Medium": 89}, action_sources={"model": 310, "catalogue": 90, "none": 100},
+    audit_events=6123, audit={"tree_size": 6123, "root_hash": "ab", "gaps": 0},
+)  # fmt: skip
+
+
+def test_the_summary_names_every_count_a_person_asks_for() -> None:
+    text = "\n".join(REPORT.lines())
+    for words in (
+        "succeeded in 10.0 s (50 customers a second)",
+        "planned               500",
+        "analysed              411",
+        "without consent        74",
+        "without feedback       15",
+        "High risk 31, Medium risk 89, Low risk 380",
+        "310 worded by the model, 90 from the catalogue, 100 no offer allowed",
+        "audit events         6123   sealed up to 6123, gaps 0",
+    ):
+        assert words in text
+
+
+def test_an_empty_run_is_reported_without_an_error() -> None:
+    lines = RunReport("run-2", "partial", 0.0, {}).lines()
+    assert lines[0].startswith("Run run-2 finished in part")
+
+
+def test_the_closing_lines_follow_the_ports_in_use() -> None:
+    text = "\n".join(what_next(load_settings({"LOCALSTACK_PORT": "5566", "DASHBOARD_PORT": "9501"})))
+    assert "export AWS_ENDPOINT_URL=http://localhost:5566" in text
+    assert "export AWS_DEFAULT_REGION=us-east-1" in text
+    assert "http://localhost:9501" in text
+
+
+def test_it_is_said_when_feedback_leaves_the_machine_and_the_key_is_not_said() -> None:
+    assert "nothing leaves it" in provider_line(load_settings({}).provider)
+    line = provider_line(load_settings({"GROQ_API_KEY": "gsk_secret"}).provider)
+    assert "is sent there" in line
+    assert "gsk_secret" not in line

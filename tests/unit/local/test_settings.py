@@ -1,0 +1,65 @@
+"""Settings of the local cloud: defaults, refusals, and which model provider they choose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vigie_local.errors import SettingError
+from vigie_local.settings import REPOSITORY, load_settings, service_environment
+
+
+def test_defaults_keep_state_inside_the_clone_and_nothing_leaves_the_machine() -> None:
+    settings = load_settings({})
+    assert settings.home == REPOSITORY / ".local"
+    assert (settings.postgres_port, settings.localstack_port) == (54329, 4566)
+    assert settings.provider.provider == "local"
+    assert not settings.provider.leaves_machine
+
+
+@pytest.mark.parametrize("value", ["http", "80", "70000", "-1", "4566.0"])
+def test_a_port_that_cannot_be_is_refused_with_its_name_and_value(value: str) -> None:
+    with pytest.raises(SettingError, match=f"LOCALSTACK_PORT='{value}'.*from 1024 to 65535"):
+        load_settings({"LOCALSTACK_PORT": value})
+
+
+def test_a_home_of_ones_own_moves_the_state_but_not_the_tools(tmp_path: Path) -> None:
+    settings = load_settings({"VIGIE_HOME": str(tmp_path)})
+    assert settings.logs == tmp_path / "logs"
+    assert settings.tools == REPOSITORY / ".local"
+
+
+def test_a_groq_key_chooses_groq() -> None:
+    provider = load_settings({"GROQ_API_KEY": "gsk_x"}).provider
+    assert (provider.provider, provider.api_key) == ("groq", "gsk_x")
+    assert provider.base_url == "https://api.groq.com"
+    assert provider.leaves_machine
+
+
+def test_a_private_model_wins_over_a_groq_key() -> None:
+    given = {"GROQ_API_KEY": "gsk_x", "LLM_BASE_URL": "http://localhost:11434", "LLM_MODEL": "qwen3"}
+    provider = load_settings(given).provider
+    assert (provider.provider, provider.model) == ("openai-compatible", "qwen3")
+    assert provider.api_key != "gsk_x"
+
+
+def test_a_private_model_without_its_name_is_refused() -> None:
+    with pytest.raises(SettingError, match="LLM_MODEL is empty"):
+        _ = load_settings({"LLM_BASE_URL": "http://localhost:11434"}).provider
+
+
+def test_an_address_without_a_scheme_is_refused() -> None:
+    with pytest.raises(SettingError, match="LLM_BASE_URL='localhost:11434'"):
+        _ = load_settings({"LLM_BASE_URL": "localhost:11434", "LLM_MODEL": "qwen3"}).provider
+
+
+def test_keys_are_not_in_what_settings_print() -> None:
+    settings = load_settings({"GROQ_API_KEY": "gsk_secret", "LLM_API_KEY": "llm_secret"})
+    assert "secret" not in repr(settings) + repr(settings.provider)
+
+
+def test_a_service_inherits_none_of_the_operators_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("GROQ_API_KEY", "LLM_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.setenv(name, "operators-own")
+    assert "operators-own" not in service_environment().values()
