@@ -1,10 +1,10 @@
 """The content of an answer: which task a request is, what the rules say, whether it fits the schema."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
-import jsonschema
+import fastjsonschema
 
 from vigie_local.model_server import MODEL_ID
 from vigie_local.model_server.attacker import Obedience, obedient_analysis, obedient_retention
@@ -59,10 +59,14 @@ def _permitted(schema: Mapping[str, object]) -> tuple[str, ...]:
 
 
 def _fault(schema: str, content: str) -> str | None:
-    error = next(iter(_validator(schema).iter_errors(json.loads(content))), None)
-    return f"jsonschema: '{'/'.join(str(part) for part in error.path)}' {error.message}" if error else None
+    try:
+        _validator(schema)(json.loads(content))
+    except fastjsonschema.JsonSchemaValueException as error:
+        return f"jsonschema: {error.message}"
+    return None
 
 
 @lru_cache(maxsize=64)
-def _validator(schema: str) -> jsonschema.Draft202012Validator:
-    return jsonschema.Draft202012Validator(json.loads(schema))
+def _validator(schema: str) -> Callable[[object], object]:
+    compiled: Callable[[object], object] = fastjsonschema.compile(json.loads(schema))
+    return compiled

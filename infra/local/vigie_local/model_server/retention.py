@@ -64,13 +64,14 @@ def _fit(offer: Case, topics: Sequence[str], segment: str) -> float:
 def _reason(language: str, case: Case, offer: Case, shared: Sequence[str]) -> str:
     words, title = wording(language)["reason"], str(offer.get("title", ""))
     parts = []
-    if case.get("probability_band"):
-        parts.append(words["band"].format(band=case["probability_band"]))
+    segment = f"segment_{str(case.get('segment', '')).lower()}"
+    if segment in words:
+        parts.append(words[segment])
     if shared:
         parts.append(words["topic"].format(topics=topic_words(language, shared)))
     drivers = _mappings(case.get("drivers"))
-    if drivers and (drivers[0].get("words") or drivers[0].get("feature")):
-        driver = str(drivers[0].get("words") or drivers[0]["feature"])
+    driver = str(drivers[0].get("words") or drivers[0].get("feature") or "") if drivers else ""
+    if driver and not any(char.isdigit() for char in driver):
         parts.append(words["driver"].format(driver=driver.rstrip(". ")[:100]))
     parts.append(words["offer" if shared else "no_topic"].format(title=title))
     return " ".join(parts)

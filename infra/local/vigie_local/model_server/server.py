@@ -101,10 +101,12 @@ class ModelServer:
         return reply
 
     def _routed(self, request: Request, path: str) -> tuple[Reply, float]:
-        """The reply and the seconds to wait before it."""
+        """The reply and the seconds to wait before it. Where no keys are set, listing the models needs none."""
         route = next((path.removeprefix(prefix) for prefix in PREFIXES if path.startswith(prefix + "/")), "")
         if route not in ("/chat/completions", "/models", f"/models/{MODEL_ID}") and not route.startswith("/models/"):
             return unknown_url(request.method, path), 0.0
+        if route != "/chat/completions" and not self.settings.accepted_keys:
+            return _models(request, route), 0.0
         if not self._knows_key(request.header(b"authorization")):
             return invalid_key(), 0.0
         if route != "/chat/completions":
