@@ -12,7 +12,7 @@ GRANT SELECT ON runs, run_customers TO nlp_agent, prediction_agent, action_agent
 GRANT SELECT (customer_id, language) ON customers TO planner;
 GRANT SELECT (customer_id, contract, as_of) ON customer_features TO planner;
 GRANT SELECT ON consents, current_consents, run_steps TO planner;
-GRANT SELECT (version, contract, state, scorer_sha256) ON model_registry TO planner;
+GRANT SELECT (version, contract, state, scorer_sha256, approved_at) ON model_registry TO planner;
 GRANT SELECT, INSERT ON runs, run_customers TO planner;
 GRANT UPDATE (planned, batches, status, finished_at, counts) ON runs TO planner;
 GRANT INSERT ON run_steps TO planner;

@@ -10,13 +10,14 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from vigie.audit import Event, Origin, insert_events, log_events
-from vigie.errors import BatchBusyError, ConsentChangedError, DatabaseUnavailableError
+from vigie.errors import BatchBusyError, ConsentChangedError, DatabaseUnavailableError, StatementRefusedError
 from vigie.secrets import DatabaseSecret
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 60
 LOCK_SECONDS = 20
 CONSENT_NOT_IN_FORCE = "VG001"
+LOCK_NOT_AVAILABLE = "55P03"
 GONE = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
@@ -57,6 +58,7 @@ class Database:
 
         Raises:
             ConsentChangedError: the database refused a row whose consent is not in force.
+            StatementRefusedError: the database refused a statement for another reason.
             DatabaseUnavailableError: the database cannot be reached, or went away; whether a commit that was
                 under way took place is not known, so work must look before it writes.
         """
@@ -75,8 +77,9 @@ class Database:
             raise DatabaseUnavailableError("the database is shutting down") from error
         except psycopg2.Error as error:
             if error.pgcode == CONSENT_NOT_IN_FORCE:
-                raise ConsentChangedError("a consent is no longer in force") from error
-            raise
+                raise ConsentChangedError("a consent is no longer in force") from None
+            # PostgreSQL's own words may quote the row, and so a person: they go no further.
+            raise StatementRefusedError(error.pgcode, error.diag.table_name, error.diag.constraint_name) from None
         log_events(origin, running.events)
 
     @contextmanager
@@ -90,7 +93,9 @@ class Database:
         try:
             with self.transaction(origin) as locking:
                 locking.cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
-        except psycopg2.errors.LockNotAvailable as error:
+        except StatementRefusedError as error:
+            if error.code != LOCK_NOT_AVAILABLE:
+                raise
             raise BatchBusyError("another delivery of this batch is being worked on") from error
         holder = self._connection
         try:

@@ -10,6 +10,7 @@ VigieError
 │   ├── DatabaseUnavailableError
 │   ├── ConsentChangedError      a consent changed while the batch was being prepared
 │   └── BatchBusyError           another delivery of the same batch is being worked on
+├── StatementRefusedError    the database refused a statement: a right, a constraint, a fault of ours
 └── SettingsError            deployment is wrong: a setting or a secret is missing or malformed
 """
 
@@ -52,6 +53,14 @@ class ConsentChangedError(TransientError):
 
 class BatchBusyError(TransientError):
     """When another delivery of the same batch is being worked on."""
+
+
+class StatementRefusedError(VigieError):
+    """When the database refuses a statement; its code, table and constraint are told, never the row."""
+
+    def __init__(self, code: str | None, table: str | None, constraint: str | None) -> None:
+        super().__init__(f"the database refused a statement: {code}, table {table}, constraint {constraint}")
+        self.code = code
 
 
 class SettingsError(VigieError):
