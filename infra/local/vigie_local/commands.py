@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from vigie_local import bank, logs, report, services
 from vigie_local.build import build
-from vigie_local.deploy import deploy
+from vigie_local.deploy import deploy, is_broken
 from vigie_local.errors import RunError
 from vigie_local.localstack import aws_client
 from vigie_local.migrations import OWNER, apply_migrations, prepare_database
@@ -33,6 +33,9 @@ def deploy_stack(settings: LocalSettings, options: argparse.Namespace) -> int:
     """Services, schema, stack and secrets: everything but data and a run."""
     up(settings, options)
     print("Deployment", flush=True)
+    if is_broken(settings):
+        say("  The last deployment broke off: LocalStack starts afresh")
+        services.restart_local_aws(settings)
     prepare_schema(settings)
     with step("Functions and layers") as current:
         built = build(settings)

@@ -22,15 +22,19 @@ def deploy(settings: LocalSettings, built: Build, repository: Path = REPOSITORY)
     cloud_formation = aws_client("cloudformation", settings.endpoint)
     stack = find_stack(cloud_formation)
     wanted = _fingerprint(built, repository)
-    if stack and stack["StackStatus"] in _HEALTHY and _deployed(settings) == [stack["StackId"], wanted]:
+    if stack and _deployed(settings) == [stack["StackId"], wanted]:
         return False
-    if stack and stack["StackStatus"] not in _HEALTHY:
-        _delete(cloud_formation)
     _create_bucket(settings)
     _run_sam_deploy(settings, built, repository)
     deployed = find_stack(cloud_formation)
     _stamp(settings).write_text(json.dumps([deployed["StackId"] if deployed else "", wanted]))
     return True
+
+
+def is_broken(settings: LocalSettings) -> bool:
+    """Whether a deployment that failed half-way left the stack in a state that no update mends."""
+    stack = find_stack(aws_client("cloudformation", settings.endpoint))
+    return stack is not None and stack["StackStatus"] not in _HEALTHY
 
 
 def find_stack(cloud_formation: Any, name: str = STACK) -> dict[str, Any] | None:
@@ -60,13 +64,6 @@ def _deployed(settings: LocalSettings) -> object:
         return json.loads(_stamp(settings).read_text())
     except (FileNotFoundError, ValueError):
         return None
-
-
-def _delete(cloud_formation: Any) -> None:
-    cloud_formation.delete_stack(StackName=STACK)
-    cloud_formation.get_waiter("stack_delete_complete").wait(
-        StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
 
 
 def _create_bucket(settings: LocalSettings) -> None:

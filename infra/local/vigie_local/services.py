@@ -143,6 +143,13 @@ def local_aws(settings: LocalSettings) -> LocalStack:
     return LocalStack(settings.home, settings.localstack_port, settings.localstack_switches)
 
 
+def restart_local_aws(settings: LocalSettings) -> None:
+    """Forgets every resource: LocalStack keeps them in memory."""
+    cloud = local_aws(settings)
+    cloud.stop()
+    cloud.start()
+
+
 def start_services(entries: list[Entry], say: Callable[[str], None]) -> None:
     """Starts what does not run yet. When one fails, those started by this call are stopped again."""
     missing = require_ports(entries)

@@ -17,12 +17,7 @@ from vigie_local.processes import ProcessSpec, log_tail, running_pid, start_proc
 
 SLEEP = "import time; time.sleep(600)"
 STUBBORN = (
-    "import signal, time\n"
-    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-    "print('up', flush=True)\n"
-    "time.sleep(600)\n"
-)
-    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
+    "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)\n"
 )
 PARENT = (
     "import subprocess, sys, time\n"
