@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from vigie_local.model_server.lexicon import LANGUAGES, Hit, Lexicon, is_boundary, load_lexicon, tokens_of
@@ -28,8 +28,12 @@ STRUCTURE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Weights found for and against; warmth and anger are the shares of strong words."""
+    """Weights found for and against; warmth and anger are the shares of strong words.
 
+    Irony is 3 for a phrase that is hardly ever meant well, 1 for praise that trouble beside it turns round.
+    """
+
+    irony: float
     praise: float
     warmth: float
     blame: float
@@ -137,7 +141,9 @@ def judged(tokens: list[str], hits: list[Hit], lexicon: Lexicon) -> tuple[str, f
     """Sentiment and score from the patterns that do not overlap, with negation, contrast and sarcasm."""
     chosen = _longest([hit for hit in hits if hit.group in JUDGING])
     values = [_negated(hit, tokens, lexicon) for hit in chosen]
+    irony = max((hit.weight for hit in chosen if hit.group == "sentiment.sarcasm"), default=0.0)
     evidence = Evidence(
+        irony=irony,
         praise=sum(value for value in values if value > 0),
         warmth=sum(value for value in values if value >= STRONG),
         blame=-sum(value for value in values if value < 0),
@@ -187,8 +193,11 @@ def _clause(before: list[str]) -> list[str]:
 def verdict(found: Evidence) -> tuple[str, float]:
     """Sentiment and score from the evidence. Trouble that is told beside praise, without a "but", is over."""
     net = found.praise - found.blame
-    if "sarcasm" in found.groups and found.blame + 1 >= found.praise * 0.5:
+    if found.irony and (found.irony > 1 or found.blame >= 1) and found.blame + 1 >= found.praise * 0.5:
         return "negative", _score(-(found.blame + 2))
+    if found.irony:
+        found = replace(found, praise=found.praise + STRONG, warmth=found.warmth + STRONG, irony=0.0)
+        return verdict(found)
     if found.warmth and not found.contrast and not found.anger and found.praise >= found.blame * 0.6:
         return "positive", _score(max(net, 1.0))
     weaker, stronger = sorted((found.praise, found.blame))
