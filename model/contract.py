@@ -119,13 +119,17 @@ class Contract:
 
 def load_contract(name_or_path: str | Path) -> Contract:
     """Read a shipped contract by name (`bank`) or any contract by path."""
-    path = Path(name_or_path)
-    if path.suffix != ".toml":
-        path = FOLDER / f"{name_or_path}.toml"
+    path = contract_path(name_or_path)
     if not path.is_file():
         shipped = ", ".join(sorted(p.stem for p in FOLDER.glob("*.toml")))
         raise ContractError(str(name_or_path), [f"no such file: {path}; shipped contracts: {shipped}"])
     return parse_contract(path.read_text(encoding="utf-8"), path.name)
+
+
+def contract_path(name_or_path: str | Path) -> Path:
+    """The contract's file: a shipped one's by its name, any other's by its path."""
+    path = Path(name_or_path)
+    return path if path.suffix == ".toml" else FOLDER / f"{name_or_path}.toml"
 
 
 def parse_contract(text: str, source: str = "(text)") -> Contract:

@@ -19,6 +19,7 @@ from model.people import draw_person
 # Fixed, so that the same seed gives the same bytes on any day.
 AS_OF = date(2026, 6, 30)
 HISTORY_AS_OF = date(2025, 12, 31)
+SEED = 7
 POLICY_VERSION = "2026-01"
 PURPOSES = {"feedback_analysis": 0.85, "profiling": 0.93, "retention_offers": 0.8}
 CUSTOMER_COLUMNS = (
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m model.synthesise", description=__doc__)
     parser.add_argument("--customers", type=int, default=500)
     parser.add_argument("--history", type=int, default=4000, help="past customers whose outcome is known")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--out", type=Path, required=True)
     given = parser.parse_args(arguments)
     if given.customers < 1 or given.history < 1:

@@ -1,12 +1,13 @@
 """Trains a model for a contract and writes the scorer, the pipeline and the training record."""
 
 import argparse
+import getpass
 import hashlib
 import json
 import os
 import sys
-import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib.metadata import version as version_of
 from pathlib import Path
@@ -18,21 +19,22 @@ from sklearn.model_selection import train_test_split  # type: ignore[import-unty
 
 from model.candidates import EBM_SETTINGS, SEED, Candidate, find_candidate, fit
 from model.compare import RULE, Comparison, Progress, compare
-from model.contract import Contract, ContractError, Feature, load_contract
+from model.contract import Contract, ContractError, Feature, contract_path, load_contract
+from model.database import connect, names_database
 from model.design import Matrix, design_matrix
 from model.export import export_scorer, write_scorer
 from model.fairness import measure_fairness
 from model.faults import DataError
 from model.leaks import find_leaks
 from model.metrics import interval_by_bootstrap, measure, reliability
-from model.synthesise import synthesise
+from model.registry import Artefacts, RegistryError, approve, current, register
+from model.sources import SourceError, find_training_data
 from model.validate import Table, read_table
 from vigie_scoring.drift import build_reference
 from vigie_scoring.scorer import Scorer
 
 LIBRARIES = ("interpret-core", "scikit-learn", "numpy")
 QUICK = "ebm"
-TELECOM_SOURCE = "IBM/telco-customer-churn-on-icp4d, data/Telco-Customer-Churn.csv"
 
 
 class TrainingError(ValueError):
@@ -50,47 +52,58 @@ class Trained:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Command line: `python -m model.train --contract bank [--data FILE] --out DIR`."""
-    parser = argparse.ArgumentParser(prog="python -m model.train", description=__doc__)
-    parser.add_argument("--contract", default="bank", help="a shipped contract's name, or a path")
-    parser.add_argument("--data", type=Path, help="labelled CSV; the shipped contracts know theirs")
-    parser.add_argument("--out", type=Path, default=Path(".local/model"))
-    parser.add_argument("--quick", action="store_true", help="fit the glass-box only, without comparing")
-    parser.add_argument("--allow-leaks", action="store_true", help="train although a column gives the answer away")
-    given = parser.parse_args(arguments)
+    """Command line: `python -m model.train --contract bank [--data FILE] [--out DIR] [--quick]`.
+
+    Where the environment names a database (PGHOST and its kin), the model is registered too, and
+    approved when its contract has no approved model yet.
+    """
+    given = _parse(arguments)
     try:
         contract = load_contract(given.contract)
-        table = read_table(given.data or find_training_data(contract), contract, labelled=True)
+        table = read_table(find_training_data(contract, given.data), contract, labelled=True)
         trained = train(table, given.quick, given.allow_leaks, lambda line: print(line, flush=True))
-    except (ContractError, TrainingError) as exc:
+        folder = given.out or default_folder(contract)
+        write(trained, folder)
+        print(f"trained {trained.version}; scorer.json, pipeline.joblib and training.json are in {folder}")
+        if names_database() and not given.no_register:
+            print(_register(folder, contract_path(given.contract)))
+    except (ContractError, SourceError, TrainingError, RegistryError) as exc:
         print(exc, file=sys.stderr)
         return 1
     except DataError as exc:
         print(exc.show(), file=sys.stderr)
         return 1
-    write(trained, given.out)
-    print(f"trained {trained.version}; wrote scorer.json, pipeline.joblib and training.json to {given.out}")
     return 0
 
 
-def find_training_data(contract: Contract) -> Path:
-    """Where a shipped contract's labelled data is: drawn for the bank, in the shared data for telecom."""
-    if contract.name == "bank":
-        folder = Path(tempfile.gettempdir()) / f"vigie-history-{os.getuid()}"
-        synthesise(folder, customers=1, seed=SEED, history=4000)
-        return folder / "history.csv"
-    if contract.name == "telecom":
-        return find_telecom()
-    raise TrainingError(f"contract {contract.name}: name the labelled file with DATA=path (--data path)")
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m model.train", description=__doc__)
+    parser.add_argument("--contract", default="bank", help="a shipped contract's name, or a path")
+    parser.add_argument("--data", type=Path, help="labelled CSV, or a folder with history.csv")
+    parser.add_argument("--out", type=Path, help="default: .local/model/<contract>")
+    parser.add_argument("--quick", action="store_true", help="fit the glass-box only, without comparing")
+    parser.add_argument("--no-register", action="store_true", help="do not touch the registry")
+    parser.add_argument("--allow-leaks", action="store_true", help="train although a column gives the answer away")
+    return parser.parse_args(arguments)
 
 
-def find_telecom() -> Path:
-    """The public telecom file, in $VIGIE_DATA or the shared data folder beside the repository."""
-    shared = Path(os.environ.get("VIGIE_DATA") or Path(__file__).parents[1] / "../shared/data")
-    path = shared / "telco-customer-churn.csv"
-    if not path.is_file():
-        raise TrainingError(f"no {path}; get it from GitHub, {TELECOM_SOURCE}, or name a file with DATA=path")
-    return path
+def default_folder(contract: Contract) -> Path:
+    """Where training writes unless told otherwise: under VIGIE_HOME, or .local in the repository."""
+    home = os.environ.get("VIGIE_HOME") or Path(__file__).parents[1] / ".local"
+    return Path(home) / "model" / contract.name
+
+
+def _register(folder: Path, contract: Path) -> str:
+    artefacts = Artefacts.read(folder, contract)
+    with closing(connect()) as conn:
+        version = register(conn, artefacts)
+        approved = current(conn, artefacts.record["contract"])
+        if approved and approved.version == version:
+            return f"{version} is registered and approved already"
+        if approved:
+            return f"{version} is registered; {approved.version} stays approved until make promote"
+        approve(conn, version, by=f"{getpass.getuser()} (first model of its contract)")
+    return f"{version} is registered and approved: the first model of its contract"
 
 
 def train(table: Table, quick: bool = False, allow_leaks: bool = False, progress: Progress = lambda _: None) -> Trained:

@@ -1,0 +1,43 @@
+"""The tools' way into the database, as the owner of the schema."""
+
+import os
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from typing import TYPE_CHECKING, Any
+
+import psycopg2
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+
+class DatabaseUnknownError(ValueError):
+    """When nothing says which database to use."""
+
+
+def connect(dsn: str | None = None) -> "Connection":
+    """Open a connection to `dsn`, or to what PGHOST, PGPORT, PGUSER and their kin name."""
+    if not dsn and not names_database():
+        raise DatabaseUnknownError("no database is named: use make (which names it), --dsn, or PGHOST and its kin")
+    return psycopg2.connect(dsn or "", connect_timeout=10, application_name="vigie-model")
+
+
+def names_database() -> bool:
+    """Whether the environment says which database to use."""
+    return bool(os.environ.get("PGHOST"))
+
+
+def copy_rows(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """COPY rows into a table; None becomes NULL. Table and columns come from this program alone."""
+    buffer = StringIO()
+    for row in rows:
+        buffer.write("\t".join(map(_as_copy_text, row)) + "\n")
+    buffer.seek(0)
+    cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", buffer)
+
+
+COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _as_copy_text(value: object) -> str:
+    return r"\N" if value is None else str(value).translate(COPY_ESCAPES)

@@ -1,0 +1,165 @@
+"""The model registry: candidates come in, one per contract is approved, the others retire.
+
+RegistryError   when a version is unknown, changed on the way, or may not change state
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vigie_scoring.scorer import Scorer, load_verified
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+
+class RegistryError(ValueError):
+    """When the registry cannot do what is asked; names the version and the remedy."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """One row of the registry, without its large files."""
+
+    version: str
+    contract: str
+    algorithm: str
+    scorer_sha256: str
+    pipeline_sha256: str | None
+    state: str
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """What training wrote: the scorer's and the pipeline's bytes, and the training record."""
+
+    scorer: bytes
+    pipeline: bytes
+    record: Mapping[str, Any]
+    contract_toml: str
+
+    @classmethod
+    def read(cls, folder: Path, contract_toml: Path) -> "Artefacts":
+        """Read a training folder; raises RegistryError when a file is not the one recorded."""
+        scorer, pipeline = (folder / "scorer.json").read_bytes(), (folder / "pipeline.joblib").read_bytes()
+        record = json.loads((folder / "training.json").read_text(encoding="utf-8"))
+        for name, payload in (("scorer", scorer), ("pipeline", pipeline)):
+            if hashlib.sha256(payload).hexdigest() != record[f"{name}_sha256"]:
+                raise RegistryError(f"{folder / name}: not the bytes that training wrote; train again")
+        return cls(scorer, pipeline, record, contract_toml.read_text(encoding="utf-8"))
+
+
+def register(conn: "Connection", artefacts: Artefacts) -> str:
+    """Add a trained model as a candidate and return its version; known versions stay as they are."""
+    record = artefacts.record
+    scorer = Scorer.from_json(artefacts.scorer)
+    if scorer.version != record["version"]:
+        raise RegistryError(f"scorer {scorer.version} does not belong to record {record['version']}; train again")
+    with conn, conn.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO model_registry (version, contract, algorithm, scorer, scorer_sha256, pipeline,
+                pipeline_sha256, contract_toml, contract_sha256, training_sha256, metrics)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+            ON CONFLICT (version) DO NOTHING
+            """,
+            (
+                record["version"], record["contract"], record["algorithm"], artefacts.scorer,
+                record["scorer_sha256"], artefacts.pipeline, record["pipeline_sha256"],
+                artefacts.contract_toml, record["contract_sha256"], record["training"]["sha256"],
+                json.dumps(record),
+            ),
+        )  # fmt: skip
+        if cursor.rowcount == 0:
+            _refuse_another_scorer(cursor, record)
+    return str(record["version"])
+
+
+def approve(conn: "Connection", version: str, by: str) -> Registered:
+    """Make a version the approved one of its contract; the one before retires. Names who decided."""
+    if not by.strip():
+        raise RegistryError("approve: by is empty; name who approves")
+    with conn, conn.cursor() as cursor:
+        found = _lock(cursor, version)
+        if found.state == "approved":
+            return found
+        cursor.execute("SELECT scorer FROM model_registry WHERE version = %s", (version,))
+        load_verified(bytes(cursor.fetchone()[0]), found.scorer_sha256)  # type: ignore[index]
+        _switch(cursor, found, by)
+        return _lock(cursor, version)
+
+
+def rollback(conn: "Connection", contract: str, by: str) -> Registered:
+    """Approve again the version of this contract that was approved before the current one."""
+    with conn, conn.cursor() as cursor:
+        cursor.execute(
+            "SELECT version FROM model_registry WHERE contract = %s AND state = 'retired' "
+            "ORDER BY retired_at DESC, version LIMIT 1",
+            (contract,),
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise RegistryError(f"contract {contract}: no earlier version to go back to; promote one instead")
+    return approve(conn, str(row[0]), by)
+
+
+def current(conn: "Connection", contract: str) -> Registered | None:
+    """The approved version of a contract, None when there is none."""
+    found = [r for r in list_versions(conn, contract) if r.state == "approved"]
+    return found[0] if found else None
+
+
+def newest_candidate(conn: "Connection", contract: str) -> Registered | None:
+    """The candidate of a contract that was registered last, None when there is none."""
+    found = [r for r in list_versions(conn, contract) if r.state == "candidate"]
+    return found[-1] if found else None
+
+
+def list_versions(conn: "Connection", contract: str) -> list[Registered]:
+    """Every version of a contract, oldest first."""
+    with conn, conn.cursor() as cursor:
+        cursor.execute(f"{SELECT} WHERE contract = %s ORDER BY registered_at, version", (contract,))
+        return [Registered(*row) for row in cursor.fetchall()]
+
+
+SELECT = "SELECT version, contract, algorithm, scorer_sha256, pipeline_sha256, state, metrics FROM model_registry"
+
+
+def _lock(cursor: Any, version: str) -> Registered:
+    cursor.execute(f"{SELECT} WHERE version = %s FOR UPDATE", (version,))
+    if (row := cursor.fetchone()) is None:
+        raise RegistryError(f"version {version} is not in the registry; make train registers one")
+    return Registered(*row)
+
+
+def _switch(cursor: Any, found: Registered, by: str) -> None:
+    cursor.execute(
+        "UPDATE model_registry SET state = 'retired', retired_at = clock_timestamp() "
+        "WHERE contract = %s AND state = 'approved' RETURNING version",
+        (found.contract,),
+    )
+    retired = [row[0] for row in cursor.fetchall()]
+    cursor.execute(
+        "UPDATE model_registry SET state = 'approved', approved_by = %s, approved_at = clock_timestamp(), "
+        "retired_at = NULL WHERE version = %s",
+        (by, found.version),
+    )
+    details = {"model_version": found.version, "scorer_sha256": found.scorer_sha256, "retired": retired, "by": by}
+    cursor.execute(
+        "INSERT INTO audit_log (event_id, occurred_at, agent, event_type, status, details) "
+        "VALUES (uuidv7(), clock_timestamp(), 'owner', 'MODEL_APPROVED', 'ok', %s)",
+        (json.dumps(details),),
+    )
+
+
+def _refuse_another_scorer(cursor: Any, record: Mapping[str, Any]) -> None:
+    known = _lock(cursor, record["version"])
+    if known.scorer_sha256 != record["scorer_sha256"]:
+        raise RegistryError(
+            f"version {record['version']} is registered with scorer {known.scorer_sha256}, this one is "
+            f"{record['scorer_sha256']}; the same inputs gave another model: check the libraries' versions"
+        )

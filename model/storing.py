@@ -1,0 +1,132 @@
+"""Puts a checked delivery into the database in one transaction; the same again changes nothing."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from model.bank_files import FILES, Row
+from model.contract import Contract
+from model.database import copy_rows
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+
+class Deliverable(Protocol):
+    """What `store` needs of a delivery."""
+
+    @property
+    def contract(self) -> Contract: ...
+    @property
+    def customers(self) -> Sequence[Row]: ...
+    @property
+    def features(self) -> Sequence[tuple[str, str, str]]: ...
+    @property
+    def consents(self) -> Sequence[Row]: ...
+    @property
+    def feedback(self) -> Sequence[Row]: ...
+    @property
+    def declared(self) -> Sequence[tuple[str, str]]: ...
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Rows that were new or had changed, by table."""
+
+    changed: dict[str, int]
+
+
+def store(conn: "Connection", delivery: Deliverable) -> Loaded:
+    """Stage by COPY, then merge; everything is rolled back when anything fails."""
+    with conn, conn.cursor() as cursor:
+        return Loaded(
+            {
+                "customers": _store_customers(cursor, delivery.customers),
+                "features": _store_features(cursor, delivery),
+                "consents": _store_consents(cursor, delivery.consents) + _store_declared(cursor, delivery),
+                "feedback": _store_feedback(cursor, delivery.feedback),
+            }
+        )
+
+
+def _stage(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    listed = ", ".join(columns)
+    cursor.execute(
+        f"CREATE TEMP TABLE staged_{table} ON COMMIT DROP AS SELECT {listed} FROM {table} WITH NO DATA"  # noqa: S608
+    )
+    copy_rows(cursor, f"staged_{table}", columns, rows)
+
+
+def _store_customers(cursor: Any, customers: Sequence[Row]) -> int:
+    columns = list(FILES["customers.csv"])
+    _stage(cursor, "customers", columns, (row.values() for row in customers))  # type: ignore[misc]
+    listed = ", ".join(columns)
+    updated = ", ".join(f"{c} = EXCLUDED.{c}" for c in columns[1:])
+    known, new = (", ".join(f"{t}.{c}" for c in columns[1:]) for t in ("customers", "EXCLUDED"))
+    cursor.execute(
+        f"INSERT INTO customers ({listed}) SELECT {listed} FROM staged_customers "  # noqa: S608
+        f"ON CONFLICT (customer_id) DO UPDATE SET {updated} WHERE ({known}) IS DISTINCT FROM ({new})"
+    )
+    return int(cursor.rowcount)
+
+
+def _store_features(cursor: Any, delivery: Deliverable) -> int:
+    rows = ((c, delivery.contract.name, d, f) for c, d, f in delivery.features)
+    _stage(cursor, "customer_features", ("customer_id", "contract", "as_of", "features"), rows)
+    # A file without dates is dated today: the same features again are not news.
+    cursor.execute(
+        """
+        INSERT INTO customer_features (customer_id, contract, as_of, features)
+        SELECT s.customer_id, s.contract, s.as_of, s.features FROM staged_customer_features s
+        WHERE s.features IS DISTINCT FROM (
+            SELECT f.features FROM customer_features f
+            WHERE f.customer_id = s.customer_id AND f.contract = s.contract AND f.as_of <= s.as_of
+            ORDER BY f.as_of DESC LIMIT 1)
+        ON CONFLICT (customer_id, contract, as_of) DO UPDATE SET features = EXCLUDED.features
+        """
+    )
+    return int(cursor.rowcount)
+
+
+def _store_consents(cursor: Any, consents: Sequence[Row]) -> int:
+    columns = list(FILES["consents.csv"])
+    _stage(cursor, "consents", columns, (row.values() for row in consents))  # type: ignore[misc]
+    listed = ", ".join(columns)
+    # Consents are only ever added; one that is there already, to the letter, is not added again.
+    cursor.execute(
+        f"INSERT INTO consents ({listed}) SELECT {listed} FROM ("  # noqa: S608
+        f"SELECT {listed} FROM staged_consents EXCEPT SELECT {listed} FROM consents) fresh "
+        "ORDER BY recorded_at, customer_id, purpose"
+    )
+    return int(cursor.rowcount)
+
+
+def _store_declared(cursor: Any, delivery: Deliverable) -> int:
+    cursor.execute("CREATE TEMP TABLE declared (customer_id uuid, purpose text) ON COMMIT DROP")
+    copy_rows(cursor, "declared", ("customer_id", "purpose"), delivery.declared)
+    said = delivery.contract.consents
+    # Once per customer and purpose: loading again must not undo a withdrawal.
+    cursor.execute(
+        """
+        INSERT INTO consents (customer_id, purpose, granted, source, policy_version)
+        SELECT d.customer_id, d.purpose, true, %s, %s FROM declared d
+        WHERE NOT EXISTS (SELECT FROM consents c
+                          WHERE c.customer_id = d.customer_id AND c.purpose = d.purpose)
+        """,
+        (said.source, said.policy_version),
+    )
+    return int(cursor.rowcount)
+
+
+def _store_feedback(cursor: Any, feedback: Sequence[Row]) -> int:
+    columns = list(FILES["feedback.csv"])
+    _stage(cursor, "feedback", columns, (row.values() for row in feedback))  # type: ignore[misc]
+    listed = ", ".join(columns)
+    cursor.execute(
+        f"INSERT INTO feedback ({listed}) SELECT {listed} FROM staged_feedback "  # noqa: S608
+        "ON CONFLICT (feedback_id) DO UPDATE SET text = EXCLUDED.text, received_at = EXCLUDED.received_at, "
+        "channel = EXCLUDED.channel, language = EXCLUDED.language "
+        "WHERE (feedback.text, feedback.received_at, feedback.channel, feedback.language) IS DISTINCT FROM "
+        "(EXCLUDED.text, EXCLUDED.received_at, EXCLUDED.channel, EXCLUDED.language)"
+    )
+    return int(cursor.rowcount)
