@@ -57,7 +57,7 @@ def zip_of(files: dict[str, str]) -> bytes:
     return archive.getvalue()
 
 
-def poll[T](look: Callable[[], T], what: str, seconds: float = 20.0) -> T:
+def poll[T](look: Callable[[], T], what: str, seconds: float = 60.0) -> T:
     """Return the first true answer; fails when there is none before the deadline."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
@@ -86,6 +86,7 @@ class LocalStack:
             "DISABLE_EVENTS": "1",
             "SKIP_SSL_CERT_DOWNLOAD": "1",
             "DNS_ADDRESS": "0",
+            "IN_MEMORY_CLIENT": "1",
             "FILESYSTEM_ROOT": str(state),
             "TMPDIR": str(state / "tmp"),
             "XDG_CACHE_HOME": str(state / "cache"),

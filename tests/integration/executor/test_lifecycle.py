@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+TCP_LISTEN = "0A"
 PID = "def handler(event, context): import os; return os.getpid()"
 WAIT = """
 import os, pathlib, time
@@ -29,14 +30,20 @@ def executor_root(localstack: Any) -> Path:
 
 
 def resources(localstack: Any) -> dict[str, int]:
-    """Threads, open files and function folders of LocalStack (Linux)."""
+    """Function folders, pipes and listening sockets of LocalStack (Linux).
+
+    Its own connections and threads come and go with its web server and its metrics.
+    """
     process = Path("/proc", str(localstack.process.pid))
-    names = [(task / "comm").read_text() for task in (process / "task").iterdir()]
+    files = [os.readlink(descriptor) for descriptor in (process / "fd").iterdir() if descriptor.is_symlink()]
+    connections = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    listening = {f"socket:[{fields[9]}]" for fields in connections if fields[3] == TCP_LISTEN}
+    root = executor_root(localstack)
     return {
-        "reapers": sum(name.startswith("function-") for name in names),
-        "environments": len(list((executor_root(localstack) / "environments").iterdir())),
-        "code": len(list((executor_root(localstack) / "code" / "task").iterdir())),
-        "sockets": sum("socket" in os.readlink(fd) for fd in (process / "fd").iterdir() if fd.is_symlink()),
+        "environments": len(list((root / "environments").iterdir())),
+        "code": len(list((root / "code" / "task").iterdir())),
+        "pipes": sum(name.startswith("pipe:") for name in files),
+        "listening": sum(name in listening for name in files),
     }
 
 
@@ -99,7 +106,9 @@ def test_several_environments_run_at_once_and_stay(deploy: Any, tmp_path: Path) 
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="counts what /proc shows")
-def test_nothing_is_left_of_a_deleted_function(deploy: Any, localstack: Any, polled: Any) -> None:
+def test_nothing_is_left_of_a_deleted_function(own_localstack: Any, polled: Any) -> None:
+    deploy = own_localstack()
+    localstack = deploy.localstack
     deploy.function(PID).invoke()
     before = resources(localstack)
     for _ in range(3):
@@ -108,13 +117,7 @@ def test_nothing_is_left_of_a_deleted_function(deploy: Any, localstack: Any, pol
         os.kill(json.loads(function.invoke()["Text"]), signal.SIGKILL)
         function.invoke()
         deploy.awslambda.delete_function(FunctionName=function.name)
-    polled(lambda: not exceeds(resources(localstack), before))
-
-
-def exceeds(now: dict[str, int], before: dict[str, int]) -> bool:
-    # Idle connections of LocalStack's own web server come and go.
-    spare = {"sockets": 4}
-    return any(now[name] > before[name] + spare.get(name, 0) for name in now)
+    polled(lambda: resources(localstack) == before)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

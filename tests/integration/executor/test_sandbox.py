@@ -3,6 +3,7 @@
 import asyncio
 import json
 import textwrap
+import threading
 import venv
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -120,6 +121,19 @@ def test_ending_removes_the_temporary_folder_and_tells_once(bench: Bench) -> Non
     assert bench.run("def handler(event, context): pass", retire_twice)
     assert not (bench.folder / "temporary").exists()
     assert bench.ended == [True]
+
+
+def test_a_process_leaves_no_thread_behind(bench: Bench) -> None:
+    async def kill_and_use_again(sandbox: Sandbox) -> None:
+        await sandbox.start()
+        await sandbox.invoke(call())
+        await sandbox.invoke(call())
+
+    bench.run("import os\ndef handler(event, context): os._exit(1)", kill_and_use_again)
+    for thread in threading.enumerate():
+        if thread.name.startswith("function-"):
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def test_a_retired_environment_ends_after_its_invocation(bench: Bench) -> None:

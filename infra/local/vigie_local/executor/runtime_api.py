@@ -58,10 +58,11 @@ class RuntimeApi:
     _offered: asyncio.Queue[Invocation] = field(default_factory=asyncio.Queue)
     _current: str = ""
     _answer: asyncio.Future[Outcome] | None = None
+    _conversations: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self) -> str:
         """Listen, and return the address in AWS_LAMBDA_RUNTIME_API's form."""
-        self._server = await asyncio.start_server(self._serve, LOOPBACK, 0, limit=_LARGEST_HEAD)
+        self._server = await asyncio.start_server(self._begin, LOOPBACK, 0, limit=_LARGEST_HEAD)
         port = self._server.sockets[0].getsockname()[1]
         return f"{LOOPBACK}:{port}"
 
@@ -74,9 +75,17 @@ class RuntimeApi:
 
     def close(self) -> None:
         """Stop listening and drop the connections; a process still running then ends by itself."""
+        for conversation in self._conversations:
+            conversation.cancel()
         if self._server is not None:
             self._server.close()
             self._server.abort_clients()
+
+    def _begin(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Held here: a conversation with a process that died waits for an invocation until it is cancelled.
+        conversation = asyncio.ensure_future(self._serve(reader, writer))
+        self._conversations.add(conversation)
+        conversation.add_done_callback(self._conversations.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
