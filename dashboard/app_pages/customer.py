@@ -1,0 +1,235 @@
+"""Customer: one customer's whole story, from consents to the last audit event."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard import audit_queries, markup
+from dashboard.markup import Html
+from dashboard.story import DRIVER_LIMIT, Happening, group_by_day, tell_story
+from dashboard.view import View, choose, current_view, show, show_title
+
+PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
+SEGMENTS = {"High": "high", "Medium": "medium", "Low": "low"}
+SENTIMENTS = {"negative": "high", "mixed": "medium", "neutral": "", "positive": "low"}
+OUTCOMES = {"answered": "low", "rejected": "medium", "blocked": "medium", "refused": "high", "unavailable": "high"}
+Row = dict[str, Any]
+
+
+def find_customer(view: View) -> Row:
+    """The customer of the address; ends the page, saying what to do, when there is none."""
+    wanted = st.query_params.get("id", "")
+    known = audit_queries.find_customer_id(view.db, wanted) if wanted else None
+    customer = audit_queries.read_customer(view.db, known) if known else None
+    if customer is None:
+        why = "unknown_customer" if wanted else "no_customer"
+        show_title(view, "customer")
+        back = view.link("customers", view.words(f"empty.{why}_do"))
+        show(markup.empty(view.words(f"empty.{why}"), back))
+        st.stop()
+    return customer
+
+
+def show_heading(view: View, customer: Row) -> None:
+    """Who this is."""
+    words, formats = view.words, view.formats
+    name = " ".join(filter(None, (customer["first_name"], customer["last_name"]))) or words("customers.unnamed")
+    told = [
+        f"{words('story.number')} {customer['customer_number'] or '–'}",
+        words(f"language.{customer['language']}"),
+        f"{words('story.value')} {formats.euros(customer['annual_value_eur'])}",
+        f"{words('story.since')} {formats.day(customer['created_at'])}",
+    ]
+    show(
+        markup.tag("p", view.link("customers", f"← {words('story.back')}")),
+        markup.tag("div", markup.tag("h1", name), markup.tag("span", " · ".join(told), css="muted"), css="title"),
+        markup.tag("span", str(customer["customer_id"]), css="note"),
+    )
+
+
+def consent_panel(view: View, consents: list[Row]) -> Html:
+    """What the customer allows today, and the records behind it."""
+    words, formats = view.words, view.formats
+    newest = {row["purpose"]: row for row in consents}
+    facts = [(words(f"purpose.{purpose}"), _consent_state(view, newest.get(purpose))) for purpose in PURPOSES]
+    history = [
+        [formats.moment(row["recorded_at"]), words(f"purpose.{row['purpose']}"), _given(view, row["granted"]),
+         words.name_of("channel", row["source"]), row["policy_version"]]
+        for row in consents
+    ]  # fmt: skip
+    heads = [words(f"consent_record.{key}") for key in ("when", "purpose", "state", "source", "policy")]
+    records = markup.table(words("story.consent_history"), heads, history)
+    return markup.panel(
+        words("story.consents"), markup.facts(facts), markup.tag("p"),
+        markup.disclose(words("story.consent_history"), records) if history else "",
+    )  # fmt: skip
+
+
+def _consent_state(view: View, record: Row | None) -> Html:
+    if record is None:
+        return markup.pill(view.words("story.never"))
+    when = markup.tag("span", view.formats.day(record["recorded_at"]), css="note")
+    return markup.join((_given(view, record["granted"]), when), " ")
+
+
+def _given(view: View, granted: bool) -> Html:
+    return markup.pill(view.words("story.given" if granted else "story.withdrawn"), "low" if granted else "high")
+
+
+def feedback_panel(view: View, feedback: list[Row]) -> Html:
+    """When and how feedback came in, without its words."""
+    words = view.words
+    items = [
+        (view.formats.moment(row["received_at"]),
+         f"{words.name_of('channel', row['channel'])}, {words(f'language.{row['language']}')}")
+        for row in feedback
+    ]  # fmt: skip
+    body = markup.facts(items) if items else words("story.no_feedback")
+    return markup.panel(words("story.feedback"), body, note=words("story.feedback_note"))
+
+
+def prediction_panel(view: View, result: Row, steps: dict[str, Row]) -> Html:
+    """The probability, and what weighs on it."""
+    words, formats = view.words, view.formats
+    if result["probability"] is None:
+        return _without(view, "prediction", steps.get("predict"))
+    segment = (
+        markup.pill(words(f"segment.{result['segment']}"), SEGMENTS[result["segment"]]) if result["segment"] else ""
+    )
+    heading = markup.tag(
+        "p", markup.tag("span", formats.percent(result["probability"]), css="big"), " ",
+        words("story.probability"), " ", segment,
+    )  # fmt: skip
+    weights = [
+        (str(driver[f"words_{view.language}"]), float(driver["contribution"]), _signed(view, driver["contribution"]))
+        for driver in result["drivers"][:DRIVER_LIMIT]
+    ]
+    legend = markup.tag(
+        "p", markup.pill(f"◀ {words('story.lowers')}", "low"), " ",
+        markup.pill(f"{words('story.raises')} ▶", "high"), " ", words("story.weight"), css="note",
+    )  # fmt: skip
+    return markup.panel(
+        words("story.prediction"), heading, markup.tag("p", markup.tag("strong", words("story.drivers"))), legend,
+        markup.drivers(weights), markup.tag("p"), markup.tag("span", result["model_version"], css="note"),
+    )  # fmt: skip
+
+
+def _signed(view: View, weight: float) -> str:
+    return ("+" if weight > 0 else "") + view.formats.number(weight, 2)
+
+
+def analysis_panel(view: View, result: Row, steps: dict[str, Row]) -> Html:
+    """What the feedback was found to say."""
+    words = view.words
+    if result["sentiment"] is None:
+        return _without(view, "analysis", steps.get("analyse"))
+    pills = [markup.pill(words(f"sentiment.{result['sentiment']}"), SENTIMENTS[result["sentiment"]])]
+    pills += [markup.pill(words.name_of("topic", topic), "brand") for topic in result["topics"]]
+    if result["intent_to_leave"]:
+        pills.append(markup.pill(words("story.intent"), "high"))
+    score = markup.tag("span", _signed(view, result["score"]), css="note")
+    quoted = markup.tag("blockquote", result["summary"])
+    return markup.panel(words("story.analysis"), markup.tag("p", markup.join([*pills, score], " ")), quoted)
+
+
+def action_panel(view: View, result: Row, steps: dict[str, Row]) -> Html:
+    """What is proposed, and in which words."""
+    words = view.words
+    if result["source"] is None:
+        return _without(view, "action", steps.get("decide"))
+    source = words(f"source.{result['source']}")
+    if result["source_reason"]:
+        source += f" ({words.name_of('reason', result['source_reason'])})"
+    title = result[f"title_{view.language}"] or words("source.none")
+    parts: list[Html] = [markup.tag("p", markup.tag("strong", title))]
+    if result["message"]:
+        parts += [markup.tag("p", words("story.message"), css="note"), markup.tag("blockquote", result["message"])]
+    facts = [(words("story.reason"), result["reason"])] if result["reason"] else []
+    return markup.panel(words("story.action"), *parts, markup.facts([*facts, (words("story.source"), source)]))
+
+
+def _without(view: View, part: str, step: Row | None) -> Html:
+    told = view.words(f"story.no_{part}")
+    if step and step["reason"]:
+        told += f" : {view.words.name_of('reason', step['reason'])}" if view.language == "fr" else (
+            f": {view.words.name_of('reason', step['reason'])}"
+        )  # fmt: skip
+    return markup.panel(view.words(f"story.{part}"), told)
+
+
+def calls_panel(view: View, calls: list[Row]) -> Html:
+    """What left for a language model, as it left."""
+    body = [_call(view, call) for call in calls] or [markup.safe(view.words("story.no_calls"))]
+    return markup.panel(view.words("story.calls"), *body)
+
+
+def _call(view: View, call: Row) -> Html:
+    words, formats = view.words, view.formats
+    outcome = call["outcome"] or "open"
+    summary = markup.join(
+        (formats.moment(call["sent_at"]), words(f"purpose.{call['purpose']}"), call["recipient"],
+         markup.pill(words.name_of("call", outcome), OUTCOMES.get(outcome, ""))), " · ",
+    )  # fmt: skip
+    masked = ", ".join(f"{kind} × {count}" for kind, count in sorted(call["entity_counts"].items()))
+    latency = f"{formats.number(call['latency_ms'])}\u00a0ms" if call["latency_ms"] is not None else "–"
+    tokens = f"{formats.number(call['tokens_in'])} / {formats.number(call['tokens_out'])}"
+    facts = [
+        (words("app.run"), call["run_id"]),
+        (words("governance.country"), words.name_of("country", call["country"])),
+        (words("governance.terms"), call["retention"]),
+        (words("nav.model"), f"{call['model']}, {call['prompt_version']}"),
+        (words("story.masked"), masked or words("story.nothing_masked")),
+        (words("governance.tokens"), tokens),
+        (words("story.latency"), latency),
+        (words("story.consent_id"), str(call["consent_id"])),
+        ("SHA-256", markup.tag("code", call["prompt_sha256"])),
+    ]
+    prompt = markup.tag("pre", call["redacted_prompt"])
+    return markup.disclose(summary, markup.tag("p", words("story.prompt"), css="note"), prompt, markup.facts(facts))
+
+
+def show_timeline(view: View, happenings: list[Happening], limited: bool) -> None:
+    """Everything that happened, oldest first."""
+    days = [
+        (view.formats.day(items[0].at), [(view.formats.clock(one.at), _happening(one)) for one in items])
+        for items in group_by_day(happenings, view.formats.zone)
+    ]
+    note = view.words("story.limited", n=view.formats.number(500)) if limited else ""
+    show(markup.panel(view.words("story.timeline"), markup.timeline(days), note=note))
+
+
+def _happening(one: Happening) -> Html:
+    what = markup.join((markup.tag("strong", one.what), *(markup.pill(text, tone) for text, tone in one.pills)), " ")
+    return markup.join((what, markup.tag("div", one.details, css="note") if one.details else ""))
+
+
+def main() -> None:
+    """Draw the page."""
+    view = current_view()
+    customer = find_customer(view)
+    customer_id = customer["customer_id"]
+    show_heading(view, customer)
+    runs = {run["run_id"]: run for run in audit_queries.runs_of_customer(view.db, customer_id)}
+    consents = audit_queries.consents_of(view.db, customer_id)
+    feedback = audit_queries.feedback_of(view.db, customer_id)
+    if runs:
+        run_id = choose(
+            view, "run", view.words("app.run"), list(runs),
+            lambda r: f"{r} · {view.formats.moment(runs[r]['planned_at'])}", optional=False,
+        )  # fmt: skip
+        result = audit_queries.result_of(view.db, customer_id, run_id)
+        steps = audit_queries.steps_of(view.db, customer_id, run_id)
+        show(markup.row(prediction_panel(view, result, steps), action_panel(view, result, steps)))
+        show(markup.row(analysis_panel(view, result, steps), consent_panel(view, consents)))
+    else:
+        show(markup.empty(view.words("story.not_in_run")))
+        show(consent_panel(view, consents))
+    calls = audit_queries.calls_of(view.db, customer_id, list(runs))
+    show(markup.row(calls_panel(view, calls), feedback_panel(view, feedback)))
+    events = audit_queries.events_of(view.db, customer_id)
+    show_timeline(view, tell_story(view, consents, feedback, calls, events), limited=len(events) == 500)
+
+
+main()

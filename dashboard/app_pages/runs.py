@@ -1,0 +1,157 @@
+"""Runs: what each run set out to do, what it was pinned to, and whether its accounts add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard import markup, queries
+from dashboard.accounting import OUTCOMES, STEPS, StepAccount, account_for, feature_labels
+from dashboard.markup import Html
+from dashboard.view import View, choose_run, current_view, read_cached, show, show_title
+
+STATUS = {"running": "brand", "succeeded": "low", "partial": "medium", "failed": "high"}
+LEVELS = {"ok": "low", "warning": "medium", "alarm": "high"}
+Row = dict[str, Any]
+
+
+def runs_table(view: View) -> Html:
+    """All runs."""
+    words, formats = view.words, view.formats
+    rows = [
+        [
+            view.link("runs", run["run_id"], run=run["run_id"]),
+            formats.moment(run["planned_at"]),
+            markup.pill(words.name_of("run_status", run["status"]), STATUS[run["status"]]),
+            formats.number(run["planned"]),
+            formats.duration(_seconds(run)),
+            run["model_version"],
+        ]
+        for run in read_cached(view, queries.list_runs)
+    ]
+    heads = [
+        words("app.run"),
+        *(words(f"runs.{key}") for key in ("started", "status", "customers", "duration", "model")),
+    ]
+    return markup.table(words("runs.caption"), heads, rows, right=[3, 4])
+
+
+def _seconds(run: Row) -> float | None:
+    return (run["finished_at"] - run["planned_at"]).total_seconds() if run["finished_at"] else None
+
+
+def accounts_panel(view: View, run: Row) -> Html:
+    """The accounting of every step."""
+    words = view.words
+    accounts = account_for(queries.count_steps(view.db, run["run_id"]))
+    rows = [_account(view, step, accounts[step], run["planned"]) for step in STEPS]
+    heads = [words(f"runs.{key}") for key in ("step", *OUTCOMES, "sum", "span", "reasons")]
+    body = markup.table(words("runs.accounts"), heads, rows, right=range(1, 7))
+    return markup.panel(words("runs.accounts"), body, note=words("runs.accounts_note"))
+
+
+def _account(view: View, step: str, account: StepAccount, planned: int) -> list[object]:
+    words, formats = view.words, view.formats
+    left = planned - account.ended
+    check = markup.pill(words("runs.open", n=formats.number(left)), "medium")
+    if left == 0:
+        check = markup.pill(words("runs.adds_up"), "low")
+    total = markup.join((f"{formats.number(account.ended)} / {formats.number(planned)}", check), " ")
+    reasons = ", ".join(
+        f"{words.name_of('reason', reason)} × {formats.number(count)}"
+        for reason, count in account.reasons.most_common()
+    )
+    counts = [formats.number(account.outcomes[outcome]) for outcome in OUTCOMES]
+    return [words(f"step.{step}"), *counts, total, formats.duration(account.seconds), reasons or "–"]
+
+
+def pinned_panel(view: View, run: Row) -> Html:
+    """What was fixed when the run was planned."""
+    words, formats = view.words, view.formats
+    thresholds = ", ".join(f"{name} ≥ {formats.percent(float(limit))}" for name, limit in run["thresholds"].items())
+    prompts = ", ".join(str(version) for version in run["prompt_versions"].values())
+    batches = words("runs.batches_of", n=formats.number(run["batches"]), size=formats.number(run["batch_size"]))
+    facts = [
+        (words("runs.model"), view.link("model", run["model_version"], version=run["model_version"])),
+        (words("runs.scorer"), markup.tag("code", run["scorer_sha256"])),
+        (words("runs.contract"), run["contract"]),
+        (words("runs.prompts"), prompts),
+        (words("runs.thresholds"), thresholds),
+        (words("runs.batches"), batches),
+        (words("runs.duration"), formats.duration(_seconds(run))),
+    ]
+    see = view.link("audit", words("runs.see_audit"), run=run["run_id"])
+    return markup.panel(words("runs.pinned"), markup.facts(facts), markup.tag("p"), see)
+
+
+def drift_panel(view: View, run: Row) -> Html:
+    """How far this run's customers are from those the model was trained on."""
+    words, formats = view.words, view.formats
+    labels = feature_labels(read_cached(view, queries.contract_of, run["model_version"]), view.language)
+    rows = [
+        [
+            labels.get(row["subject"]) or words.name_of("subject", row["subject"]),
+            words.name_of("measure", row["measure"]),
+            formats.number(row["value"], 3),
+            markup.pill(words(f"level.{row['level']}"), LEVELS[row["level"]]),
+        ]
+        for row in queries.list_drift(view.db, run["run_id"])
+    ]
+    heads = [words(f"runs.{key}") for key in ("subject", "measure", "value", "level")]
+    body = markup.table(words("runs.drift"), heads, rows, right=[2]) if rows else words("empty.no_drift")
+    return markup.panel(words("runs.drift"), body, note=words("runs.drift_note") if rows else "")
+
+
+def calls_panel(view: View, run: Row) -> Html:
+    """External calls of the run: how many, how they ended, how long they took."""
+    words, formats = view.words, view.formats
+    rows = [
+        [
+            words(f"purpose.{row['purpose']}"),
+            words.name_of("call", row["outcome"]),
+            formats.number(row["calls"]),
+            f"{formats.number(row['latency_median'])} / {formats.number(row['latency_p95'])} ms",
+        ]
+        for row in read_cached(view, queries.summarise_egress, run["run_id"])
+    ]
+    heads = [words(f"governance.{key}") for key in ("purpose", "outcome", "calls", "latency")]
+    body = markup.table(words("runs.calls"), heads, rows, right=[2, 3]) if rows else words("empty.no_egress")
+    return markup.panel(words("runs.calls"), body)
+
+
+def gaps_panel(view: View, run: Row) -> Html:
+    """What reconciliation found missing in this run."""
+    gaps = queries.list_gaps(view.db, run["run_id"])
+    words = view.words
+    if not gaps:
+        return markup.panel(words("runs.gaps"), words("empty.no_gap" if run["finished_at"] else "empty.not_reconciled"))
+    return markup.panel(words("runs.gaps"), gaps_table(view, gaps))
+
+
+def gaps_table(view: View, gaps: list[Row]) -> Html:
+    """Gaps: which customer, which step, which store."""
+    words = view.words
+    rows = [
+        [
+            view.link("customer", str(gap["customer_id"])[:8], id=str(gap["customer_id"]), run=gap["run_id"])
+            if gap["customer_id"] else "–",
+            words.name_of("step", gap["step"]), gap["store"], words.name_of("problem", gap["problem"]),
+        ]
+        for gap in gaps
+    ]  # fmt: skip
+    heads = [words("audit.customer"), *(words(f"governance.gap_{key}") for key in ("step", "store", "problem"))]
+    return markup.table(words("runs.gaps"), heads, rows)
+
+
+def main() -> None:
+    """Draw the page."""
+    view = current_view()
+    show_title(view, "runs", view.words("runs.subtitle"))
+    run = choose_run(view)
+    show(runs_table(view))
+    show(markup.tag("h2", run["run_id"]))
+    show(accounts_panel(view, run))
+    show(markup.row(pinned_panel(view, run), drift_panel(view, run)))
+    show(markup.row(calls_panel(view, run), gaps_panel(view, run)))
+
+
+main()

@@ -1,0 +1,98 @@
+"""The claims register and what its tests last said, from two files.
+
+`docs/governance/claims.toml` holds tables `[[claim]]` with `id`, the sentence (`en` and `fr`), `articles` and `test`;
+`.local/claims.json` a list of objects with `id`, `status` (passed, failed, not_run), `date`, `commit`, `evidence`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+STATUSES = ("passed", "failed", "not_run")
+
+
+class ClaimsFileError(Exception):
+    """When a file is there and cannot be read; says which and why."""
+
+    def __init__(self, file: Path, reason: object) -> None:
+        super().__init__(f"{file}: {reason}")
+        self.file = file.name
+        self.reason = str(reason)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A governance sentence, the test that proves it, and what that test last said."""
+
+    id: str
+    sentence: Mapping[str, str]
+    articles: str
+    test: str
+    status: str = "not_run"
+    tested_at: datetime | None = None
+    commit: str = ""
+    evidence: str = ""
+
+
+def results_file(root: Path) -> Path:
+    """Where `make claims` writes: below VIGIE_HOME, or the repository's .local."""
+    return Path(os.environ.get("VIGIE_HOME") or root / ".local") / "claims.json"
+
+
+def load_claims(register: Path, results: Path) -> list[Claim]:
+    """The claims in the register's order, none when there is no register.
+
+    Raises:
+        ClaimsFileError: a file is malformed.
+    """
+    if not register.exists():
+        return []
+    try:
+        entries = tomllib.loads(register.read_text(encoding="utf-8")).get("claim", [])
+        said = {entry["id"]: entry for entry in _load_results(results)}
+        return [_claim(entry, said.get(entry["id"], {})) for entry in entries]
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ClaimsFileError(register, error) from error
+
+
+def _load_results(results: Path) -> list[dict[str, Any]]:
+    if not results.exists():
+        return []
+    try:
+        found = json.loads(results.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ClaimsFileError(results, error) from error
+    entries = found.get("claims", []) if isinstance(found, dict) else found
+    return [entry for entry in entries if entry.get("id")]
+
+
+def _claim(entry: Mapping[str, Any], said: Mapping[str, Any]) -> Claim:
+    sentence = entry.get("sentence", entry)
+    articles = entry.get("articles", entry.get("article", ""))
+    tests = entry.get("tests", entry.get("test", ""))
+    status = said.get("status", "not_run")
+    return Claim(
+        id=entry["id"],
+        sentence={"en": sentence["en"], "fr": sentence["fr"]},
+        articles=articles if isinstance(articles, str) else ", ".join(map(str, articles)),
+        test=tests if isinstance(tests, str) else ", ".join(map(str, tests)),
+        status=status if status in STATUSES else "not_run",
+        tested_at=_moment(said.get("date")),
+        commit=str(said.get("commit", ""))[:10],
+        evidence=str(said.get("evidence") or ""),
+    )
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.astimezone()

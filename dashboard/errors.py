@@ -1,0 +1,60 @@
+"""What can stop the dashboard from showing data.
+
+DashboardError
+├── SecretMissingError       the secret does not exist
+├── SecretUnreadableError    Secrets Manager does not answer, or refuses
+├── SecretMalformedError     the secret lacks a field
+├── DatabaseUnreachableError nobody answers, or the password is refused
+├── SchemaMissingError       the tables are not there, or may not be read
+└── QueryTooSlowError        the database gave up on a query
+
+`kind` names the entry of texts.toml, section [error], that says what to do; `values` fills it in.
+"""
+
+from __future__ import annotations
+
+
+class DashboardError(Exception):
+    """When data cannot be shown; carries no personal data and no secret."""
+
+    kind = "unknown"
+
+    def __init__(self, **values: str) -> None:
+        super().__init__(f"{self.kind}: {values}")
+        self.values = values
+
+
+class SecretMissingError(DashboardError):
+    """When the secret does not exist."""
+
+    kind = "secret_missing"
+
+
+class SecretUnreadableError(DashboardError):
+    """When Secrets Manager does not answer, or refuses."""
+
+    kind = "secret_unreadable"
+
+
+class SecretMalformedError(DashboardError):
+    """When the secret lacks a field."""
+
+    kind = "secret_malformed"
+
+
+class DatabaseUnreachableError(DashboardError):
+    """When nobody answers at the database's address, or the password is refused twice."""
+
+    kind = "database_unreachable"
+
+
+class SchemaMissingError(DashboardError):
+    """When a table is missing or may not be read by the role `dashboard`."""
+
+    kind = "schema_missing"
+
+
+class QueryTooSlowError(DashboardError):
+    """When the database gave up on a query."""
+
+    kind = "query_too_slow"

@@ -1,0 +1,89 @@
+"""One customer's story as a list of happenings in time order, from four kinds of records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from itertools import groupby
+from typing import Any
+
+from dashboard.view import View
+
+DRIVER_LIMIT = 6
+STATUS_TONES = {"ok": "low", "refused": "medium", "failed": "high"}
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that happened: when, in words, with pills of (text, tone) and details."""
+
+    at: datetime
+    what: str
+    details: str = ""
+    pills: tuple[tuple[str, str], ...] = ()
+
+
+def tell_story(
+    view: View, consents: Iterable[Row], feedback: Iterable[Row], calls: Iterable[Row], events: Iterable[Row]
+) -> list[Happening]:
+    """All of it, oldest first; what happened at the same time keeps the order of the arguments."""
+    told = [
+        *(_consent(view, row) for row in consents),
+        *(_feedback(view, row) for row in feedback),
+        *(_call(view, row) for row in calls),
+        *(_event(view, row) for row in events),
+    ]
+    return sorted(told, key=lambda one: one.at)
+
+
+def group_by_day(happenings: Iterable[Happening], zone: tzinfo) -> list[list[Happening]]:
+    """Happenings in time order, cut at midnight of a time zone."""
+    return [list(items) for _, items in groupby(happenings, key=lambda one: one.at.astimezone(zone).date())]
+
+
+def write_details(view: View, details: dict[str, Any]) -> str:
+    """An event's details as readable text: `purpose: profiling; granted: yes`."""
+    return "; ".join(f"{key.replace('_', ' ')}: {_write(view, value)}" for key, value in details.items())
+
+
+def _write(view: View, value: object) -> str:
+    if isinstance(value, bool):
+        return view.words("app.yes" if value else "app.no")
+    if isinstance(value, dict):
+        return ", ".join(f"{key} × {_write(view, count)}" for key, count in value.items()) or "–"
+    if isinstance(value, list):
+        return ", ".join(_write(view, item) for item in value)
+    if isinstance(value, float):
+        return view.formats.number(value, 4).rstrip("0").rstrip(".,")
+    return "–" if value is None else str(value)
+
+
+def _consent(view: View, row: Row) -> Happening:
+    state = "given" if row["granted"] else "withdrawn"
+    what = view.words(
+        "story.consent_event", state=view.words(f"story.{state}"), purpose=view.words(f"purpose.{row['purpose']}")
+    )
+    return Happening(row["recorded_at"], what, view.words.name_of("channel", row["source"]))
+
+
+def _feedback(view: View, row: Row) -> Happening:
+    channel = view.words.name_of("channel", row["channel"])
+    return Happening(row["received_at"], view.words("story.feedback_event", channel=channel))
+
+
+def _call(view: View, row: Row) -> Happening:
+    purpose = view.words(f"purpose.{row['purpose']}")
+    what = view.words("story.call_event", recipient=row["recipient"], purpose=purpose)
+    outcome = row["outcome"] or "open"
+    tone = "low" if outcome == "answered" else "medium"
+    return Happening(row["sent_at"], what, row["run_id"], ((view.words.name_of("call", outcome), tone),))
+
+
+def _event(view: View, row: Row) -> Happening:
+    what = view.words.name_of("event", row["event_type"])
+    agent = view.words.name_of("agent", row["agent"])
+    details = " · ".join(filter(None, (agent, row["run_id"], write_details(view, row["details"]))))
+    tone = STATUS_TONES[row["status"]]
+    return Happening(row["occurred_at"], what, details, ((view.words(f"status.{row['status']}"), tone),))
