@@ -34,6 +34,7 @@ class Evidence:
     """
 
     irony: float
+    politely_asking: bool
     praise: float
     warmth: float
     blame: float
@@ -144,20 +145,28 @@ def judged(tokens: list[str], hits: list[Hit], lexicon: Lexicon) -> tuple[str, f
     irony = max((hit.weight for hit in chosen if hit.group == "sentiment.sarcasm"), default=0.0)
     evidence = Evidence(
         irony=irony,
+        politely_asking=any(hit.group == "sentiment.request" and hit.weight > 1 for hit in chosen),
         praise=sum(value for value in values if value > 0),
         warmth=sum(value for value in values if value >= STRONG),
         blame=-sum(value for value in values if value < 0),
         anger=-sum(value for value in values if value <= -STRONG),
         groups=frozenset(hit.group.removeprefix("sentiment.") for hit in chosen),
         contrast=any(token in lexicon.lists["contrasts"] for token in tokens),
-        question="?" in "".join(tokens),
+        question=_asks(tokens),
     )
     return verdict(evidence)
 
 
 JUDGING = frozenset(
-    f"sentiment.{name}" for name in ("positive", "negative", "courtesy", "neutral", "sarcasm", "request")
+    f"sentiment.{name}" for name in ("positive", "negative", "courtesy", "neutral", "sarcasm", "request", "two_sided")
 )
+
+
+def _asks(tokens: list[str]) -> bool:
+    """Whether the text is a question rather than an account that ends in a rhetorical one."""
+    sentences = [sentence for sentence in _sentences(tokens) if any(token[0].isalnum() for token in sentence)]
+    questions = ["?" in sentence[-1] for sentence in sentences]
+    return bool(questions) and (questions[0] or sum(questions) * 2 > len(questions))
 
 
 def _longest(hits: list[Hit]) -> list[Hit]:
@@ -201,13 +210,17 @@ def verdict(found: Evidence) -> tuple[str, float]:
     if found.warmth and not found.contrast and not found.anger and found.praise >= found.blame * 0.6:
         return "positive", _score(max(net, 1.0))
     weaker, stronger = sorted((found.praise, found.blame))
-    if weaker >= 1 and weaker / stronger >= (0.25 if found.contrast else 0.4):
+    if weaker >= (1 if found.contrast else 1.5) and weaker / stronger >= (0.25 if found.contrast else 0.4):
+        return "mixed", _score(net / 2)
+    if "two_sided" in found.groups and stronger >= 1:
         return "mixed", _score(net / 2)
     if "neutral" in found.groups and stronger < 3:
         return "neutral", 0.0
     asking = found.question or "request" in found.groups
-    if asking and stronger < 1.5:
+    if (asking and stronger < 1.5) or (found.politely_asking and stronger <= 1.5):
         return "neutral", 0.0
+    if 0 < net <= 0.5 and not found.blame:
+        return "neutral", 0.1
     if net == 0:
         return ("neutral", 0.0) if asking else ("negative", -0.2)
     return ("positive" if net > 0 else "negative"), _score(net)
