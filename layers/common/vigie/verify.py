@@ -739,6 +739,8 @@ def _undone(export: Export, checkpoints: Sequence[Checkpoint]) -> tuple[bytearra
         roots = _roots(leaves, [each.size for each in checkpoints])
         score = sum(roots.get(each.size) == each.root for each in checkpoints)
         best = max(best, (score, leaves, roots), key=lambda option: option[0])
+        if score == len(checkpoints):
+            break
     return best[1], best[2]
 
 
@@ -792,10 +794,10 @@ def _leads_to(base: Frontier, leaves: Sequence[bytes], root: bytes) -> bool:
 def _explain_extra(base: Frontier, leaves: list[bytes], checkpoint: Checkpoint) -> Finding | None:
     """Whether the root comes out when one event, first of all one that stands twice, is left out."""
     low, size = base.size, checkpoint.size
-    seen = set(leaves[:low])
-    twice = [at for at in range(low, size) if leaves[at] in seen or seen.add(leaves[at])]  # type: ignore[func-returns-value]
+    places = {leaf: at for at, leaf in reversed(list(enumerate(leaves)))}
+    twice = [at for at in range(low, size) if places[leaves[at]] < at]
     few = size - low <= MAX_EVENTS_TO_TRY_REMOVING
-    for at in [*twice[:MAX_EVENTS_TO_TRY_REMOVING], *(range(low, size) if few else ())]:
+    for at in chain(twice[: None if few else 3], range(low, size) if few else ()):
         if _leads_to(base, leaves[low:at] + leaves[at + 1 : size + 1], checkpoint.root):
             kind = "duplicated" if at in twice else "inserted"
             return Finding(kind, "without this event the log would match the checkpoint", at, at)
