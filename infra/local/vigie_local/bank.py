@@ -12,7 +12,7 @@ from vigie_local.localstack import CREDENTIALS
 from vigie_local.migrations import OWNER
 from vigie_local.secrets import role_passwords
 from vigie_local.services import database_server
-from vigie_local.settings import DATABASE, LOOPBACK, REPOSITORY, LocalSettings, service_environment
+from vigie_local.settings import DATABASE, REPOSITORY, LocalSettings, service_environment
 from vigie_local.steps import run_tool, step
 
 
@@ -40,7 +40,7 @@ def tool_variables(settings: LocalSettings) -> dict[str, str]:
         **CREDENTIALS,
         "AWS_ENDPOINT_URL": settings.endpoint,
         "VIGIE_HOME": str(settings.home),
-        "PGHOST": LOOPBACK,
+        "PGHOST": settings.postgres_host,
         "PGPORT": str(settings.postgres_port),
         "PGDATABASE": DATABASE,
         "PGUSER": OWNER,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import secrets
 import shutil
+import signal
 import time
 from collections.abc import Callable
 
 from vigie_local import bank, logs, report, services
 from vigie_local.build import build
 from vigie_local.deploy import deploy, is_broken
-from vigie_local.errors import RunError
+from vigie_local.errors import RunError, ServiceError
 from vigie_local.localstack import aws_client
 from vigie_local.migrations import OWNER, apply_migrations, prepare_database
+from vigie_local.postgres import write_private
 from vigie_local.run import run as run_once
 from vigie_local.secrets import publish_secrets, role_passwords, set_role_passwords
 from vigie_local.settings import LocalSettings
@@ -73,6 +76,41 @@ def prepare_schema(settings: LocalSettings) -> None:
         applied = apply_migrations(server, passwords[OWNER])
         set_role_passwords(server, passwords)
         current.note = f"{len(applied)} migrations applied" if applied else "up to date"
+
+
+def build_only(settings: LocalSettings, _options: argparse.Namespace) -> int:
+    """Builds functions and layers, and deploys nothing."""
+    with step("Functions and layers") as current:
+        current.note = "built" if build(settings).fresh else "unchanged"
+    return 0
+
+
+def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
+    """Deploys, loads the demo bank, stays until told to stop; how a container runs the local cloud."""
+    ready = settings.home / "ready"
+    ready.unlink(missing_ok=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        deploy_stack(settings, options)
+        bank.fill_bank(settings)
+        say(report.provider_line(settings.provider))
+        ready.touch()
+        while not (ended := services.not_running(services.cloud_services(settings))):
+            time.sleep(1)
+        raise ServiceError(f"Ended on its own: {', '.join(ended)}. Logs: {settings.logs}")
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        ready.unlink(missing_ok=True)
+        down(settings, options)
+
+
+def make_password(settings: LocalSettings, _options: argparse.Namespace) -> int:
+    """Makes the superuser's password for a database that a container runs; keeps one that exists."""
+    path = services.database_server(settings).password_file
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(32))
+    return 0
 
 
 def run(settings: LocalSettings, options: argparse.Namespace) -> int:
@@ -139,7 +177,10 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def _require_running(settings: LocalSettings) -> None:
-    idle = [entry.name for entry in services.cloud_services(settings) if not entry.service.is_running()]
-    if idle:
+    if idle := services.not_running(services.cloud_services(settings)):
         raise RunError(f"Not running: {', '.join(idle)}. Start the local cloud: make deploy-local")

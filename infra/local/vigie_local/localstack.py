@@ -47,6 +47,7 @@ class LocalStack:
     home: Path
     port: int
     extra: Mapping[str, str] = field(default_factory=dict)
+    listen: str = LOOPBACK
 
     @property
     def endpoint(self) -> str:
@@ -116,7 +117,7 @@ class LocalStack:
     def _environment(self) -> dict[str, str]:
         files = self.home / "localstack"
         return {
-            "GATEWAY_LISTEN": f"{LOOPBACK}:{self.port}",
+            "GATEWAY_LISTEN": f"{self.listen}:{self.port}",
             "LOCALSTACK_HOST": f"{LOOPBACK}:{self.port}",
             "FILESYSTEM_ROOT": str(files),
             # Inside a container it would otherwise write to /var/lib/localstack.

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from vigie_local.errors import StepError
 from vigie_local.postgres import SUPERUSER, PostgresServer
-from vigie_local.settings import DATABASE, LOOPBACK, REPOSITORY
+from vigie_local.settings import DATABASE, REPOSITORY
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -46,7 +46,7 @@ def apply_migrations(
     """Applies what is new in `folder` as the owner; returns the names; StepError names a file that fails."""
     from yoyo import get_backend, read_migrations  # type: ignore[import-untyped]
 
-    uri = f"postgresql://{OWNER}:{quote(owner_password, safe='')}@{LOOPBACK}:{server.port}/{dbname}"
+    uri = f"postgresql://{OWNER}:{quote(owner_password, safe='')}@{server.host}:{server.port}/{dbname}"
     backend = get_backend(uri)
     try:
         with backend.lock():

@@ -69,10 +69,14 @@ def packaged_programs() -> Path:
 
 @dataclass(frozen=True)
 class PostgresServer:
-    """A cluster below `home`, listening on 127.0.0.1:`port`, password authentication only."""
+    """A cluster below `home`, listening on 127.0.0.1:`port`, password authentication only.
+
+    With another `host` the cluster is somebody else's: connect() works, starting and stopping are not for us.
+    """
 
     home: Path
     port: int
+    host: str = LOOPBACK
 
     @property
     def pid_file(self) -> Path:
@@ -117,7 +121,7 @@ class PostgresServer:
         import psycopg2
 
         return psycopg2.connect(
-            host=LOOPBACK, port=self.port, dbname=dbname, user=user,
+            host=self.host, port=self.port, dbname=dbname, user=user,
             password=self.superuser_password() if password is None else password, connect_timeout=10,
         )  # fmt: skip
 

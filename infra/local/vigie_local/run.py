@@ -103,12 +103,20 @@ def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[
 
 
 def _failure(settings: LocalSettings, run_id: str, execution: dict[str, Any]) -> str:
-    cause = execution.get("cause") or "no cause given"
+    cause = _short_cause(execution.get("cause") or "no cause given")
     lines = [f"Run {run_id} {execution['status'].lower()}: {execution.get('error') or 'error'}: {cause}"]
     if not execution.get("error"):
         lines.append(f"The end of {local_aws(settings).log}:\n{log_tail(local_aws(settings).log)}")
     lines.append("What the agents wrote: make logs")
     return "\n".join(lines)
+
+
+def _short_cause(cause: str) -> str:
+    """A function's own message, without its stack trace."""
+    try:
+        return str(json.loads(cause)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return cause
 
 
 def _report(connection: Connection, output: dict[str, Any], seconds: float) -> RunReport:

@@ -14,7 +14,7 @@ from typing import Any
 
 from vigie_local.migrations import ROLES, set_password
 from vigie_local.postgres import SUPERUSER, PostgresServer, write_private
-from vigie_local.settings import DATABASE, LOOPBACK, LocalSettings, ModelProvider
+from vigie_local.settings import DATABASE, LocalSettings, ModelProvider
 
 LLM_SECRET = "vigie/llm"
 
@@ -49,16 +49,22 @@ def set_role_passwords(server: PostgresServer, passwords: Mapping[str, str]) -> 
 def publish_secrets(settings: LocalSettings, secrets_manager: Any) -> list[str]:
     """Writes every secret that is missing or differs; returns the names of those written."""
     wanted: dict[str, Mapping[str, object]] = {
-        database_secret(role): connection_facts(role, password, settings.postgres_port)
+        database_secret(role): connection_facts(role, password, settings)
         for role, password in role_passwords(settings.private).items()
     }
     wanted[LLM_SECRET] = provider_facts(settings.provider)
     return [name for name, content in wanted.items() if _put(secrets_manager, name, content)]
 
 
-def connection_facts(role: str, password: str, port: int) -> dict[str, object]:
+def connection_facts(role: str, password: str, settings: LocalSettings) -> dict[str, object]:
     """The content of a role's secret."""
-    return {"host": LOOPBACK, "port": port, "dbname": DATABASE, "username": role, "password": password}
+    return {
+        "host": settings.postgres_host,
+        "port": settings.postgres_port,
+        "dbname": DATABASE,
+        "username": role,
+        "password": password,
+    }
 
 
 def provider_facts(provider: ModelProvider) -> dict[str, object]:

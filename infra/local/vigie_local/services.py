@@ -102,7 +102,7 @@ def model_server(settings: LocalSettings) -> WebService:
 def dashboard(settings: LocalSettings) -> WebService:
     """The dashboard; it reads its database password from the local Secrets Manager."""
     options = {
-        "server.address": LOOPBACK,
+        "server.address": settings.listen,
         "server.port": str(settings.dashboard_port),
         "server.headless": "true",
         "server.fileWatcherType": "none",
@@ -120,8 +120,10 @@ def dashboard(settings: LocalSettings) -> WebService:
 
 def cloud_services(settings: LocalSettings) -> list[Entry]:
     """What a deployment needs, in starting order."""
+    ours = settings.postgres_host == LOOPBACK
+    database = Entry("PostgreSQL", "POSTGRES_PORT", settings.postgres_port, database_server(settings))
     return [
-        Entry("PostgreSQL", "POSTGRES_PORT", settings.postgres_port, database_server(settings)),
+        *([database] if ours else []),
         Entry("LocalStack", "LOCALSTACK_PORT", settings.localstack_port, local_aws(settings)),
         Entry("model server", "MODEL_PORT", settings.model_port, model_server(settings)),
     ]
@@ -136,11 +138,11 @@ def all_services(settings: LocalSettings) -> list[Entry]:
 
 
 def database_server(settings: LocalSettings) -> PostgresServer:
-    return PostgresServer(settings.home, settings.postgres_port)
+    return PostgresServer(settings.home, settings.postgres_port, settings.postgres_host)
 
 
 def local_aws(settings: LocalSettings) -> LocalStack:
-    return LocalStack(settings.home, settings.localstack_port, settings.localstack_switches)
+    return LocalStack(settings.home, settings.localstack_port, settings.localstack_switches, settings.listen)
 
 
 def restart_local_aws(settings: LocalSettings) -> None:
@@ -171,6 +173,11 @@ def require_ports(entries: list[Entry]) -> list[Entry]:
     missing = [entry for entry in entries if not entry.service.is_running()]
     ports.require_free((entry.name, entry.port, entry.variable) for entry in missing)
     return missing
+
+
+def not_running(entries: list[Entry]) -> list[str]:
+    """The names of those that do not run."""
+    return [entry.name for entry in entries if not entry.service.is_running()]
 
 
 def stop_services(entries: list[Entry], say: Callable[[str], None]) -> int:

@@ -41,7 +41,11 @@ class LocalSettings:
     """Where the local cloud lives and which ports it takes."""
 
     home: Path
+    # Another host than this one means a database that somebody else runs (a container).
+    postgres_host: str = LOOPBACK
     postgres_port: int = 54329
+    # Only a container listens elsewhere, and publishes its ports on the loopback address.
+    listen: str = LOOPBACK
     localstack_port: int = 4566
     model_port: int = 4570
     dashboard_port: int = 8501
@@ -110,6 +114,8 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
     home = Path(environment.get("VIGIE_HOME") or REPOSITORY / ".local").expanduser().absolute()
     return LocalSettings(
         home=home,
+        postgres_host=environment.get("POSTGRES_HOST", "").strip() or LOOPBACK,
+        listen=environment.get("VIGIE_LISTEN", "").strip() or LOOPBACK,
         postgres_port=_port(environment, "POSTGRES_PORT", 54329),
         localstack_port=_port(environment, "LOCALSTACK_PORT", 4566),
         model_port=_port(environment, "MODEL_PORT", 4570),
