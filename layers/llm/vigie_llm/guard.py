@@ -71,25 +71,31 @@ def _plain(text: str) -> str:
 
 
 def _texts(body: bytes) -> Iterator[tuple[str, str, bool]]:
-    """(where, text, is ours) of every string of a JSON body, or the body itself when it is not JSON."""
+    """(where, text, is ours) of what a JSON body says, or of the body itself when it is not JSON."""
     raw = body.decode("utf-8", errors="replace")
     try:
         parsed = json.loads(raw)
     except ValueError:
         yield "body", raw, False
         return
-    yield from _strings(parsed, "body", is_ours=isinstance(parsed, dict) and "messages" in parsed)
+    ours: list[str] = []
+    for where, text, is_ours in _strings(parsed, "body", isinstance(parsed, dict) and "messages" in parsed):
+        if is_ours:
+            ours.append(text)
+        else:
+            yield where, text, False
+    yield "instructions", "\n;\n".join(ours), True
 
 
 def _strings(value: object, where: str, is_ours: bool) -> Iterator[tuple[str, str, bool]]:
+    """Every string, key and number, with whether the request's author is us."""
     if isinstance(value, str):
-        yield where, value, is_ours
+        yield where, value, is_ours or value in {"user", "assistant", "tool"}
     elif isinstance(value, dict):
-        written_by_us = is_ours and value.get("role") not in {"user", "assistant", "tool"}
-        keys = "\n".join(key for key in value if isinstance(key, str))
-        yield f"{where} keys", keys, is_ours
-        for position, item in enumerate(value.values()):
-            yield from _strings(item, f"{where}.{position}", written_by_us)
+        is_ours = is_ours and value.get("role") not in {"user", "assistant", "tool"}
+        for key, item in value.items():
+            yield f"{where} key", key, is_ours or key in {"role", "content", "name"}
+            yield from _strings(item, f"{where}.{key}" if is_ours or "role" in value else where, is_ours)
     elif isinstance(value, list):
         for position, item in enumerate(value):
             yield from _strings(item, f"{where}[{position}]", is_ours)

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 
 from vigie_llm.pseudonymise import validation
+from vigie_llm.pseudonymise.folding import has_digit
 
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)*\.[A-Za-z]{2,}")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ .\-]?\d{2}(?:[ .\-_]{0,2}[A-Za-z0-9]){10,32}")
@@ -19,7 +20,7 @@ _MONEY_AFTER = re.compile(r" ?(?:€|£|\$|eur|pounds|gbp)", re.IGNORECASE)
 def find_patterns(plain: str) -> list[str]:
     """Labels of the validated patterns in a text without accents."""
     found = ["EMAIL"] if "@" in plain and _EMAIL.search(plain) else []
-    if not any(c.isdigit() for c in plain):
+    if not has_digit(plain):
         return found
     checks: dict[str, Callable[[str], bool]] = {
         "IBAN": _has_iban,

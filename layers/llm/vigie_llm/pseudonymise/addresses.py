@@ -2,7 +2,7 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.folding import View, has_digit
 from vigie_llm.pseudonymise.spans import CONTEXT, NAME_KNOWN, SHAPED, Found
 
 _FRENCH_TYPE = (
@@ -22,7 +22,7 @@ _STOPS = frozenset(
     "est sont et mais ou donc or ni car qui que quoi dont depuis pour par avec sans dans je j tu il elle on nous vous ils ne n pas plus c ce cet "
     "cette mon ma mes votre vos notre nos ma y un une ca ai a avez avait suis etait merci svp appelez tel telephone mail email toujours jamais "
     "alors quand lorsque si comme apres avant pendant encore deja bonjour cordialement is are was and but or so since for with i my your you we "
-    "not no please thanks has have had which that because when where if from to by in on at now still never again who".split()
+    "not no please thanks has have had which that because when where if from to by in on at now still never again who although though while until whereas but bravo".split()
 )
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _GAP = re.compile(r"[ \t]?['\-./][ \t]?|[ \t]{1,2}")
@@ -48,12 +48,12 @@ _TIME_UNITS = frozenset("years months weeks days hours minutes times people staf
 def find_addresses(view: View) -> list[Found]:
     """Street addresses, with their flat before and their town and postcode after."""
     clean = view.clean
-    if not any(c.isdigit() for c in clean):
+    if not has_digit(clean):
         return []
     found = [f for m in _FRENCH.finditer(clean) if (f := _french(clean, m)) is not None]
     found += [Found(*m.span(), "ADDRESS", SHAPED) for m in _FRENCH_PLACE.finditer(clean)]
     found += [f for m in _BRITISH.finditer(clean) if (f := _british(clean, m)) is not None]
-    found += [_with_town(clean, *m.span()) for m in _HOUSE_NAME.finditer(clean)]
+    found += [_with_town(clean, *m.span(), french=False) for m in _HOUSE_NAME.finditer(clean)]
     for m in _POSTCODE.finditer(clean):
         if m.group() == m.group().upper() and any(c.isdigit() for c in m.group()[1:3]):
             found.append(Found(*m.span(), "ADDRESS", CONTEXT))
@@ -68,7 +68,7 @@ def _french(clean: str, match: re.Match[str]) -> Found | None:
     prefix = _FRENCH_PREFIX.search(clean[max(0, start - 60) : start])
     if prefix and prefix.group().strip():
         start -= len(prefix.group())
-    return _with_town(clean, start, end)
+    return _with_town(clean, start, end, french=True)
 
 
 def _street_end(clean: str, position: int) -> int | None:
@@ -109,11 +109,11 @@ def _is_street_joint(clean: str, position: int) -> bool:
     return re.match(r" [^\W\d_]+(?: ?[-,(] ?|\s)\s?\d{5}", clean[position:]) is not None
 
 
-def _with_town(clean: str, start: int, end: int) -> Found:
+def _with_town(clean: str, start: int, end: int, french: bool) -> Found:
     tail = _POSTAL_TOWN.match(clean, end) or _TOWN_AFTER.match(clean, end)
     if tail is not None:
         has_postal = any(c.isdigit() for c in tail.group()[: len(tail.group()) - len(tail["town"] or "")])
-        town = _town_end(clean, tail.start("town"), has_postal) if tail["town"] else None
+        town = _town_end(clean, tail.start("town"), has_postal, french) if tail["town"] else None
         if town is not None:
             end = town
         elif has_postal:
@@ -126,7 +126,7 @@ def _with_town(clean: str, start: int, end: int) -> Found:
     if postcode is not None:
         end = postcode.end()
         following = _TOWN_AFTER.match(clean, end)
-        town = _town_end(clean, following.start("town"), False) if following and following.group()[0] == "," else None
+        town = _town_end(clean, following.start("town"), False, french) if following and following.group()[0] == "," else None
         end = town or end
     return Found(start, end, "ADDRESS", NAME_KNOWN + 2)
 
@@ -134,9 +134,10 @@ def _with_town(clean: str, start: int, end: int) -> Found:
 _NOT_TOWN = _STOPS | frozenset("flat appt tel mob phone email mail votre merci madame monsieur bonjour france cordialement please dob born ne nee iban card carte".split())
 
 
-def _town_end(clean: str, position: int, sure: bool) -> int | None:
+def _town_end(clean: str, position: int, sure: bool, french: bool) -> int | None:
     """End of a town's name: capitalised words, joined by hyphens or small words."""
     end: int | None = None
+    small_before = False
     for count in range(6):
         word = _WORD.match(clean, position)
         if word is None:
@@ -144,12 +145,15 @@ def _town_end(clean: str, position: int, sure: bool) -> int | None:
         text = word.group().lower()
         capital = word.group()[0].isupper() or "'" in word.group()
         joined = count > 0 and clean[position - 1] == "-"
+        if french and count > 0 and not joined and capital and not small_before:
+            break
         if text in _NOT_TOWN and not (joined or text in _CONNECTORS and end is None and sure):
             break
         if capital or joined or (sure and count == 0):
             end = word.end()
         elif text not in _CONNECTORS and text not in {"upon", "by", "next"}:
             break
+        small_before = text in _CONNECTORS
         gap = re.compile(r"-| (?!-)").match(clean, word.end())
         if gap is None:
             break
@@ -176,7 +180,7 @@ def _british(clean: str, match: re.Match[str]) -> Found | None:
 
 def _with_town_british(clean: str, start: int, end: int) -> Found:
     """Up to three comma-separated names, then a postcode."""
-    found = _with_town(clean, start, end)
+    found = _with_town(clean, start, end, french=False)
     end = found.end
     for _ in range(2):
         if _POSTCODE.search(clean[start:end]):

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.folding import View, has_digit
 from vigie_llm.pseudonymise.spans import CONTEXT, Found
 
 _MONTHS = {
@@ -48,7 +48,7 @@ class Dated:
 
 def find_dates(view: View) -> list[Dated]:
     """Every date with a day and a month."""
-    if not any(c.isdigit() for c in view.low):
+    if not has_digit(view.low):
         return []
     found = [Dated(*m.span(), _numeric(m[1], m[3], m[4])) for m in _NUMERIC.finditer(view.low)]
     for m in _DAY_MONTH.finditer(view.low):

@@ -41,6 +41,14 @@ _PUNCTUATION = {
 _ENTITY = re.compile(r"&(?:#\d{1,6}|#[xX][0-9a-fA-F]{1,5}|[A-Za-z]{2,10});")
 
 
+_DIGIT = re.compile(r"\d", re.ASCII)
+
+
+def has_digit(text: str) -> bool:
+    """Whether there is any ASCII digit: most detectors have nothing to do without."""
+    return _DIGIT.search(text) is not None
+
+
 @lru_cache(maxsize=4096)
 def fold_character(character: str) -> str:
     """The ASCII reading of one character, case kept; empty for invisible and combining ones."""

@@ -253,10 +253,16 @@ def _are_initials(clean: str, tokens: list[Token], start: int, stop: int, forms:
 
 
 def is_product(clean: str, tokens: list[Token], start: int, stop: int) -> bool:
-    """"carte Rose", "Grace Saver", "Saint-Denis", "rue Pasteur": a thing or a place named so."""
-    if start > 0 and tokens[start - 1].text in PRODUCT_BEFORE:
-        if re.fullmatch(r"[ \-]", clean[tokens[start - 1].end : tokens[start].start]):
+    """"carte Rose", "Grace Saver", "agence Victor Hugo": a thing or a place named so."""
+    first = start
+    while first > 0 and start - first < 4 and clean[tokens[first - 1].end : tokens[first].start] in {" ", "-"}:
+        first -= 1
+        if tokens[first].text in PRODUCT_BEFORE:
             return True
+        if not clean[tokens[first].start].isupper() and tokens[first].text not in first_names():
+            break
+    if start > 0 and tokens[start - 1].text in PRODUCT_BEFORE:
+        return clean[tokens[start - 1].end : tokens[start].start] in {" ", "-"}
     if stop < len(tokens) and tokens[stop].text in PRODUCT_AFTER:
         return clean[tokens[stop - 1].end : tokens[stop].start] == " "
     return False

@@ -14,6 +14,7 @@ _STREET_WORDS = frozenset(
     "des la le les l d et a au aux flat apt street st road rd lane ln drive dr close crescent court terrace gardens "
     "grove way row the of saint sainte appartement appt residence unit house".split()
 )
+_JOINERS = frozenset("de du des la le les l d et a au aux the of".split())
 _ENDINGS = {"street": "st", "road": "rd", "avenue": "ave", "lane": "ln", "drive": "dr"}
 
 
@@ -117,6 +118,10 @@ def _address(tokens: list[Token], address: str | None) -> list[Found]:
     while position < len(tokens):
         run = _run_of(tokens, position, words)
         texts = {t.text for t in tokens[position:run]}
+        while run > position and tokens[run - 1].text in _STREET_WORDS - words:
+            run -= 1
+        while run > position and tokens[position].text in _JOINERS:
+            position += 1
         if _names_the_street(texts, proper):
             found.append(Found(tokens[position].start, tokens[run - 1].end, "ADDRESS", KNOWN))
         position = max(run, position + 1)

@@ -3,7 +3,7 @@
 import re
 
 from . import validation
-from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.folding import View, has_digit
 from vigie_llm.pseudonymise.spans import CONTEXT, SHAPED, VALIDATED, Found
 from vigie_llm.pseudonymise.spelled import Skeleton
 
@@ -17,7 +17,7 @@ _MASKED_CARD = re.compile(
 )
 _NIR = re.compile(
     r"(?<![\da-z])([12378])[ .\-/]?(\d{2})[ .\-/]?(0[1-9]|1[0-2]|[2-9]\d)[ .\-/]?(\d{2}|2[ab])[ .\-/]?(\d{3})[ .\-/]?(\d{3})"
-    r"(?:[ .\-,]*(?:\(?cle ?:? ?|/ ?|\()?(\d{2})\)?)?(?![\da-z])"
+    r"(?:[ .\-,]*(?:cle ?:? ?|/ ?)?(\d{2})| ?\((?:cle ?:? ?)?\d{2}\))?(?![\da-z])"
 )
 _NIR_WORDS = re.compile(r"\b(?:secu|securite sociale|social security|nir|insee|assure[es]?|vitale|cpam|n° ?ss|nss|ss|immatriculation)\b")
 _NINO = re.compile(r"(?<![a-z0-9])(?!bg|gb|nk|kn|tn|nt|zz)[a-ceghj-prtw-z][a-ceghj-nprtw-z][ \-]?\d{2}[ \-]?\d{2}[ \-]?\d{2}[ \-]?[a-d](?![a-z0-9])")
@@ -59,7 +59,7 @@ def find_numbers(view: View, digits: Skeleton, language: str) -> list[Found]:
     """Every identifying number that the text writes in digits or, for phones, partly in words."""
     low = view.low
     found: list[Found] = []
-    if any(c.isdigit() for c in low):
+    if has_digit(low):
         found += _ibans(low)
         found += _cards(low)
         found += _national_ids(low)
@@ -88,9 +88,17 @@ def _iban_in(low: str, match: re.Match[str]) -> Found | None:
         return None
     valid = validation.is_iban(low[match.start() : position])
     clean_end = position >= len(low) or not low[position].isalnum()
-    if not valid and not clean_end:
+    if not valid and not (clean_end and _looks_like_iban(low, match, position)):
         return None
     return Found(match.start(), position, "IBAN", VALIDATED + 5 if valid else SHAPED)
+
+
+def _looks_like_iban(low: str, match: re.Match[str], end: int) -> bool:
+    """Mistyped, but digits where its country has digits, or announced as an IBAN."""
+    number = validation.compact(low[match.start() : end]).lower()
+    if match[1] in {"fr", "gb"}:
+        return bool(re.fullmatch(r"fr\d{12}[\da-z]{11}\d{2}|gb\d{2}[a-z]{4}\d{14}", number))
+    return "iban" in low[max(0, match.start() - 30) : match.start()] and sum(c.isdigit() for c in number) > len(number) // 2
 
 
 def _cards(low: str) -> list[Found]:

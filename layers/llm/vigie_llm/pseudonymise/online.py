@@ -6,9 +6,9 @@ import re
 from vigie_llm.pseudonymise.folding import View
 from vigie_llm.pseudonymise.spans import VALIDATED, Found
 
-_AT = r"(?: ?@ ?| ?[(\[{<] ?(?:at|a|arobase|arobas|chez|@) ?[)\]}>] ?| (?:arobase|arobas|arrobase|arobaz) )"
-_DOT = r"(?: ?\. ?(?=[a-z])| ?[(\[{<] ?(?:dot|point|pt|\.) ?[)\]}>] ?| (?:dot|point|pt) )"
-_LOCAL = r"[a-z0-9][\w.+\-]*(?:(?: (?:dot|point|pt|tiret(?: du)? bas|tiret|dash|hyphen|underscore|moins) | ?[(\[](?:dot|point)[)\]] ?)[\w+\-]+){0,4}"
+_AT = r"(?: @ |@| ?[(\[{<] ?(?:at|a|arobase|arobas|chez|@) ?[)\]}>] ?| (?:arobase|arobas|arrobase|arobaz) )"
+_DOT = r"(?: \. (?=[a-z])|\.(?=[a-z])| ?[(\[{<] ?(?:dot|point|pt|\.) ?[)\]}>] ?| (?:dot|point|pt) )"
+_LOCAL = r"(?!(?:me|us|him|her|them|it|is|reach|mail|email|e-mail|adresse|address|au|a|ou|est|write|ecrire|look|compte|account|am|on)\b)[a-z0-9][\w.+\-]*(?:(?: (?:dot|point|pt|tiret(?: du)? bas|tiret|dash|hyphen|underscore|moins) | ?[(\[](?:dot|point)[)\]] ?)[\w+\-]+){0,4}"
 _EMAIL = re.compile(r"(?<![\w.+\-])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)*\.[a-z]{2,}")
 _SPOKEN_EMAIL = re.compile(
     rf"(?<![\w.+\-])({_LOCAL})(?:{_AT}[a-z0-9\-]+(?:{_DOT}[a-z0-9\-]+){{1,3}}|(?: at | chez )[a-z0-9\-]+(?:(?: (?:dot|point) | ?[(\[](?:dot|point)[)\]] ?)[a-z0-9\-]+){{1,3}})"
@@ -43,7 +43,7 @@ def find_online(view: View, name_words: frozenset[str]) -> list[Found]:
         found += [Found(*m.span(), "EMAIL", VALIDATED) for m in _EMAIL.finditer(low)]
         found += [Found(*m.span(), "HANDLE", VALIDATED - 2) for m in _HANDLE.finditer(low) if not _OFFICIAL.match(m.group())]
     for pattern in (_SPOKEN_EMAIL, _AT_WORD_EMAIL):
-        found += [Found(*m.span(), "EMAIL", VALIDATED - 1) for m in pattern.finditer(low)]
+        found += [Found(*m.span(), "EMAIL", VALIDATED + 3) for m in pattern.finditer(low)]
     found += _urls(low, name_words)
     found += [f for m in _NAMED_HANDLE.finditer(low) if (f := _named_handle(view, m, name_words)) is not None]
     found += _ips(low)

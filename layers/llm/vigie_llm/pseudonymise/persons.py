@@ -4,7 +4,7 @@ import re
 
 from vigie_llm.pseudonymise.folding import View
 from vigie_llm.pseudonymise.known_names import NameForms, ends_message, is_product, is_shouting, starts_sentence
-from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words
+from vigie_llm.pseudonymise.lexicon import PRODUCT_AFTER, TITLES, first_names, ordinary_words
 from vigie_llm.pseudonymise.spans import CONTEXT, GUESSED, NAMED, Found
 from vigie_llm.pseudonymise.spelled import Token
 
@@ -44,19 +44,45 @@ _NOT_NAME = frozenset(
 )
 _GREETING = re.compile(r"(?:^|[\n.!?,] ?)(?:bonjour|bonsoir|salut|coucou|hello|hi|hey|dear|cher|chere|hiya|good morning|good afternoon|good evening)(?: (?:cher|chere|there))?[ ,]{1,2}$")
 _STRONG_CUE = re.compile(
-    r"(?:\b(?:merci|remercie\w*|remerciements?|bravo|chapeau|felicitations|mention speciale|coup de chapeau|grace)(?: (?:infiniment|beaucoup|encore|tout particulierement|vraiment|mille fois|bien))?(?: a| pour|)|\b(?:suivi[es]*|recue?s?|accueillie?s?|traitee?s?|geree?s?|signee?s?|"
-    r"envoyee?s?|rappelee?s?|aidee?s?|conseillee?s?|contactee?s?|renseignee?s?|servie?s?|repondu|demarchee?s?|ouverte?|saisie?|instruite?|transmise?|validee?) par|\b(?:parlee?|vu|rencontree?|eu|discute|echange|telephone|rdv|rendez-vous|rendez vous|entretien|affaire|convenu|compte joint|commun|joint)(?: a| avec|)|\b(?:une? certaine?|prenommee?s?|nommee?s?|du nom de|au nom de|"
-    r"s'appelle|s'appelait|appelee?|de la part de|demandez|demander|joindre|remercier|feliciter|ainsi que|dixit|signe|selon|d'apres)"
-    r"|\b(?:thanks|thank you|thx|cheers|kudos|credit|shout ?out|praise|grateful|compliments|hats off|props|well done)(?: (?:so much|again|very much|a lot))?(?: to|,|)|\b(?:spoke|spoken|talked|talking|speak|speaking|chatted|dealt|dealing|met|meeting|appointment|joint account|jointly|call|chat|line|phone|seen|saw)(?: to| with| from|)|\b(?:served|handled|helped|seen|"
-    r"advised|signed|told|promised|assured|sold|called|rung|phoned|contacted|emailed|answered|processed|opened) by|\b(?:named|called|name is|name was|name's|ask for|asked for|a certain|someone called|on behalf of|in the name of|according to|remind|tell|told|says|ask)) ?$"
+    r"(?:\b(?:merci|bravo|chapeau|felicitations)(?: (?:infiniment|beaucoup|encore|tout particulierement|vraiment|mille fois|bien))?(?: a)?"
+    r"|\b(?:remercie\w*|remerciements?|mention speciale|coup de chapeau|pouce|grace|dois tout|confiance|parle|telephone|repondu|demande|ecrit|signale|confie|explique)(?: (?:infiniment|beaucoup|encore|tout particulierement|vraiment))?(?: a)"
+    r"|\b(?:remercier|feliciter|je remercie|saluer|joindre|demandez|demander|appeler|rappeler|contacter|revoir|voir|vu|rencontree?)"
+    r"|\b(?:suivi[es]*|recue?s?|accueillie?s?|traitee?s?|geree?s?|signee?s?|envoyee?s?|rappelee?s?|aidee?s?|conseillee?s?|contactee?s?|renseignee?s?|servie?s?|demarchee?s?|ouverte?|saisie?|instruite?|transmise?|validee?|annulee?|promis|confirmee?|repris[es]*|assiste[es]*|guidee?) par"
+    r"|\b(?:avec|entre les mains de|de la part de|au nom de|du nom de|procuration (?:pour|de|a)|ainsi que|dixit|selon|d'apres|s'appelle|s'appelait|une? certaine?|prenommee?s?|nommee?s?|appelee?|signe)"
+    r"|\b(?:thanks|thank you|thx|cheers|kudos|well done|bravo|hats off|props)(?: (?:so much|again|very much|a lot))?(?: to|,)?"
+    r"|\b(?:credit|shout ?out|praise|grateful|compliments|thanks) to"
+    r"|\b(?:spoke|spoken|talked|talking|speak|speaking|chatted|dealt|dealing|met|meeting|appointment|account jointly|joint account|jointly|call|chat|on the line|on the phone|face to face|interview) (?:to|with)"
+    r"|\b(?:then|and|or|also|first|later|finally|puis|et|ou|ensuite) (?:to|with|by|avec|par|a)"
+    r"|\b(?:served|handled|helped|seen|advised|signed|told|promised|assured|sold|called|rung|phoned|contacted|emailed|answered|processed|opened|looked after|interviewed|assisted) by"
+    r"|\b(?:named|called|name is|name was|name's|ask for|asked for|a certain|on behalf of|in the name of|according to|attorney for|attorney to|met|thank|praise|see)) ?$"
 )
 _AT_WORK = re.compile(
     r"^ ?(?:,? ?(?:du service|de l'agence|au guichet|du guichet|a l'accueil|de l'accueil|du support|de votre (?:agence|service|equipe)|de chez vous|de la (?:hotline|plateforme)|from (?:the|your|our)\b|in (?:the|your) (?:\w+ )?(?:branch|team|call|fraud|contact|customer)|"
     r"at (?:the|your) (?:\w+ )?(?:branch|desk|counter|till|call|front)|on (?:the|your) (?:desk|counter|front|phone|chat|line|helpline)))"
 )
+_APPOSED = re.compile(
+    r"^(?: [\w'\-]+){0,2}, (?:mon|ma|notre|votre|son|sa|my|our|your|his|her|the|le|la|l') ?(?:nouve(?:au|lle) |ancienn?e? |new |former |old )?(?:conseill\w+|direct\w+|notaire|avocate?|gestionnaire|voisine?|collegue|"
+    r"fille|fils|femme|mari|epouse|epoux|soeur|frere|mere|pere|banquiere?|advis[oe]r|manager|solicitor|wife|husband|son|daughter|brother|sister|mother|father|partner|colleague|neighbour|accountant|landlord|cashier)\b"
+)
 _JOIN = re.compile(r"[ ]|-|'| ?\. ?|[ ]'")
 _PARTICLES = frozenset("de du des le la d l van von der den da dos do di del della el al ben bin ait o mac mc st saint ould abou abu".split())
 _KIN_BEFORE = re.compile(r"\b(?:mon|ma|mes|notre|nos|son|sa|ses|votre|vos|leur|leurs|my|our|his|her|your|their|the|un|une|le|la|l'|cette|ce|cet|a|an|this|that|another|same|d'une?|feu|feue|late)\b")
+
+
+_CALENDAR = frozenset(
+    "january february march april may june july august september october november december jan feb mar apr jun jul aug sep sept oct nov dec janvier fevrier mars avril mai juin juillet aout septembre octobre "
+    "novembre decembre monday tuesday wednesday thursday friday saturday sunday lundi mardi mercredi jeudi vendredi samedi dimanche noel easter paris london".split()
+)
+_DETERMINERS = frozenset("le la les l un une des du au aux the a an my your our their his her its this that votre notre mon ma mes vos nos leur ce cet cette leurs".split())
+_HUMAN_DEED = re.compile(
+    r"^ (?:m'a|m'ont|nous a|s'est occup|a su|a pris|a resolu|a regle|a tout|helped|told|explained|said|says|rang|phoned|promised|listened|answered|called|sorted|fixed|assured|apologi[sz]ed|advised|went out of|took (?:the|her|his)|in the branch|"
+    r"at the (?:counter|desk|till|branch)|from (?:the|your)|au guichet|a l'accueil|du service|de l'agence)"
+)
+_PERHAPS_HUMAN = re.compile(r"^(?: (?:was|is|has|had|who|qui|est|etait|does|did|didn't|hasn't|gave|made|took|knows|n'a|ne )\b|'s (?:been|number|account|card|attitude|manager|email))")
+_WEAK_TITLES = frozenset("m me pr sir sister father dame lady lord docteur".split())
+_DOTTED = frozenset("m mr mrs ms mme mlle dr prof rev pr st messrs".split())
+# Right after a kinship word these are verbs, not names.
+_NOT_AFTER_KIN = frozenset("will may can sue mark bill hope chase grant rob drew art long do in an la le may see van den and ne se me ont sera rose claire avril mai".split()) - {"rose", "claire"}
 
 
 def find_persons(view: View, tokens: list[Token], forms: NameForms) -> list[Found]:
@@ -114,24 +140,33 @@ def _may_be_name(view: View, token: Token, shouting: bool) -> bool:
 
 
 def _after_title(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
-    if i == 0 or tokens[i - 1].text not in TITLES or tokens[i].text in _NOT_NAME:
+    if i == 0 or tokens[i - 1].text not in TITLES:
         return False
-    title = tokens[i - 1]
+    title, named = tokens[i - 1], _past_particles(view, tokens, i)
+    if named is None or named.text in _NOT_NAME or named.text in _ROLES or any(c.isdigit() for c in named.text):
+        return False
     between = _between(view, tokens, i)
-    if not re.fullmatch(r"\.? {0,2}", between):
+    if not re.fullmatch(r"\.? {0,2}", between) or ("." in between and title.text not in _DOTTED):
         return False
-    if title.text in {"m", "me", "pr", "sir", "sister", "father", "dame", "lady", "lord", "docteur"} and not (
-        _capital(view.clean, title) and _capital(view.clean, tokens[i])
-    ):
-        return False
-    if _capital(view.clean, tokens[i]):
-        return not shouting or title.text not in {"m", "me"} or "." in between
-    return tokens[i].text not in ordinary_words() and tokens[i].text not in _ROLES and tokens[i].text not in _PARTICLES and len(tokens[i].text) > 2
+    capital = _capital(view.clean, named)
+    if title.text in _WEAK_TITLES:
+        return capital and _capital(view.clean, title) and (not shouting or (title.text == "m" and "." in between))
+    return capital or (named.text not in ordinary_words() and len(named.text) > 2)
+
+
+def _past_particles(view: View, tokens: list[Token], i: int) -> Token | None:
+    """The word that a name's particles lead to: "de la Cruz" leads to Cruz."""
+    while i < len(tokens) and tokens[i].text in _PARTICLES:
+        if i + 1 >= len(tokens) or not _JOIN.fullmatch(_between(view, tokens, i + 1)):
+            return None
+        i += 1
+    return tokens[i] if i < len(tokens) else None
 
 
 def _after_role(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     """"ma conseillere bancaire, Sandrine", "my late husband Tom"."""
-    if not _may_be_name(view, tokens[i], shouting):
+    clear = _may_be_name(view, tokens[i], shouting)
+    if not clear and not (tokens[i].text in first_names() and tokens[i].text not in _NOT_AFTER_KIN | _NOT_NAME):
         return False
     j = i - 1
     for _ in range(4):
@@ -141,7 +176,7 @@ def _after_role(view: View, tokens: list[Token], i: int, shouting: bool) -> bool
         if not re.fullmatch(r" ?[,:(] ?|[ ]?'|[ \-]|, \"?|\. ", between) or (between.startswith(".") and tokens[j].text != "mme"):
             return False
         if tokens[j].text in _ROLES:
-            return _is_role_here(view, tokens, j, i)
+            return (clear or j == i - 1) and _is_role_here(view, tokens, j, i)
         if tokens[j].text not in _ROLE_TAIL or _capital(view.clean, tokens[j]) and not shouting:
             return False
         j -= 1
@@ -150,7 +185,7 @@ def _after_role(view: View, tokens: list[Token], i: int, shouting: bool) -> bool
 
 def _is_role_here(view: View, tokens: list[Token], role: int, name: int) -> bool:
     if tokens[role].text in {"benjamin", "ex", "staff", "member", "charge", "manager", "agent", "man", "law", "meme", "pepe", "cousin"} and not _KIN_BEFORE.search(
-        view.low[max(0, tokens[role].start - 14) : tokens[role].start]
+        view.low[max(0, tokens[role].start - 26) : tokens[role].start]
     ):
         return False
     if tokens[name - 1].text in {"de", "compte", "comptes", "agence", "du"}:
@@ -172,6 +207,8 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
         return False
     if _GREETING.search(before):
         return _known_first(token) or view.clean[token.end : token.end + 1] in {",", "!"}
+    if _APPOSED.match(view.low[token.end : token.end + 45]) and not shouting and not starts_sentence(view.clean, token.start - 1 if token.start else 0):
+        return True
     if _STRONG_CUE.search(before):
         return _known_first(token) or (_capital(view.clean, token) and len(token.text) > 2 and view.clean[token.start : token.end] != view.clean[token.start : token.end].upper())
     return bool(_AT_WORK.match(view.low[token.end : token.end + 40])) and (_known_first(token) or not starts_sentence(view.clean, token.start))
@@ -198,12 +235,15 @@ def _name_end(view: View, tokens: list[Token], i: int, shouting: bool) -> int:
 
 def _continues(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     token = tokens[i]
-    hyphened = _between(view, tokens, i) == "-"
     if token.text in _NOT_NAME or any(c.isdigit() for c in token.text):
         return False
-    if shouting:
-        return hyphened or (token.text in first_names() and token.text not in ordinary_words())
-    return _capital(view.clean, token) or (hyphened and len(token.text) > 1 and _capital(view.clean, tokens[i - 1]))
+    first_name = token.text in first_names()
+    if _between(view, tokens, i) == "-" and (first_name or _capital(view.clean, token)):
+        return True
+    if shouting or not _capital(view.clean, token):
+        closed = view.clean[token.end : token.end + 1] in {",", "?", "!", ")"} and len(token.text) > 3
+        return token.text not in ordinary_words() and (first_name or (closed and _between(view, tokens, i) == " "))
+    return True
 
 
 def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shouting: bool) -> tuple[Found, int] | None:
@@ -213,13 +253,13 @@ def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shout
         return None
     if i > 0 and "@" in _between(view, tokens, i):
         return None
-    plain_word = token.text in ordinary_words()
+    plain_word = token.text in ordinary_words() and not _is_double_name(view, tokens, i)
     capital = _capital(view.clean, token)
     if plain_word and not _is_meant(view, tokens, i, shouting):
         return None
-    if not plain_word and not capital and len(token.text) < 5:
+    if not plain_word and not capital and len(token.text) < 4:
         return None
-    stop = _name_end(view, tokens, i, shouting) if capital else i + 1
+    stop = _name_end(view, tokens, i, shouting)
     if stop < len(tokens) and is_product(view.clean, tokens, i, stop):
         return None
     own = forms.first and all(t.text in forms.first for t in tokens[i:stop])
@@ -228,12 +268,32 @@ def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shout
     return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", NAMED if capital else GUESSED), stop
 
 
-def _is_meant(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
-    """A name that is also a word: meant as a name only beside another name or in a signature."""
-    clean, token = view.clean, tokens[i]
-    if shouting or not _capital(clean, token):
+def _is_double_name(view: View, tokens: list[Token], i: int) -> bool:
+    """"Jean-Loup", "minh-anh": two first names with a hyphen."""
+    if i + 1 >= len(tokens) or _between(view, tokens, i + 1) != "-" or tokens[i].text in {"saint", "sainte", "st"}:
         return False
-    if i + 1 < len(tokens) and _between(view, tokens, i + 1) in {" ", "-"} and _capital(clean, tokens[i + 1]):
-        following = tokens[i + 1].text
-        return following not in _NOT_NAME and following not in ordinary_words() and not starts_sentence(clean, token.start)
+    following = tokens[i + 1]
+    both_capital = _capital(view.clean, tokens[i]) and _capital(view.clean, following) and following.text not in ordinary_words()
+    return len(tokens[i].text) > 1 and following.text not in _NOT_NAME and (following.text in first_names() or both_capital)
+
+
+def _is_meant(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
+    """A name that is also a word: meant as a name beside a surname, before what people do, or as a signature."""
+    clean, token = view.clean, tokens[i]
+    if shouting or not _capital(clean, token) or token.text in _CALENDAR:
+        return False
+    begins = starts_sentence(clean, token.start)
+    determined = i > 0 and tokens[i - 1].text in _DETERMINERS and not begins
+    if _beside_surname(view, tokens, i):
+        return not begins and not determined
+    after = view.low[token.end : token.end + 30]
+    if _HUMAN_DEED.match(after) or (not begins and _PERHAPS_HUMAN.match(after)):
+        return not determined
     return ends_message(clean, token.start, token.end) and clean[: token.start].rstrip(" ")[-1:] in {"\n", "-"}
+
+
+def _beside_surname(view: View, tokens: list[Token], i: int) -> bool:
+    if i + 1 >= len(tokens) or _between(view, tokens, i + 1) not in {" ", "-"} or not _capital(view.clean, tokens[i + 1]):
+        return False
+    following = tokens[i + 1].text
+    return following not in _NOT_NAME and following not in PRODUCT_AFTER and following not in _CALENDAR and not following.isdigit()

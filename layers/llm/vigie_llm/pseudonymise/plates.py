@@ -2,7 +2,7 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.folding import View, has_digit
 from vigie_llm.pseudonymise.spans import CONTEXT, SHAPED, Found
 
 _L = "[a-hj-np-tv-z]"
@@ -19,7 +19,7 @@ _WORDS = frozenset("de du le la les des et en me te se ne ce ma ta sa mes ses te
 
 def find_plates(view: View) -> list[Found]:
     """Plates by their shape; in lower case or the old series, only near a word for a vehicle."""
-    if not any(c.isdigit() for c in view.low):
+    if not has_digit(view.low):
         return []
     found = [Found(*m.span(), "PLATE", SHAPED) for m in _FRENCH.finditer(view.low) if _is_french(view, m)]
     found += [Found(*m.span(), "PLATE", SHAPED) for m in _BRITISH.finditer(view.low) if _is_clear(view, m)]

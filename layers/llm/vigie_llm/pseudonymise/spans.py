@@ -32,15 +32,22 @@ class Found:
 
 
 def settle(found: list[Found]) -> list[Found]:
-    """Findings without overlap; what is known of the customer stays masked beyond the winner too."""
+    """Findings without overlap; what a sure one covers beyond the winner stays masked too."""
     kept: list[Found] = []
     for item in sorted(found, key=lambda f: (-f.rank, f.start - f.end, f.start)):
         overlapping = sorted((k for k in kept if item.start < k.end and k.start < item.end), key=lambda f: f.start)
         if not overlapping:
             kept.append(item)
-        elif item.rank >= NAME_KNOWN:
+        elif len(overlapping) == 1 and overlapping[0].label == item.label and item.rank >= SHAPED:
+            kept.remove(overlapping[0])
+            kept.append(_union(overlapping[0], item))
+        elif item.rank >= SHAPED:
             kept += _leftovers(item, overlapping)
     return sorted(kept, key=lambda f: f.start)
+
+
+def _union(a: Found, b: Found) -> Found:
+    return Found(min(a.start, b.start), max(a.end, b.end), a.label, a.rank)
 
 
 def _leftovers(item: Found, winners: list[Found]) -> list[Found]:

@@ -3,8 +3,10 @@
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 _TOKEN = re.compile(r"[^\W_]+")
+_HAS_DIGIT = re.compile(r"\d", re.ASCII).search
 
 _FRENCH = {
     "zero": 0, "un": 1, "une": 1, "deux": 2, "trois": 3, "quatre": 4, "cinq": 5, "six": 6, "sept": 7,
@@ -27,8 +29,7 @@ _SIGN_WORDS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A run of letters and digits of the plain view, lower case."""
 
     text: str
@@ -38,7 +39,7 @@ class Token:
 
 def tokenise(low: str) -> list[Token]:
     """The tokens of a lower-case text, in order."""
-    return [Token(m.group(), m.start(), m.end()) for m in _TOKEN.finditer(low)]
+    return [Token(m[0], *m.span()) for m in _TOKEN.finditer(low)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +85,15 @@ def digits_skeleton(tokens: list[Token]) -> Skeleton:
     ends: list[int] = []
     position = 0
     while position < len(tokens):
-        digits, position_after = _read_digits(tokens, position)
-        if digits == "|" and text and text[-1] == "|":
-            position = position_after
+        word = tokens[position].text
+        if word not in NUMBER_WORDS and not _HAS_DIGIT(word):
+            if not text or text[-1] != "|":
+                text.append("|")
+                starts.append(tokens[position].start)
+                ends.append(tokens[position].end)
+            position += 1
             continue
+        digits, position_after = _read_digits(tokens, position)
         first, last = tokens[position], tokens[position_after - 1]
         one_each = len(digits) == last.end - first.start
         for i, digit in enumerate(digits):
@@ -106,7 +112,7 @@ def _read_digits(tokens: list[Token], position: int) -> tuple[str, int]:
         read = _read_words(tokens, position)
         if read is not None:
             return read
-    as_zeros = word.replace("o", "0").replace("l", "1") if any(c.isdigit() for c in word) else word
+    as_zeros = word.replace("o", "0").replace("l", "1") if _HAS_DIGIT(word) else word
     if as_zeros.isdigit() and as_zeros.isascii():
         return as_zeros, position + 1
     return "|", position + 1

@@ -1,0 +1,1 @@
+"""How well personal data is masked: generated messages, fuzzing, scores, a reference."""
