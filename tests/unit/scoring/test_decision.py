@@ -1,0 +1,63 @@
+"""Segments: the proof of concept's thresholds by default, expected value when asked for."""
+
+from pathlib import Path
+
+import pytest
+
+from vigie_scoring.decision import DEFAULT, Decision, DecisionError, Offer, parse_decision
+
+SHIPPED = Path(__file__).parents[3] / "model" / "decision.toml"
+OFFERS = {"High": Offer(60, 0.30), "Medium": Offer(12, 0.12)}
+
+
+@pytest.mark.parametrize(
+    ("probability", "segment"), [(1, "High"), (0.70, "High"), (0.69, "Medium"), (0.35, "Medium"), (0.34, "Low")]
+)
+def test_the_default_cuts_at_seventy_and_thirty_five_percent(probability: float, segment: str) -> None:
+    assert DEFAULT.segment(probability, annual_value_eur=1e6) == segment
+
+
+def test_the_shipped_file_says_the_default() -> None:
+    assert parse_decision(SHIPPED.read_text(encoding="utf-8")) == DEFAULT
+
+
+def test_by_expected_value_an_offer_is_made_only_where_it_pays() -> None:
+    rule = Decision("expected_value", 0.7, 0.35, OFFERS)
+    assert rule.segment(0.9, 10) == "Low"
+    assert rule.segment(0.5, 300) == "Medium"
+    assert rule.segment(0.5, 2000) == "High"
+
+
+def test_by_expected_value_the_chosen_offer_earns_most() -> None:
+    rule = Decision("expected_value", 0.7, 0.35, OFFERS)
+    for probability in (0.05, 0.2, 0.5, 0.9):
+        for value in (10, 100, 400, 1000, 5000):
+            gains = {s: o.gain(probability, value) for s, o in OFFERS.items()} | {"Low": 0.0}
+            assert gains[rule.segment(probability, value)] == max(gains.values())
+
+
+def test_a_customer_of_unknown_value_falls_back_on_thresholds() -> None:
+    assert Decision("expected_value", 0.7, 0.35, OFFERS).segment(0.8, None) == "High"
+
+
+def test_break_even_is_where_the_gain_is_nothing() -> None:
+    offer = Offer(60, 0.30)
+    assert offer.gain(offer.break_even(800), 800) == pytest.approx(0)
+    assert offer.break_even(0) == float("inf")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('mode = "thresholds"', 'mode = "guess"', "mode"),
+        ("high = 0.70", "high = 70", "thresholds.high"),
+        ("medium = 0.35", "medium = 0.9", "thresholds.medium"),
+        ("save_rate = 0.12", "save_rate = 0", "Medium.save_rate"),
+        ("cost_eur = 60", "cost_eur = -1", "offers.High.cost_eur"),
+    ],
+)
+def test_a_bad_file_names_field_value_and_remedy(old: str, new: str, said: str) -> None:
+    text = SHIPPED.read_text(encoding="utf-8")
+    assert old in text
+    with pytest.raises(DecisionError, match=said):
+        parse_decision(text.replace(old, new))
