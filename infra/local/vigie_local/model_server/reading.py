@@ -210,7 +210,7 @@ def verdict(found: Evidence) -> tuple[str, float]:
     if found.warmth and not found.contrast and not found.anger and found.praise >= found.blame * 0.6:
         return "positive", _score(max(net, 1.0))
     weaker, stronger = sorted((found.praise, found.blame))
-    if weaker >= (1 if found.contrast else 1.5) and weaker / stronger >= (0.25 if found.contrast else 0.4):
+    if weaker >= 1 and weaker / stronger >= (0.25 if found.contrast else 0.4):
         return "mixed", _score(net / 2)
     if "two_sided" in found.groups and stronger >= 1:
         return "mixed", _score(net / 2)
