@@ -16,7 +16,6 @@ import io
 import json
 import os
 import re
-import secrets
 import sys
 from array import array
 from collections import Counter
@@ -511,7 +510,7 @@ def _all_canonical(texts: set[bytes]) -> bool:
     They are read in one go, parted by a random word that no text can hold by design: it stands where it must
     in the result only if each text is complete in itself.
     """
-    mark = secrets.token_hex(16)
+    mark = os.urandom(16).hex()
     try:
         joined = "[" + f',"{mark}",'.join([text.decode() for text in texts]) + "]"
         values = _DECODE(joined)
