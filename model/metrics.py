@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student  # type: ignore[import-untyped]
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score  # type: ignore[import-untyped]
+from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score, roc_curve  # type: ignore[import-untyped]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -42,6 +42,13 @@ def reliability(labels: Labels, probability: Floats, bins: int = BINS) -> list[t
     place = np.minimum((probability * bins).astype(int), bins - 1)
     filled = [place == b for b in range(bins) if np.any(place == b)]
     return [(float(probability[m].mean()), float(labels[m].mean()), int(m.sum())) for m in filled]
+
+
+def roc_points(labels: Labels, probability: Floats, most: int = 200) -> list[tuple[float, float]]:
+    """The ROC curve as at most `most` points (false positive rate, true positive rate)."""
+    false_rate, true_rate, _ = roc_curve(labels, probability)
+    kept = np.unique(np.linspace(0, len(false_rate) - 1, most).astype(int))
+    return [(round(float(false_rate[i]), 5), round(float(true_rate[i]), 5)) for i in kept]
 
 
 def interval_over_folds(values: Sequence[float], test_share: float) -> Estimate:

@@ -113,6 +113,31 @@ def current(conn: "Connection", contract: str) -> Registered | None:
     return found[0] if found else None
 
 
+@dataclass(frozen=True)
+class Approved:
+    """The approved model of a contract, whole, with who approved it and when (ISO date)."""
+
+    scorer: bytes
+    contract_toml: str
+    metrics: Mapping[str, Any]
+    by: str
+    at: str
+
+
+def read_approved(conn: "Connection", contract: str) -> Approved:
+    """The approved model of a contract; RegistryError when there is none."""
+    with conn, conn.cursor() as cursor:
+        cursor.execute(
+            "SELECT scorer, contract_toml, metrics, approved_by, approved_at::date::text, scorer_sha256 "
+            "FROM model_registry WHERE contract = %s AND state = 'approved'",
+            (contract,),
+        )
+        if (row := cursor.fetchone()) is None:
+            raise RegistryError(f"contract {contract}: no approved model; make train, then make promote")
+    load_verified(bytes(row[0]), row[5])
+    return Approved(bytes(row[0]), row[1], row[2], row[3], row[4])
+
+
 def newest_candidate(conn: "Connection", contract: str) -> Registered | None:
     """The candidate of a contract that was registered last, None when there is none."""
     found = [r for r in list_versions(conn, contract) if r.state == "candidate"]

@@ -26,7 +26,7 @@ from model.export import export_scorer, write_scorer
 from model.fairness import measure_fairness
 from model.faults import DataError
 from model.leaks import find_leaks
-from model.metrics import interval_by_bootstrap, measure, reliability
+from model.metrics import interval_by_bootstrap, measure, reliability, roc_points
 from model.registry import Artefacts, RegistryError, approve, current, register
 from model.sources import SourceError, find_training_data
 from model.validate import Table, read_table
@@ -156,6 +156,13 @@ def name_version(table: Table, candidate: Candidate) -> str:
     return "-".join(filter(None, (table.contract.name, max(table.as_of), digest[:8])))
 
 
+def measure_importance(scorer: Scorer, table: Table) -> dict[str, float]:
+    """Mean absolute contribution to the log-odds by feature over the training rows, largest first."""
+    shares = np.abs(scorer.share_by_feature(scorer.score(table.rows).contributions)).mean(axis=0)
+    found = dict(zip(scorer.feature_names, np.round(shares, 6).tolist(), strict=True))
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
 def write(trained: Trained, folder: Path) -> None:
     """Write scorer.json, pipeline.joblib and training.json; the record gets the pipeline's SHA-256."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -221,7 +228,9 @@ def _record(
         "fairness": measure_fairness(table, rows, labels, probability),
         "comparison": comparison.as_json() if comparison else None,
         "rule": RULE if comparison else "quick: the glass-box, without comparing",
-        "held_out_predictions": {"label": labels.tolist(), "probability": np.round(probability, 6).tolist()},
+        "roc": roc_points(labels, probability),
+        "importance": measure_importance(Scorer.from_json(scorer), table),
+        "protocol": "out-of-fold predictions of the first repeat" if comparison else "a held-out fifth",
     }
 
 

@@ -1,0 +1,56 @@
+"""Approves a registered model, goes back to the one before, or lists what is registered."""
+
+import argparse
+import getpass
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from model.contract import ContractError, load_contract
+from model.database import DatabaseUnknownError, connect
+from model.registry import RegistryError, approve, list_versions, newest_candidate, rollback
+from vigie_scoring.errors import ScorerError
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line: `python -m model.promote --contract bank [--version V | --rollback | --list]`."""
+    parser = argparse.ArgumentParser(prog="python -m model.promote", description=__doc__)
+    parser.add_argument("--contract", default="bank", help="a shipped contract's name, or a path")
+    parser.add_argument("--by", default=getpass.getuser(), help="who approves")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--version", help="default: the newest candidate")
+    what.add_argument("--rollback", action="store_true", help="approve again the version before this one")
+    what.add_argument("--list", action="store_true", help="change nothing")
+    parser.add_argument("--dsn", help="database; by default what PGHOST and its kin name")
+    given = parser.parse_args(arguments)
+    try:
+        name = load_contract(given.contract).name
+        with closing(connect(given.dsn)) as conn:
+            if given.rollback:
+                print(f"approved again: {rollback(conn, name, given.by).version}")
+            elif not given.list:
+                print(f"approved: {approve(conn, given.version or _newest(conn, name), given.by).version}")
+            print(_listing(conn, name))
+    except (ContractError, DatabaseUnknownError, RegistryError, ScorerError) as exc:
+        print(exc, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _newest(conn: "Connection", contract: str) -> str:
+    if (found := newest_candidate(conn, contract)) is None:
+        raise RegistryError(f"contract {contract}: no candidate is waiting; make train registers one")
+    return found.version
+
+
+def _listing(conn: "Connection", contract: str) -> str:
+    lines = [f"  {r.version:<40} {r.algorithm:<20} {r.state}" for r in list_versions(conn, contract)]
+    return "\n".join([f"models of contract {contract}, oldest first:", *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
