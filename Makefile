@@ -3,20 +3,53 @@
 export PYTHONPATH := $(CURDIR)/layers/common:$(CURDIR)/layers/llm:$(CURDIR)/layers/scoring:$(CURDIR)/infra/local:$(CURDIR)
 PY := "$(CURDIR)/.venv/bin/python"
 CLOUD := $(PY) -m vigie_local
+JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy-local up status down clean environment lock lint test
+.PHONY: help deploy-local run load dashboard logs status test lint train evaluate-analysis up down clean environment lock
 
 help: ## Explain each target (this list)
 	@printf 'Vigie: churn prediction by serverless agents, with an audit trail.\n\n'
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 	@printf '\nPorts: POSTGRES_PORT 54329, LOCALSTACK_PORT 4566, MODEL_PORT 4570, DASHBOARD_PORT 8501.\n'
+	@printf 'Language model at deploy time: GROQ_API_KEY, or LLM_BASE_URL with LLM_MODEL and LLM_API_KEY; none: local rules.\n'
 
-up: environment ## Start PostgreSQL, LocalStack and the model server, and nothing else
-	@$(CLOUD) up
+deploy-local: environment ## Everything, from nothing to a finished run and a dashboard (CUSTOMERS=500)
+	@$(CLOUD) deploy-local
+
+run: environment ## One more run; INPUT='{"limit": 50}' chooses customers
+	@$(CLOUD) run --input "$$INPUT"
+
+load: environment ## Load your own CSV files: DATA=folder, or DATA=file.csv CONTRACT=telecom
+	@$(if $(DATA),,echo 'Say what to load: make load DATA=folder' >&2; exit 2)
+	@$(CLOUD) load --data "$$DATA" $(if $(CONTRACT),--contract "$$CONTRACT")
+
+dashboard: environment ## Start the dashboard
+	@$(CLOUD) dashboard
+
+logs: environment ## Follow the agents' logs; AGENT=nlp for one, ARGS='--json --no-follow --since 60'
+	@$(CLOUD) logs --agent "$$AGENT" $(ARGS)
 
 status: environment ## Say which services run
 	@$(CLOUD) status
+
+test: environment ## Lint, then unit, integration and end-to-end tests, on their own ports
+	@./infra/test.sh $(ARGS)
+
+lint: environment ## Check style, formatting and types
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy .
+
+train: environment ## Compare models, train and register a candidate; CONTRACT=bank, DATA=folder
+	@$(CLOUD) with-cloud python -m model.train $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)")
+
+evaluate-analysis: environment ## Score the language model on labelled feedback: FILE=… (JSON=path)
+	@$(if $(FILE),,echo 'Say what to score: make evaluate-analysis FILE=tests/data/feedback_dev.jsonl' >&2; exit 2)
+	@$(CLOUD) with-cloud python -m vigie_local.evaluate_analysis "$(FILE)" $(JSON_OPTION)
+
+up: environment ## Start PostgreSQL, LocalStack and the model server, and nothing else
+	@$(CLOUD) up
 
 down: ## Stop everything that was started, and nothing else
 	@if [ -x .venv/bin/python ]; then $(CLOUD) down; else echo 'Nothing was running.'; fi
@@ -30,11 +63,3 @@ environment: ## Install what the locks say (every target that needs it does this
 
 lock: environment ## Resolve the dependencies anew and rewrite every lock
 	@./infra/lock.sh
-
-lint: environment ## Check style, formatting and types
-	@.venv/bin/ruff check .
-	@.venv/bin/ruff format --check .
-	@.venv/bin/mypy .
-
-test: environment ## Lint, then unit, integration and end-to-end tests, on their own ports
-	@./infra/test.sh

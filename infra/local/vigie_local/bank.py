@@ -12,7 +12,7 @@ from vigie_local.localstack import CREDENTIALS
 from vigie_local.migrations import OWNER
 from vigie_local.secrets import role_passwords
 from vigie_local.services import database_server
-from vigie_local.settings import DATABASE, REPOSITORY, LocalSettings, service_environment
+from vigie_local.settings import DATABASE, REPOSITORY, LocalSettings, service_environment, tool_environment
 from vigie_local.steps import run_tool, step
 
 
@@ -40,6 +40,10 @@ def tool_variables(settings: LocalSettings) -> dict[str, str]:
         **CREDENTIALS,
         "AWS_ENDPOINT_URL": settings.endpoint,
         "VIGIE_HOME": str(settings.home),
+        "POSTGRES_PORT": str(settings.postgres_port),
+        "LOCALSTACK_PORT": str(settings.localstack_port),
+        "MODEL_PORT": str(settings.model_port),
+        "DASHBOARD_PORT": str(settings.dashboard_port),
         "PGHOST": settings.postgres_host,
         "PGPORT": str(settings.postgres_port),
         "PGDATABASE": DATABASE,
@@ -49,10 +53,11 @@ def tool_variables(settings: LocalSettings) -> dict[str, str]:
 
 
 def run_with_cloud(settings: LocalSettings, command: list[str]) -> int:
-    """Runs a program of this project with `tool_variables`; returns its exit code."""
+    """Runs a program of this project with the caller's variables and `tool_variables`; returns its exit code."""
     if command[:1] == ["python"]:
         command = [sys.executable, *command[1:]]
-    return subprocess.run(command, env=service_environment(tool_variables(settings)), cwd=REPOSITORY).returncode
+    environment = tool_environment(service_environment(tool_variables(settings)))
+    return subprocess.run(command, env=environment, cwd=REPOSITORY).returncode
 
 
 def _synthesise(settings: LocalSettings) -> None:

@@ -75,7 +75,7 @@ def _events(client: Any, group: str, start_ms: int) -> Iterator[dict[str, Any]]:
 
 
 def readable(group: str, message: str) -> str:
-    """One line for people: time, agent, level when it matters, what happened; empty for the platform's own lines."""
+    """One line for people: time, agent, level when it matters, what happened; empty for metrics and START to REPORT."""
     agent = group.rpartition("/")[2].removeprefix("vigie-")
     try:
         entry = json.loads(message)
@@ -83,6 +83,8 @@ def readable(group: str, message: str) -> str:
         entry = None
     if not isinstance(entry, dict):
         return "" if message.startswith(_PLATFORM_LINES) else f"{'':8} {agent:<16} {message.rstrip()}"
+    if "_aws" in entry:  # a metric, for CloudWatch
+        return ""
     level = entry.get("level", "INFO")
     head = f"{str(entry.get('timestamp', ''))[11:19]:8} {agent:<16}"
     return f"{head} {'' if level == 'INFO' else level + ' '}{_said(entry)}".rstrip()

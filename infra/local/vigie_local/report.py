@@ -24,6 +24,7 @@ class RunReport:
     segments: Mapping[str, int] = field(default_factory=dict)
     action_sources: Mapping[str, int] = field(default_factory=dict)
     audit_events: int = 0
+    left_out: int | None = None
     audit: Mapping[str, Any] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
@@ -34,6 +35,7 @@ class RunReport:
             f"Run {self.run_id} {_STATUS_WORDS.get(self.status, self.status)} in {self.seconds:.1f} s "
             f"({rate:.0f} customers a second)",
             f"  planned            {count('planned', 0):>6}",
+            f"  left out           {self.left_out or 0:>6}   no consent to profiling: not in the run",
             f"  analysed           {count('analysed', 0):>6}   feedback read by the language model, pseudonymised",
             f"  without consent    {count('without_consent', 0):>6}   feedback not read: no consent to its analysis",
             f"  without feedback   {count('without_feedback', 0):>6}",

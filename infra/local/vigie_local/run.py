@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 _ACCOUNT = "000000000000"
 _POLL_S = 0.25
+_LEFT_OUT = """
+    SELECT (details ->> 'left_out_without_profiling_consent')::int
+    FROM audit_log WHERE run_id = %s AND event_type = 'RUN_PLANNED'
+"""
 
 
 def run(settings: LocalSettings, input_text: str) -> RunReport:
@@ -128,7 +132,10 @@ def _report(connection: Connection, output: dict[str, Any], seconds: float) -> R
         sources = dict(cursor.fetchall())
         cursor.execute("SELECT count(*) FROM audit_log WHERE run_id = %s", (run_id,))
         (events,) = cursor.fetchone() or (0,)
+        cursor.execute(_LEFT_OUT, (run_id,))
+        (left_out,) = cursor.fetchone() or (0,)
     return RunReport(
         run_id=run_id, status=output["status"], seconds=seconds, customers=output["customers"],
-        segments=segments, action_sources=sources, audit_events=events, audit=output.get("audit", {}),
+        segments=segments, action_sources=sources, audit_events=events,
+        left_out=left_out, audit=output.get("audit", {}),
     )  # fmt: skip

@@ -65,6 +65,10 @@ def test_the_platforms_own_lines_are_left_out(line: str) -> None:
     assert readable(GROUP, line) == ""
 
 
+def test_metrics_are_left_out() -> None:
+    assert readable(GROUP, '{"_aws": {"Timestamp": 1}, "service": "nlp-agent", "Analyses": [3.0]}') == ""
+
+
 def test_text_that_is_not_json_is_shown_as_it_is() -> None:
     assert readable(GROUP, "Segmentation fault\n").endswith("nlp-agent        Segmentation fault")
 

@@ -12,7 +12,7 @@ REPORT = RunReport(
         "predicted": 500, "actions": 500, "failed": 0,
     },
     segments={"High": 31, "Low": 380, "Medium": 89}, action_sources={"model": 310, "catalogue": 90, "none": 100},
-    audit_events=6123, audit={"tree_size": 6123, "root_hash": "ab", "gaps": 0},
+    audit_events=6123, left_out=34, audit={"tree_size": 6123, "root_hash": "ab", "gaps": 0},
 )  # fmt: skip
 
 
@@ -21,6 +21,7 @@ def test_the_summary_names_every_count_a_person_asks_for() -> None:
     for words in (
         "succeeded in 10.0 s (50 customers a second)",
         "planned               500",
+        "left out               34",
         "analysed              411",
         "without consent        74",
         "without feedback       15",

@@ -1,0 +1,81 @@
+"""infra/bootstrap.sh: does nothing when up to date, says how to get Python when there is none."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vigie_local.settings import REPOSITORY
+
+SCRIPT = REPOSITORY / "infra" / "bootstrap.sh"
+# Looked at by their full path, so that a test cannot hide them.
+EVERYWHERE = ("/usr/bin", "/usr/local/bin", "/opt/homebrew/opt/python@3.13/bin", "/usr/local/opt/python@3.13/bin")
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A clone without environments, its own home, and a PATH that holds no Python."""
+    (tmp_path / "infra").mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "bin").mkdir()
+    shutil.copy(SCRIPT, tmp_path / "infra")
+    shutil.copytree(REPOSITORY / "requirements", tmp_path / "requirements")
+    for name in ("sh", "cat", "cksum", "tr", "dirname", "mkdir", "rm", "chmod", "date", "sleep", "tail", "ln"):
+        (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
+    return tmp_path
+
+
+def bootstrap(clone: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": str(clone / "bin"), "HOME": str(clone / "home"), **variables}
+    script = str(clone / "infra" / "bootstrap.sh")
+    return subprocess.run([script], env=environment, capture_output=True, text=True)
+
+
+def shim(clone: Path, name: str, text: str) -> Path:
+    path = clone / "bin" / name
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+def test_an_environment_that_is_up_to_date_is_left_alone_without_a_word() -> None:
+    if not (REPOSITORY / ".venv" / ".vigie-lock").exists():
+        pytest.skip("the environment was not made by infra/bootstrap.sh")
+    result = subprocess.run([str(SCRIPT)], capture_output=True, text=True, env=dict(os.environ))
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(
+    any(Path(folder, "python3.13").exists() for folder in EVERYWHERE), reason="this machine has a Python 3.13"
+)
+def test_without_python_it_says_how_to_get_it_on_linux_and_macos(clone: Path) -> None:
+    # What pyenv leaves on the PATH when another version is active: there, and of no use.
+    shim(clone, "python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
+    result = bootstrap(clone)
+    assert result.returncode == 1
+    for words in ("needs Python 3.13", "brew install python@3.13", "apt install python3.13", "docs.astral.sh/uv"):
+        assert words in result.stderr
+
+
+@pytest.mark.parametrize("behaviour", ["exit 0", "exit 1", "echo False"])
+def test_a_python_given_by_name_that_is_not_one_is_refused(clone: Path, behaviour: str) -> None:
+    given = shim(clone, "given", behaviour)
+    result = bootstrap(clone, PYTHON=str(given))
+    assert result.returncode == 1
+    assert f"PYTHON={given} is not a working Python 3.13" in result.stderr
+    assert "brew install" not in result.stderr
+
+
+def test_a_lock_left_by_a_process_that_has_ended_does_not_block(clone: Path) -> None:
+    ended = subprocess.Popen(["/bin/sh", "-c", "exit 0"])
+    ended.wait()
+    lock = clone / ".local" / "tools" / "bootstrap.lock"
+    lock.mkdir(parents=True)
+    (lock / "pid").write_text(str(ended.pid))
+    result = bootstrap(clone, PYTHON="/nonexistent")
+    assert "is not a working Python" in result.stderr
+    assert not lock.exists()
