@@ -1,4 +1,7 @@
-"""The long run: `python -m tests.tamper --mutations 10000 --logs 1000 --seed 1`. Exit code 1 if anything slips by."""
+"""The long run; exit code 1 if anything slips by.
+
+PYTHONPATH=.:layers/common python -m tests.tamper --mutations 10000 --logs 1000 --seed 1
+"""
 
 from __future__ import annotations
 
