@@ -1,6 +1,7 @@
 """How people write each identifier: formats, spacing, cases, words."""
 
 import random
+import unicodedata
 from datetime import date
 
 from vigie_local.privacy.people import Person, plain
@@ -40,6 +41,11 @@ def own_name(rng: random.Random, person: Person) -> str:
             f"{last}, {first}",
         ]
     )
+
+
+def decomposed(character: str) -> str:
+    """A letter followed by its accent as a character of its own."""
+    return unicodedata.normalize("NFD", character)
 
 
 def phone(rng: random.Random, e164: str) -> str:

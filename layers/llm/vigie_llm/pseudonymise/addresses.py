@@ -35,7 +35,7 @@ _BRITISH_TYPE = (
     r"|grove|gr\.?|way|walk|row|square|sq\.?|hill|mews|park|parade|rise|view|green|wharf|quay|yard|gate|vale|broadway|wynd|brae|path|meadows?|fields?|orchard|croft|villas?|cottages?|buildings|heights|embankment|esplanade|circus|chase|dale|drove|passage|side|bank|bridge|lodge|house|promenade|parkway|end|copse|paddock|spinney|strand|backs|cross"
 )
 _BRITISH = re.compile(
-    rf"(?<![\w.,/€£\-:])\d{{1,4}}(?:[-/]\d{{1,3}})?[a-f]?,? (?P<name>(?:the |st\.? )?(?:[a-z][\w'\-]*\.? ){{1,4}}?)(?P<type>{_BRITISH_TYPE})(?![\w'])(?: (?:north|south|east|west))?",
+    rf"(?<![\w.,/€£\-:])\d{{1,4}}(?:[-/]\d{{1,3}})?[a-f]?,? (?P<name>(?:the |st\.? )?(?:[a-z][\w'\-]*\.? ){{1,4}})(?P<type>{_BRITISH_TYPE})(?![\w'])(?: (?:north|south|east|west))?",
     re.IGNORECASE,
 )
 _BRITISH_PREFIX = re.compile(r"(?:(?:flat|apt\.?|apartment|unit|suite|room|floor|studio|plot) ?\w{1,4}|(?:ground|first|second|third|top|basement) floor(?: flat)?|[A-Z][\w']+(?: [A-Z][\w']+)? (?:House|Court|Cottage|Lodge|Mansions|Tower|Buildings?))(?:,? ?[-–]? ?)$", re.IGNORECASE)
@@ -143,6 +143,8 @@ def _town_end(clean: str, position: int, sure: bool, french: bool) -> int | None
         if word is None:
             break
         text = word.group().lower()
+        if has_digit(text):
+            break
         capital = word.group()[0].isupper() or "'" in word.group()
         joined = count > 0 and clean[position - 1] == "-"
         if french and count > 0 and not joined and capital and not small_before:
@@ -167,9 +169,10 @@ def _british(clean: str, match: re.Match[str]) -> Found | None:
         return None
     capitals = sum(w[0].isupper() for w in match["name"].split())
     is_short = match["type"].lower().rstrip(".") in {"st", "str", "dr", "ct", "pl", "cl", "sq", "gr", "way", "end", "side", "house", "bank", "park", "view", "green", "bridge", "gate", "cross", "place", "court", "close", "drive", "rise", "row", "walk", "path", "field", "fields", "hill", "passage"}
-    if is_short and not capitals:
-        return None
     start = match.start()
+    prefixed = _BRITISH_PREFIX.search(clean[max(0, start - 45) : start])
+    if is_short and not (capitals or prefixed or _POSTCODE.search(clean[match.end() : match.end() + 40])):
+        return None
     for _ in range(2):
         prefix = _BRITISH_PREFIX.search(clean[max(0, start - 45) : start])
         if prefix is None or not prefix.group():

@@ -16,15 +16,15 @@ _MONTHS = {
 }  # fmt: skip
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _NUMERIC = re.compile(
-    r"(?<![\d/.\-])(\d{1,4})(?P<sep>\s?[/.\-]\s?| )(\d{1,2})(?P=sep)(\d{4}|\d{2})(?![\d/]|[.\-]\d)"
+    r"(?<![\d/.\-])(\d{1,4})(?P<sep>\s?[/.\-]\s?| {1,3})(\d{1,2})(?P=sep)(\d{4}|\d{2})(?![\d/]|[.\-]\d)"
 )
 _DAY_MONTH = re.compile(
-    rf"(?<!\d)(\d{{1,2}}|1er)(?:st|nd|rd|th|er|eme)?[ .\-/]*(?:of )?(?:the )?({_MONTH})\b\.?(?:[ ,.\-/]*((?:19|20)\d{{2}}|'?\d{{2}})(?![\d:]|[.,]\d| ?(?:eur|€|%|h\b)))?"
+    rf"(?<!\d)(\d{{1,2}}|1er)(?:st|nd|rd|th|er|eme)?[ .\-/]*(?:of {{1,3}})?(?:the {{1,3}})?({_MONTH})\b\.?(?:[ ,.\-/]*((?:19|20)\d{{2}}|'?\d{{2}})(?![\d:]|[.,]\d| ?(?:eur|€|%|h\b)))?"
 )
-_MONTH_DAY = re.compile(rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?:,? ((?:19|20)\d{{2}})| ?, ?(\d{{2}}))(?!\d)")
+_MONTH_DAY = re.compile(rf"\b({_MONTH})\.? {{1,3}}(\d{{1,2}})(?:st|nd|rd|th)?(?:,? {{1,3}}((?:19|20)\d{{2}})| ?, {{0,3}}(\d{{2}}))(?!\d)")
 _COMPACT = re.compile(r"(?<!\d)(\d{2})(\d{2})((?:19|20)\d{2})(?!\d)")
 _BORN_BEFORE = re.compile(
-    r"(?:\bnee?s?(?: ?\(e\))?\b|\bborn\b|\bdate (?:et lieu )?de naissance\b|\bnaiss(?:ance)?\b|\bd\.? ?o\.? ?b\b|\bddn\b"
+    r"(?:\bnee?s?(?: ?\(e?s?\))? (?:le|la|the|on|:)\b|\bnee?s?(?: ?\(e?s?\))? ?:?(?= ?$)|\bnee?s? (?:a|au|en|aux) (?=[^\n.!?]{2,25}le $)|\bborn\b|\bdate (?:et lieu )?de naissance\b|\bnaiss(?:ance)?\b|\bd\.? ?o\.? ?b\b|\bddn\b"
     r"|\bdate of birth\b|\bbirth ?(?:date|day)\b|\bb'?day\b|\banniversaire\b|\bdn\b)[^\n.!?]{0,25}?$"
 )
 _BORN_AFTER = re.compile(r"^[ ,:(]{0,3}(?:\(?(?:date de naissance|date of birth|d\.?o\.?b\b|ma naissance|is my birthday))")

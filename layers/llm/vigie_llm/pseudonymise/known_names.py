@@ -16,7 +16,11 @@ _PARTICLES = frozenset(
     "y e zu af san santa".split()
 )
 _CLOSE = re.compile(r"[ \t.'\-_]{0,3}")
-_COMMA = re.compile(r" ?, ?|\n")
+_COMMA = re.compile(r" ?,[ _]{0,2}|\n")
+_PRODUCT_AHEAD = re.compile(
+    r"(?: (?:and|et|&|or|ou) \w+)?(?: (?:fixed|instant|easy|online|junior|notice|flexible|regular|cash|current|platinum|gold)){0,2} (?:rate )?"
+    r"(?:bonds?|accounts?|savers?|cards?|isas?|loans?|plans?|packs?|cashback|mortgages?|tariffs?|formulas?)\b"
+)
 _INTRODUCED = re.compile(
     r"(?:\b(?:je suis|je m'appelle|c'est|moi|moi c'est|ici|signe|signed|my name is|my name's|i'm|i am|im|this is|it's|its|it is|name|nom|prenom|nomme[e]?|"
     r"mon nom|called|soussigne\w*|soussigne\(e\)|au nom de|in the name of|addressed to|adresse[e]?s? a|cordialement|regards|sincerely|faithfully|thanks|cheers|merci|bien a vous|salutations|bises|love|best|titulaire|holder|client|cliente|customer)[ ,:!.\n\-]{1,4})$"
@@ -69,7 +73,8 @@ def edit_distance_at_most(a: str, b: str, limit: int) -> bool:
     return row[-1] <= limit
 
 
-# What a token may be: F, L exact; f, l misspelt; n short form; i, j initials; p particle.
+# What a token may be: F, L exact; f, l misspelt; g misspelt or another first name; n short form;
+# i, j initials; p particle; W first name and surname in one word.
 def _kinds(token: Token, clean: str, forms: NameForms) -> str:
     word = token.text
     if word in forms.core or (len(word) > 3 and word in _joined_cached(forms.last)):
@@ -116,12 +121,14 @@ def _initial(token: Token, clean: str, forms: NameForms) -> str:
 def _misspelt(word: str, forms: NameForms) -> str:
     if len(word) < 4:
         return ""
+    is_first_name = word in first_names()
     for kind, parts, joined in (("l", forms.core, _joined_cached(forms.last)), ("f", forms.first, _joined_cached(forms.first))):
+        sign = "g" if kind == "f" and is_first_name else kind
         for part in (*parts, *joined):
             if len(part) > 3 and part[0] == word[0] and edit_distance_at_most(word, part, 2 if len(part) > 8 else 1):
-                return kind
+                return sign
             if len(part) > 4 and part[1:] == word:
-                return kind
+                return sign
     return ""
 
 
@@ -130,6 +137,7 @@ def find_known_names(view: View, tokens: list[Token], forms: NameForms) -> list[
     if not forms.first and not forms.last:
         return []
     kinds = [_kinds(t, view.clean, forms) for t in tokens]
+    _recognise_neighbours(view.clean, tokens, kinds, forms)
     shouting = is_shouting(view.clean)
     found: list[Found] = []
     position = 0
@@ -141,6 +149,41 @@ def find_known_names(view: View, tokens: list[Token], forms: NameForms) -> list[
         found += _judge(view, tokens, kinds, position, stop, forms, shouting)
         position = stop
     return found
+
+
+def _recognise_neighbours(clean: str, tokens: list[Token], kinds: list[str], forms: NameForms) -> None:
+    """Beside one half of the name, a misspelt other half counts even cut or joined otherwise."""
+    first, last = "".join(forms.first), "".join(forms.last)
+    for i in [i for i, kind in enumerate(kinds) if kind[:1] in {"F", "f", "g", "n", "L", "l"}]:
+        wanted, mark = (last, "l") if kinds[i][0] in "Ffgn" else (first, "f")
+        if len(wanted) < 4:
+            continue
+        for window in _windows(clean, tokens, i):
+            joined = "".join(tokens[j].text for j in window)
+            if edit_distance_at_most(joined, wanted, 2 if len(wanted) > 6 else 1):
+                sign = "g" if mark == "f" and joined in first_names() else mark
+                for j in window:
+                    kinds[j] = kinds[j] if kinds[j][:1] in {"F", "L"} else sign
+                break
+
+
+def _windows(clean: str, tokens: list[Token], i: int) -> list[range]:
+    """Up to four tokens right before and right after i, nearest first."""
+    windows: list[range] = []
+    stop = i + 1
+    while stop < min(i + 5, len(tokens)) and _is_close(clean, tokens, stop):
+        stop += 1
+        windows.append(range(i + 1, stop))
+    start = i
+    while start > max(0, i - 4) and _is_close(clean, tokens, start):
+        start -= 1
+        windows.append(range(start, i))
+    return windows
+
+
+def _is_close(clean: str, tokens: list[Token], i: int) -> bool:
+    between = clean[tokens[i - 1].end : tokens[i].start]
+    return bool(_CLOSE.fullmatch(between) or _COMMA.fullmatch(between))
 
 
 def _run_end(clean: str, tokens: list[Token], kinds: list[str], start: int) -> int:
@@ -156,7 +199,7 @@ def _run_end(clean: str, tokens: list[Token], kinds: list[str], start: int) -> i
 def _completes(kinds: list[str], start: int, stop: int) -> bool:
     """"Bardet, Theo" is one name: the comma joins what was missing."""
     before = "".join(kinds[start:stop]).upper()
-    return ("L" in before and "F" not in before and kinds[stop][0] in "Ffi") or (
+    return ("L" in before and not set("FG") & set(before) and kinds[stop][0] in "Ffgi") or (
         "F" in before and "L" not in before and kinds[stop][0] in "Ll"
     )
 
@@ -170,16 +213,28 @@ def _judge(
     run = "".join(kinds[start:stop])
     span = (tokens[start].start, tokens[stop - 1].end)
     end = span[1] + (view.clean[span[1] : span[1] + 1] == "." and kinds[stop - 1] in {"i", "j", "ij"})
-    has_first, has_last = any(c in run for c in "Ffn"), any(c in run for c in "Ll")
-    if "W" in run or (has_first and has_last) and (stop - start > 1):
-        return [Found(span[0], end, "CUSTOMER_NAME", NAME_KNOWN)]
-    if stop - start > 1 and ((has_last and "i" in run) or (has_first and "j" in run)) and not run.islower():
-        return [Found(span[0], end, "CUSTOMER_NAME", NAME_KNOWN)]
-    if stop - start > 1 and run.islower() and any(c in run for c in "lf") and any(c in run for c in "ij"):
-        return [Found(span[0], end, "CUSTOMER_NAME", NAME_KNOWN)]
+    has_first, has_last = any(c in run for c in "Ffgn"), any(c in run for c in "Ll")
+    # Where the words around name a relative or an advisor, a sister Karima is not Karim.
+    rank = NAMED + 7 if "g" in run and not any(c in run for c in "Ff") else NAME_KNOWN
+    several = stop - start > 1
+    initialled = (has_last and "i" in run) or (has_first and "j" in run)
+    if "W" in run or several and ((has_first and has_last) or initialled):
+        return [_with_attached(view.clean, Found(span[0], end, "CUSTOMER_NAME", rank))]
     if _stands_alone(view, tokens, kinds, start, stop, forms, shouting):
         return [Found(span[0], span[1], "CUSTOMER_NAME", NAMED + 4)]
     return []
+
+
+_BEFORE_HYPHEN = re.compile(r"[^\W_]+-$")
+_AFTER_HYPHEN = re.compile(r"-[^\W\d_]+")
+
+
+def _with_attached(clean: str, found: Found) -> Found:
+    """The name with what a hyphen attaches to it: a misspelt half of a double name."""
+    before = _BEFORE_HYPHEN.search(clean[max(0, found.start - 20) : found.start])
+    after = _AFTER_HYPHEN.match(clean, found.end)
+    start = found.start - len(before.group()) if before else found.start
+    return Found(start, after.end() if after else found.end, found.label, found.rank)
 
 
 def _trim(tokens: list[Token], kinds: list[str], start: int, stop: int, forms: NameForms) -> tuple[int, int]:
@@ -225,7 +280,7 @@ def _stands_alone(
     run = "".join(kinds[start:stop])
     begin, end = tokens[start].start, tokens[stop - 1].end
     clean = view.clean
-    main = [i for i in range(start, stop) if kinds[i][0] in "FLnfl"]
+    main = [i for i in range(start, stop) if kinds[i][0] in "FLnfgl"]
     if not main:
         return _are_initials(clean, tokens, start, stop, forms)
     capital = clean[tokens[main[0]].start].isupper()
@@ -263,6 +318,8 @@ def is_product(clean: str, tokens: list[Token], start: int, stop: int) -> bool:
             break
     if start > 0 and tokens[start - 1].text in PRODUCT_BEFORE:
         return clean[tokens[start - 1].end : tokens[start].start] in {" ", "-"}
+    if _PRODUCT_AHEAD.match(clean[tokens[stop - 1].end : tokens[stop - 1].end + 50].lower()):
+        return True
     if stop < len(tokens) and tokens[stop].text in PRODUCT_AFTER:
         return clean[tokens[stop - 1].end : tokens[stop].start] == " "
     return False

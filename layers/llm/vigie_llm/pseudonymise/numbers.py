@@ -25,10 +25,10 @@ _IDENTITY_PAPER = re.compile(
     r"\b(?:passe?port|carte (?:nationale )?d'identite|cni|titre de sejour|driving licen[cs]e|permis(?: de conduire)?|nhs|"
     r"nino|national insurance|ni|numero fiscal|utr|ssn)(?: (?:number|no|num|numero|n|is|est|card|:))*[ :.n°o#(]{0,5}([a-z]{0,5}[ ]?\d[\da-z ]{5,16}\d[a-z]{0,3}|\d[a-z\d]{7,14})(?![a-z0-9])"
 )
-_PHONE = re.compile(r"(?<![\da-z.,/_#])(?:\(?\+ ?|\(?00 ?)?\(?[\do]\d?(?:[ .\-/()_\u00b7]{0,3}\d){6,14}(?![\da-z_]|[.,]\d)")
+_PHONE = re.compile(r"(?<![\da-z.,/_#])(?<![a-z]-)(?:\(?\+ ?|\(?00 ?)?\(?[\do]\d?(?:[ .\-/()_\u00b7]{0,3}\d){6,14}(?![\da-z_]|[.,]\d)")
 _ENDING = re.compile(
     r"\b(?:ending(?: in| with| by)?|ends?(?: in| with)?|finishing(?: in| with)?|last (?:four|4)(?: digits?)?(?: (?:are|is|of))?"
-    r"|(?:se |qui se |qui )?(?:terminant|termine|finissant|finit|finissent)(?: par| en)|termine[ee]?s? (?:par|en)|finissant (?:par|en)"
+    r"|(?:se |qui se |qui )?(?:terminant|termine|finissant|finit|finis?e?|finissent|fini[st]sant)(?: par| en)|termine[ee]?s? (?:par|en)|finissant (?:par|en)"
     r"|(?:quatre|4) derniers?(?: chiffres?)?|derniers? chiffres?(?: sont| :)?|fin)"
     r"(?: (?:digits|chiffres|numeros|number|the digits|les chiffres))?(?: in| by| par| en| are| is| sont| de ma carte| of my card)?[ :(*.\-x#]{1,6}(\d{4}|\d{2}[ ]\d{2}|\d{3})(?![\d]|[.,]\d| ?(?:eur|€|£|%))"
 )
@@ -161,7 +161,8 @@ def _phones(low: str, language: str) -> list[Found]:
         number = re.sub(r"[^\d+]", "", m.group().replace("o", "0").replace("(0)", ""))
         if _is_phone(number, language, low, m):
             end = m.end() - (len(m.group()) - len(m.group().rstrip(" .-/()_")))
-            found.append(Found(m.start(), end, "PHONE", SHAPED + 2))
+            rank = SHAPED + 2 if number.startswith(("0", "+", "33", "44")) else CONTEXT - 2
+            found.append(Found(m.start(), end, "PHONE", rank))
     return found
 
 
@@ -188,14 +189,14 @@ def _is_amount(low: str, start: int, end: int) -> bool:
 
 
 def _spoken_phones(low: str, digits: Skeleton) -> list[Found]:
-    """Ten digits from 0, read aloud in part: "zero six 39 98 trente-trois cinquante"."""
+    """About ten digits from 0 ("quatre vingt-neuf" may be 4 29 or 89), read aloud in part: "zero six 39 98 trente-trois cinquante"."""
     found: list[Found] = []
-    for m in re.finditer(r"(?:0033|33|0044|44)?0?[1-9]\d{8,9}", digits.text):
+    for m in re.finditer(r"(?:0033|33|0044|44)?0?[1-9]\d{7,9}", digits.text):
         if not m.group().startswith(("0", "33", "44")):
             continue
         start, end = digits.locate(*m.span())
         surface = low[start:end]
-        if any(c.isalpha() for c in surface) and not re.search(r"[.!?;]\s|\n", surface):
+        if any(c.isalpha() for c in surface) and not re.search(r"[.!?;]\s|[\n/:]", surface):
             found.append(Found(start, end, "PHONE", SHAPED + 1))
     return found
 
@@ -208,7 +209,8 @@ def _accounts(low: str) -> list[Found]:
             found.append(Found(start, end, "ACCOUNT_NUMBER", CONTEXT))
     found += [Found(*m.span(1), "ACCOUNT_NUMBER", SHAPED + 3) for m in _SORT_CODE.finditer(low)]
     for m in _SORT_AND_ACCOUNT.finditer(low):
-        found += [Found(*m.span(group), "ACCOUNT_NUMBER", SHAPED + 3) for group in (1, 2)]
+        spans = [m.span()] if re.fullmatch(r"[ ,/]+", low[m.end(1) : m.start(2)]) else [m.span(1), m.span(2)]
+        found += [Found(*span, "ACCOUNT_NUMBER", SHAPED + 3) for span in spans]
     for m in _BARE.finditer(low):
         if not _NOT_MINE.search(low[max(0, m.start() - 25) : m.start()]) and not _is_amount(low, *m.span()):
             found.append(Found(*m.span(), "ACCOUNT_NUMBER", CONTEXT - 5))

@@ -27,7 +27,7 @@ _ROLE_TAIL = frozenset(
 )
 _NOT_NAME = frozenset(
     # Words that are often capitalised and are nobody.
-    "je j'ai il elle on nous vous ils elles le la les un une des du de et ou mais donc or ni car que qui quoi quand comment pourquoi bonjour bonsoir salut hello hi hey dear cher chere chers merci cordialement madame monsieur mademoiselle mesdames "
+    "je j'ai il elle on nous vous ils elles le la les un une des du de et ou mais donc or ni car que qui quoi quand comment pourquoi bonjour bonsoir salut hello hi hey dear sirs ladies gentlemen valued whom cher chere chers merci cordialement madame monsieur mademoiselle mesdames "
     "messieurs mme mlle mr mrs ms m votre vos notre nos mon ma mes ton ta tes son sa ses ce cet cette ces a au aux en dans sur sous pour par avec sans chez vers depuis apres avant pendant si non oui ok svp sms mms tel email mail rib iban bic sepa "
     "pel ldd lep cel cb tva taeg urssaf caf cpam edf sncf insee cnil acpr gab dab pin otp pdf usb app appli application site web internet android ios iphone samsung apple google microsoft windows france paris banque service services client clients "
     "agence conseiller conseillere compte carte livret pret credit virement prelevement assurance epargne contrat dossier siege direction equipe support sav standard accueil guichet reclamations mediateur mediatrice tribunal etat republique europe union "
@@ -58,7 +58,7 @@ _STRONG_CUE = re.compile(
 )
 _AT_WORK = re.compile(
     r"^ ?(?:,? ?(?:du service|de l'agence|au guichet|du guichet|a l'accueil|de l'accueil|du support|de votre (?:agence|service|equipe)|de chez vous|de la (?:hotline|plateforme)|from (?:the|your|our)\b|in (?:the|your) (?:\w+ )?(?:branch|team|call|fraud|contact|customer)|"
-    r"at (?:the|your) (?:\w+ )?(?:branch|desk|counter|till|call|front)|on (?:the|your) (?:desk|counter|front|phone|chat|line|helpline)))"
+    r"at (?:the|your) (?:\w+ )?(?:branch|desk|counter|till|call|front)|on (?:the |your )?(?:live |web |web-?|fraud |front )?(?:desk|counter|phone|chat|line|helpline|reception|messenger)|sur le (?:chat|tchat)|au (?:chat|telephone|bout du fil|standard|service)|a la hotline))"
 )
 _APPOSED = re.compile(
     r"^(?: [\w'\-]+){0,2}, (?:mon|ma|notre|votre|son|sa|my|our|your|his|her|the|le|la|l') ?(?:nouve(?:au|lle) |ancienn?e? |new |former |old )?(?:conseill\w+|direct\w+|notaire|avocate?|gestionnaire|voisine?|collegue|"
@@ -79,6 +79,7 @@ _HUMAN_DEED = re.compile(
     r"at the (?:counter|desk|till|branch)|from (?:the|your)|au guichet|a l'accueil|du service|de l'agence)"
 )
 _PERHAPS_HUMAN = re.compile(r"^(?: (?:was|is|has|had|who|qui|est|etait|does|did|didn't|hasn't|gave|made|took|knows|n'a|ne )\b|'s (?:been|number|account|card|attitude|manager|email))")
+_CAPITAL_AFTER_KIN = frozenset("april may june august france paris avril".split())
 _WEAK_TITLES = frozenset("m me pr sir sister father dame lady lord docteur".split())
 _DOTTED = frozenset("m mr mrs ms mme mlle dr prof rev pr st messrs".split())
 # Right after a kinship word these are verbs, not names.
@@ -107,8 +108,16 @@ def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouti
     for check, rank in ((_after_title, CONTEXT + 2), (_after_role, CONTEXT), (_after_cue, CONTEXT - 2)):
         if check(view, tokens, i, shouting):
             stop = _name_end(view, tokens, i, shouting)
+            if check is _after_title and _is_own(tokens, i, stop, forms) and not _after_role(view, tokens, i - 1, shouting):
+                return Found(token.start, tokens[stop - 1].end, "CUSTOMER_NAME", rank), stop
             return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
     return _by_lexicon(view, tokens, i, forms, shouting)
+
+
+def _is_own(tokens: list[Token], start: int, stop: int, forms: NameForms) -> bool:
+    """"Mme N Diaye", written by Aminata N'Diaye: a title before the customer's own surname."""
+    words = [t.text for t in tokens[start:stop]]
+    return "".join(words) == "".join(forms.last) or all(w in forms.last or w in forms.joined for w in words)
 
 
 def _is_initial(clean: str, token: Token) -> bool:
@@ -165,7 +174,7 @@ def _past_particles(view: View, tokens: list[Token], i: int) -> Token | None:
 
 def _after_role(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     """"ma conseillere bancaire, Sandrine", "my late husband Tom"."""
-    clear = _may_be_name(view, tokens[i], shouting)
+    clear = _may_be_name(view, tokens[i], shouting) or (tokens[i].text in _CAPITAL_AFTER_KIN and _capital(view.clean, tokens[i]))
     if not clear and not (tokens[i].text in first_names() and tokens[i].text not in _NOT_AFTER_KIN | _NOT_NAME):
         return False
     j = i - 1
@@ -265,7 +274,8 @@ def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shout
     own = forms.first and all(t.text in forms.first for t in tokens[i:stop])
     if own:
         return None
-    return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", NAMED if capital else GUESSED), stop
+    rank = (NAMED + 6 if stop - i > 1 else NAMED) if capital else GUESSED
+    return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
 
 
 def _is_double_name(view: View, tokens: list[Token], i: int) -> bool:
@@ -287,7 +297,7 @@ def _is_meant(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     if _beside_surname(view, tokens, i):
         return not begins and not determined
     after = view.low[token.end : token.end + 30]
-    if _HUMAN_DEED.match(after) or (not begins and _PERHAPS_HUMAN.match(after)):
+    if _HUMAN_DEED.match(after) or _AT_WORK.match(after) or (not begins and _PERHAPS_HUMAN.match(after)):
         return not determined
     return ends_message(clean, token.start, token.end) and clean[: token.start].rstrip(" ")[-1:] in {"\n", "-"}
 
