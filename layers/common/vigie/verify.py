@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
 from itertools import chain, permutations
-from multiprocessing import Pool
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -472,6 +471,8 @@ def _read_blocks(stream: IO[bytes], jobs: int) -> Iterator[Export]:
         yield from map(_read_block, filter(None, [first, second]))
         yield from map(_read_block, blocks)
         return
+    from multiprocessing import Pool  # here, because the sealer imports this file and starts cold
+
     with Pool(jobs) as pool:
         yield _read_block(first)
         yield from pool.imap(_read_block, chain([second], blocks))
