@@ -70,7 +70,9 @@ class LocalStack:
         """Starts it unless it runs, without waiting."""
         if self.is_running():
             return
-        (self.home / "localstack").mkdir(parents=True, exist_ok=True)
+        # It knows nothing of what an earlier one left in files.
+        shutil.rmtree(self._temporary, ignore_errors=True)
+        self._temporary.mkdir(parents=True)
         start_process(self._spec())
 
     def stop(self) -> bool:
@@ -104,6 +106,10 @@ class LocalStack:
         """A boto3 client for one service of this LocalStack; it never asks another cloud."""
         return aws_client(service, self.endpoint)
 
+    @property
+    def _temporary(self) -> Path:
+        return self.home / "localstack" / "temporary"
+
     def _spec(self) -> ProcessSpec:
         return ProcessSpec(
             name="LocalStack",
@@ -120,6 +126,8 @@ class LocalStack:
             "GATEWAY_LISTEN": f"{self.listen}:{self.port}",
             "LOCALSTACK_HOST": f"{LOOPBACK}:{self.port}",
             "FILESYSTEM_ROOT": str(files),
+            # S3 keeps objects below the temporary folder, by bucket name: two stacks, or two users, would share it.
+            "TMPDIR": str(self._temporary),
             # Inside a container it would otherwise write to /var/lib/localstack.
             "OVERRIDE_IN_DOCKER": "0",
             "DISABLE_EVENTS": "1",

@@ -34,6 +34,14 @@ def test_queue_addresses_can_be_used_as_they_are(cloud: LocalStack) -> None:
     assert sqs.receive_message(QueueUrl=url, WaitTimeSeconds=2)["Messages"][0]["Body"] == "hello"
 
 
+def test_objects_are_kept_in_its_own_folder_so_that_two_stacks_never_share_one(cloud: LocalStack) -> None:
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="a-bucket-of-this-test")
+    s3.put_object(Bucket="a-bucket-of-this-test", Key="key", Body=b"x" * 10_000)
+    kept = [path for path in cloud.home.rglob("*") if path.is_file() and path.stat().st_size == 10_000]
+    assert kept, "the object is outside the folder of this LocalStack"
+
+
 def test_starting_it_again_changes_nothing(cloud: LocalStack) -> None:
     before = cloud.pid_file.read_text()
     cloud.start()
