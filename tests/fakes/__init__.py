@@ -1,0 +1,1 @@
+"""Stand-ins as strict as what they stand for; the type checker compares them with the real interfaces."""

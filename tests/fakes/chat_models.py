@@ -1,0 +1,75 @@
+"""Chat models that answer from a script, and the provider that holds one."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vigie_llm.calls import Call, CallRunner, Outcome
+from vigie_llm.chat import ChatAnswer, ChatModel, ChatRequest
+from vigie_llm.ledger import Ledger
+from vigie_llm.recipients import Recipient
+
+ANALYSIS = {
+    "sentiment": "negative",
+    "score": -0.6,
+    "topics": ["fees"],
+    "intent_to_leave": True,
+    "summary": "The customer finds the fees too high.",
+}
+
+
+def answer_of(content: object) -> ChatAnswer:
+    """An answer with this content, given as text or as what JSON says."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    return ChatAnswer(text, tokens_in=100, tokens_out=20, latency_ms=5)
+
+
+def obliging(request: ChatRequest) -> ChatAnswer:
+    """A valid answer to whatever is asked."""
+    if request.schema_name == "feedback_analysis":
+        return answer_of(ANALYSIS)
+    offers = request.schema["properties"]["offer_id"]["enum"]
+    return answer_of({"offer_id": offers[0], "reason": "It fits.", "message": "Let us talk about it together."})
+
+
+@dataclass
+class FakeChatModel:
+    """Answers with `reply`, which may raise; remembers what it was asked."""
+
+    reply: Callable[[ChatRequest], ChatAnswer] = obliging
+    asked: list[ChatRequest] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def model(self) -> str:
+        return "fake-1"
+
+    def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
+        with self._lock:
+            self.asked.append(request)
+        return self.reply(request)
+
+
+class FakeProvider:
+    """What an agent sees of `vigie_llm.provider.Provider`, with a fake model behind it."""
+
+    def __init__(self, model: FakeChatModel | None = None, concurrency: int = 4) -> None:
+        self.model = model or FakeChatModel()
+        self._runner = CallRunner(concurrency)
+
+    def ledger(self, run_id: str, purpose: str, prompt_version: str) -> Ledger:
+        return Ledger(run_id, purpose, self.model.model, prompt_version, Recipient("nobody", "none", "nothing"))
+
+    def run[T](
+        self,
+        calls: Sequence[Call],
+        accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
+        seconds_left: Callable[[], float],
+    ) -> Iterator[list[Outcome[T]]]:
+        yield from self._runner.run(self.model, calls, accept, seconds_left)
+
+
+def _proves_the_interface(fake: FakeChatModel) -> ChatModel:
+    return fake

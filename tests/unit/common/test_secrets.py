@@ -1,0 +1,78 @@
+"""Secrets are read whole or refused by name; their values are never shown."""
+
+import json
+from typing import Any
+
+import pytest
+from aws_lambda_powertools.utilities import parameters
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+from vigie.errors import SettingsError, TransientError
+from vigie.secrets import DatabaseSecret, LlmSecret, read_secret
+
+NAME = "vigie/database/planner"
+VALUES = {"host": "db", "port": 5432, "dbname": "vigie", "username": "planner", "password": "hunter2-and-more"}
+
+
+def test_a_secret_is_read_into_its_fields() -> None:
+    secret = DatabaseSecret.parse(NAME, json.dumps(VALUES))
+    assert (secret.host, secret.port, secret.password) == ("db", "5432", "hunter2-and-more")
+
+
+@pytest.mark.parametrize("text", ["", "no json", "[]", "null", '"text"'])
+def test_a_secret_that_is_no_object_lacks_every_field(text: str) -> None:
+    with pytest.raises(
+        SettingsError, match="secret vigie/llm is malformed: provider, base_url, api_key, model missing"
+    ):
+        LlmSecret.parse("vigie/llm", text)
+
+
+def test_what_is_missing_or_empty_is_named_with_the_remedy_and_no_value_is() -> None:
+    incomplete = VALUES | {"host": "", "username": None}
+    with pytest.raises(SettingsError) as caught:
+        DatabaseSecret.parse(NAME, json.dumps(incomplete))
+    message = str(caught.value)
+    assert f"secret {NAME} is malformed: host, username missing" in message
+    assert "aws secretsmanager put-secret-value" in message
+    assert "hunter2" not in message
+
+
+def test_a_secret_does_not_print_its_values() -> None:
+    assert "hunter2" not in repr(DatabaseSecret.parse(NAME, json.dumps(VALUES)))
+    assert "hunter2" not in str(DatabaseSecret.parse(NAME, json.dumps(VALUES)))
+
+
+def test_it_is_fetched_from_the_cache_unless_afresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def get_secret(name: str, **options: Any) -> str:
+        asked.append({"name": name, **options})
+        return json.dumps(VALUES)
+
+    monkeypatch.setattr(parameters, "get_secret", get_secret)
+    fetch = read_secret(DatabaseSecret, NAME)
+    assert fetch(False) == fetch(True)
+    assert [call["force_fetch"] for call in asked] == [False, True]
+    assert all(call["name"] == NAME and call["max_age"] == 300 for call in asked)
+
+
+@pytest.mark.parametrize(
+    ("said", "raised", "words"),
+    [
+        (
+            "ResourceNotFoundException: Secrets Manager can't find it",
+            SettingsError,
+            "does not exist: deploy creates it",
+        ),
+        ("ThrottlingException", TransientError, "cannot be read now"),
+    ],
+)
+def test_a_secret_that_does_not_exist_is_no_passing_trouble(
+    monkeypatch: pytest.MonkeyPatch, said: str, raised: type[Exception], words: str
+) -> None:
+    def get_secret(name: str, **options: Any) -> str:
+        raise GetParameterError(said)
+
+    monkeypatch.setattr(parameters, "get_secret", get_secret)
+    with pytest.raises(raised, match=f"secret {NAME} {words}"):
+        read_secret(DatabaseSecret, NAME)(False)
