@@ -12,6 +12,11 @@ from dashboard.view import View
 
 DRIVER_LIMIT = 6
 STATUS_TONES = {"ok": "low", "refused": "medium", "failed": "high"}
+# Details whose values are words of a closed list, and the section of texts.toml that names them.
+_VOCABULARIES = {
+    "purpose": "purpose", "segment": "segment", "sentiment": "sentiment", "step": "step", "reason": "reason",
+    "outcome": "call", "source": "source", "status": "run_status",
+}  # fmt: skip
 Row = dict[str, Any]
 
 
@@ -22,6 +27,7 @@ class Happening:
     at: datetime
     what: str
     details: str = ""
+    run_id: str = ""
     pills: tuple[tuple[str, str], ...] = ()
 
 
@@ -45,16 +51,20 @@ def group_by_day(happenings: Iterable[Happening], zone: tzinfo) -> list[list[Hap
 
 def write_details(view: View, details: dict[str, Any]) -> str:
     """An event's details as readable text: `purpose: profiling; granted: yes`."""
-    return "; ".join(f"{key.replace('_', ' ')}: {_write(view, value)}" for key, value in details.items())
+    colon = " : " if view.language == "fr" else ": "
+    told = (f"{view.words.name_of('detail', key)}{colon}{_write(view, key, value)}" for key, value in details.items())
+    return "; ".join(told)
 
 
-def _write(view: View, value: object) -> str:
+def _write(view: View, key: str, value: object) -> str:
+    if isinstance(value, str) and key in _VOCABULARIES:
+        return view.words.name_of(_VOCABULARIES[key], value)
     if isinstance(value, bool):
         return view.words("app.yes" if value else "app.no")
     if isinstance(value, dict):
-        return ", ".join(f"{key} × {_write(view, count)}" for key, count in value.items()) or "–"
+        return ", ".join(f"{key} × {_write(view, '', count)}" for key, count in value.items()) or "–"
     if isinstance(value, list):
-        return ", ".join(_write(view, item) for item in value)
+        return ", ".join(_write(view, key, item) for item in value)
     if isinstance(value, float):
         return view.formats.number(value, 4).rstrip("0").rstrip(".,")
     return "–" if value is None else str(value)
@@ -75,10 +85,10 @@ def _feedback(view: View, row: Row) -> Happening:
 
 def _call(view: View, row: Row) -> Happening:
     purpose = view.words(f"purpose.{row['purpose']}")
-    what = view.words("story.call_event", recipient=row["recipient"], purpose=purpose)
+    what = view.words("story.call_event", recipient=view.words.name_of("recipient", row["recipient"]), purpose=purpose)
     outcome = row["outcome"] or "open"
     tone = "low" if outcome == "answered" else "medium"
-    return Happening(row["sent_at"], what, row["run_id"], ((view.words.name_of("call", outcome), tone),))
+    return Happening(row["sent_at"], what, row["run_id"], row["run_id"], ((view.words.name_of("call", outcome), tone),))
 
 
 def _event(view: View, row: Row) -> Happening:
@@ -86,4 +96,6 @@ def _event(view: View, row: Row) -> Happening:
     agent = view.words.name_of("agent", row["agent"])
     details = " · ".join(filter(None, (agent, row["run_id"], write_details(view, row["details"]))))
     tone = STATUS_TONES[row["status"]]
-    return Happening(row["occurred_at"], what, details, ((view.words(f"status.{row['status']}"), tone),))
+    return Happening(
+        row["occurred_at"], what, details, row["run_id"] or "", ((view.words(f"status.{row['status']}"), tone),)
+    )

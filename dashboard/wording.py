@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +23,7 @@ def load_texts() -> Texts:
 
 @dataclass(frozen=True)
 class Wording:
-    """The texts of one language: `words("audit.title")`."""
+    """The texts of one language: `words("audit.page", n=2)`."""
 
     language: str
 
@@ -34,4 +35,7 @@ class Wording:
     def name_of(self, section: str, value: object) -> str:
         """A stored word as people say it; one that texts.toml does not know is shown as it is stored."""
         known = load_texts()[section].get(str(value))
-        return known[self.language] if known else str(value).replace("_", " ")
+        if known:
+            return known[self.language]
+        spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(value)).replace("_", " ")
+        return spaced.lower() if spaced != str(value) else spaced

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -12,6 +10,7 @@ import streamlit as st
 
 from dashboard import markup
 from dashboard.audit_queries import EXPORT_LIMIT, AuditFilter, count_events, list_events
+from dashboard.csv_export import write_csv
 from dashboard.markup import Html
 from dashboard.queries import COUNT_LIMIT, list_runs
 from dashboard.story import STATUS_TONES, write_details
@@ -20,7 +19,6 @@ from dashboard.wording import load_texts
 
 PAGE_ROWS = 50
 AGENTS = ("planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent", "owner")
-FIELDS = ("event_id", "occurred_at", "run_id", "agent", "event_type", "status", "customer_id", "details", "request_id")
 Row = dict[str, Any]
 
 
@@ -124,17 +122,6 @@ def _go_back() -> None:
 
 def _go_on(end: tuple[datetime, str]) -> None:
     st.session_state["audit_places"].append(end)
-
-
-def write_csv(events: list[Row]) -> bytes:
-    """Events as CSV, UTF-8 with a byte-order mark so that spreadsheets read accents; details as JSON."""
-    file = io.StringIO()
-    writer = csv.DictWriter(file, FIELDS)
-    writer.writeheader()
-    for event in events:
-        details = json.dumps(event["details"], ensure_ascii=False, sort_keys=True)
-        writer.writerow(event | {"occurred_at": event["occurred_at"].isoformat(), "details": details})
-    return file.getvalue().encode("utf-8-sig")
 
 
 def main() -> None:

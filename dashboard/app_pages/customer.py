@@ -15,6 +15,7 @@ PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
 SEGMENTS = {"High": "high", "Medium": "medium", "Low": "low"}
 SENTIMENTS = {"negative": "high", "mixed": "medium", "neutral": "", "positive": "low"}
 OUTCOMES = {"answered": "low", "rejected": "medium", "blocked": "medium", "refused": "high", "unavailable": "high"}
+EVENT_LIMIT = 500
 Row = dict[str, Any]
 
 
@@ -168,8 +169,9 @@ def calls_panel(view: View, calls: list[Row]) -> Html:
 def _call(view: View, call: Row) -> Html:
     words, formats = view.words, view.formats
     outcome = call["outcome"] or "open"
+    recipient = words.name_of("recipient", call["recipient"])
     summary = markup.join(
-        (formats.moment(call["sent_at"]), words(f"purpose.{call['purpose']}"), call["recipient"],
+        (formats.moment(call["sent_at"]), words(f"purpose.{call['purpose']}"), recipient,
          markup.pill(words.name_of("call", outcome), OUTCOMES.get(outcome, ""))), " · ",
     )  # fmt: skip
     masked = ", ".join(f"{kind} × {count}" for kind, count in sorted(call["entity_counts"].items()))
@@ -178,7 +180,7 @@ def _call(view: View, call: Row) -> Html:
     facts = [
         (words("app.run"), call["run_id"]),
         (words("governance.country"), words.name_of("country", call["country"])),
-        (words("governance.terms"), call["retention"]),
+        (words("governance.terms"), words.name_of("terms", call["retention"])),
         (words("nav.model"), f"{call['model']}, {call['prompt_version']}"),
         (words("story.masked"), masked or words("story.nothing_masked")),
         (words("governance.tokens"), tokens),
@@ -196,7 +198,7 @@ def show_timeline(view: View, happenings: list[Happening], limited: bool) -> Non
         (view.formats.day(items[0].at), [(view.formats.clock(one.at), _happening(one)) for one in items])
         for items in group_by_day(happenings, view.formats.zone)
     ]
-    note = view.words("story.limited", n=view.formats.number(500)) if limited else ""
+    note = view.words("story.limited", n=view.formats.number(EVENT_LIMIT)) if limited else ""
     show(markup.panel(view.words("story.timeline"), markup.timeline(days), note=note))
 
 
@@ -228,8 +230,12 @@ def main() -> None:
         show(consent_panel(view, consents))
     calls = audit_queries.calls_of(view.db, customer_id, list(runs))
     show(markup.row(calls_panel(view, calls), feedback_panel(view, feedback)))
-    events = audit_queries.events_of(view.db, customer_id)
-    show_timeline(view, tell_story(view, consents, feedback, calls, events), limited=len(events) == 500)
+    events = audit_queries.events_of(view.db, customer_id, EVENT_LIMIT)
+    happenings = tell_story(view, consents, feedback, calls, events)
+    with st.columns(3)[0]:
+        scope = choose(view, "scope", view.words("story.timeline_scope"), list(runs), str)
+    shown = [one for one in happenings if not scope or one.run_id == scope]
+    show_timeline(view, shown, limited=len(events) == EVENT_LIMIT)
 
 
 main()

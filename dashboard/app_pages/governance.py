@@ -27,11 +27,7 @@ def consents_panel(view: View) -> Html:
         never = customers - state["granted"] - state["withdrawn"]
         counts = [formats.number(count) for count in (state["granted"], state["withdrawn"], never)]
         rows.append([words(f"purpose.{purpose}"), markup.meter(share, formats.percent(share), "low"), *counts])
-    heads = [
-        words("governance.purpose"),
-        "",
-        *(words(f"governance.{key}") for key in ("granted", "withdrawn", "never")),
-    ]
+    heads = [words(f"governance.{key}") for key in ("purpose", "share", "granted", "withdrawn", "never")]
     body = markup.table(words("governance.consents"), heads, rows, right=[2, 3, 4])
     note = words("governance.consents_note", n=formats.number(customers))
     return markup.panel(words("governance.consents"), body, note=note)
@@ -62,9 +58,9 @@ def egress_panel(view: View, run_id: str) -> Html:
     words, formats = view.words, view.formats
     rows = [
         [
-            markup.join((row["recipient"], markup.tag("div", row["model"], css="note"))),
+            markup.join((words.name_of("recipient", row["recipient"]), markup.tag("div", row["model"], css="note"))),
             words.name_of("country", row["country"]),
-            row["retention"],
+            words.name_of("terms", row["retention"]),
             words(f"purpose.{row['purpose']}"),
             words.name_of("call", row["outcome"]),
             formats.number(row["calls"]),

@@ -107,7 +107,8 @@ def main() -> None:
         return
     show(registry_table(view, models))
     by_version = {model["version"]: model for model in models}
-    chosen = choose(view, "version", view.words("model.choose"), list(by_version), str, optional=False)
+    with st.columns(2)[0]:
+        chosen = choose(view, "version", view.words("model.choose"), list(by_version), str, optional=False)
     show(markup.row(metrics_panel(view, by_version[chosen]), identity_panel(view, by_version[chosen])))
     show_card(view)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import streamlit as st
+
 from dashboard import markup, queries
 from dashboard.accounting import OUTCOMES, STEPS, StepAccount, account_for, feature_labels
 from dashboard.markup import Html
@@ -146,7 +148,8 @@ def main() -> None:
     """Draw the page."""
     view = current_view()
     show_title(view, "runs", view.words("runs.subtitle"))
-    run = choose_run(view)
+    with st.columns(2)[0]:
+        run = choose_run(view)
     show(runs_table(view))
     show(markup.tag("h2", run["run_id"]))
     show(accounts_panel(view, run))
