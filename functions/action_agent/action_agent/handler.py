@@ -15,7 +15,7 @@ from vigie.runtime import open_database, request_of
 from vigie.task_tokens import TaskTokens
 from vigie_llm.provider import LlmSettings, Provider
 
-logger = Logger(location=None)  # type: ignore[arg-type]
+logger = Logger(location=None)
 metrics = Metrics()
 processor = BatchProcessor(EventType.SQS)
 settings = LlmSettings.from_environment()

@@ -13,7 +13,7 @@ from planner.settings import PlannerSettings
 from vigie.errors import InvalidInputError
 from vigie.runtime import open_database, request_of
 
-logger = Logger(location=None)  # type: ignore[arg-type]
+logger = Logger(location=None)
 metrics = Metrics()
 settings = PlannerSettings.from_environment()
 database = open_database(settings.database_secret)

@@ -15,7 +15,7 @@ from vigie.runtime import open_database, request_of
 from vigie.settings import AgentSettings
 from vigie.task_tokens import TaskTokens
 
-logger = Logger(location=None)  # type: ignore[arg-type]
+logger = Logger(location=None)
 metrics = Metrics()
 processor = BatchProcessor(EventType.SQS)
 settings = AgentSettings.from_environment()
