@@ -1,12 +1,15 @@
-"""Starts LocalStack listening where GATEWAY_LISTEN says: `python -m vigie_local.gateway`.
+"""Starts LocalStack where it is told to be: `python -m vigie_local.gateway`.
 
-LocalStack's web server takes the port of GATEWAY_LISTEN, ignores the address and listens on every
-network of the machine. Here the address counts.
+Its web server takes the port of GATEWAY_LISTEN, ignores the address and listens on every network of the
+machine; here the address counts. Its S3 keeps objects in one folder below /tmp by bucket name, shared by
+every LocalStack and every user of the machine, where another user may not write; here it gets a folder of its own.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
+from typing import Any
 
 from twisted.internet import endpoints
 
@@ -24,8 +27,21 @@ class AddressEndpoint(endpoints.TCP4ServerEndpoint):
         super().__init__(reactor, port, backlog, address)  # type: ignore[no-untyped-call]
 
 
+def keep_objects_apart(store: Any) -> None:
+    """Gives every object store made from now on a folder of its own, below TMPDIR."""
+    original = store.__init__
+
+    def initialise(self: Any, _shared_folder: str | None = None) -> None:
+        original(self, tempfile.mkdtemp(prefix="s3-"))
+
+    store.__init__ = initialise
+
+
 def main() -> None:
     """Runs LocalStack in this process until it is told to stop."""
+    from localstack.services.s3.storage.ephemeral import EphemeralS3ObjectStore
+
+    keep_objects_apart(EphemeralS3ObjectStore)
     vars(endpoints)["TCP4ServerEndpoint"] = AddressEndpoint
     from localstack.runtime.main import main as run_localstack
 

@@ -126,7 +126,7 @@ class LocalStack:
             "GATEWAY_LISTEN": f"{self.listen}:{self.port}",
             "LOCALSTACK_HOST": f"{LOOPBACK}:{self.port}",
             "FILESYSTEM_ROOT": str(files),
-            # S3 keeps objects below the temporary folder, by bucket name: two stacks, or two users, would share it.
+            # Below it the gateway puts what S3 stores.
             "TMPDIR": str(self._temporary),
             # Inside a container it would otherwise write to /var/lib/localstack.
             "OVERRIDE_IN_DOCKER": "0",
