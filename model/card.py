@@ -18,7 +18,7 @@ from model.load import read_delivery
 from model.plots import draw_drift, draw_drivers, draw_reliability, draw_roc
 from model.registry import RegistryError, read_approved
 from model.train import default_folder
-from vigie_scoring.drift import Drift, measure_drift
+from vigie_scoring.drift import SCORE, Drift, measure_drift
 from vigie_scoring.scorer import Scorer
 
 ROOT = Path(__file__).parents[1]
@@ -84,9 +84,11 @@ def find_drift(subject: Subject, current: str | None) -> tuple[list[Drift], str]
     delivery = read_delivery(Path(current), subject.contract, date.today())
     rows = [json.loads(features) for _, _, features in delivery.features]
     scores = subject.scorer.score(rows)
-    known = {f.name for f in subject.contract.features if f.from_analysis}
     drifts = measure_drift(subject.scorer, rows, scores.probability)
-    return [d for d in drifts if d.subject not in known], "today's customers"
+    # A file holds nothing that agents find at run time, so the score without it says nothing of drift.
+    unknown = {f.name for f in subject.contract.features if f.from_analysis}
+    unknown |= {SCORE} if unknown else set()
+    return [d for d in drifts if d.subject not in unknown], "today's customers"
 
 
 def draw_plots(subject: Subject, drifts: Sequence[Drift], against: str, folder: Path) -> dict[str, str]:

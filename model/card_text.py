@@ -46,7 +46,8 @@ def write_contract(
         ("Version", f"`{record['version']}` ({state})"),
         ("Algorithm", f"{record['title']}; {', '.join(f'{k} {v}' for k, v in record['libraries'].items())}"),
         ("Chosen because", record["rule"]),
-        ("Predicts", f"{contract.description}; horizon {record['horizon_days']} days"),
+        ("Predicts", contract.description),
+        ("Horizon", f"{record['horizon_days']} days after the features' date"),
         ("Trained on", f"{training['rows']:,} customers, of whom {training['left'] / training['rows']:.1%} left"),
         ("Data SHA-256", f"`{training['sha256']}`"),
         ("Contract SHA-256", f"`{record['contract_sha256']}`"),
@@ -106,7 +107,7 @@ def _known_truth(found: Mapping[str, Any]) -> str:
 def _features(contract: Contract, record: Record) -> str:
     rows = []
     for f in contract.features:
-        domain = f"{f.low:g} to {f.high:g}" if f.low is not None else ", ".join(f.categories) or "true, false"
+        domain = f"{f.low:,.10g} to {f.high:,.10g}" if f.low is not None else ", ".join(f.categories) or "true, false"
         role = "sensitive, " if f.sensitive else ""
         role += "input" if f.name in record["importance"] else "not an input"
         moves = f"{record['importance'][f.name]:.3f}" if f.name in record["importance"] else ""

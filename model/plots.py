@@ -41,7 +41,9 @@ def draw_reliability(record: Mapping[str, Any], path: Path) -> None:
     axes.plot(predicted, observed, "o-", color=COLD, linewidth=2, label=record["title"])
     for x, y, count in bins:
         axes.annotate(f"{count:,}", (x, y), xytext=(6, -11), textcoords="offset points", color=MUTED, fontsize=8)
-    axes.set(xlabel="Predicted probability (mean of bin)", ylabel="Share who left", xlim=(0, 1), ylim=(0, 1))
+    axes.set(
+        xlabel="Predicted probability (mean of bin)", ylabel="Share who left", xlim=(-0.01, 1.01), ylim=(-0.03, 1.03)
+    )
     axes.legend(loc="upper left", frameon=False, title=f"{sum(counts):,} customers, number per bin")
     _save(figure, path)
 

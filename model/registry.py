@@ -173,11 +173,18 @@ def _switch(cursor: Any, found: Registered, by: str) -> None:
         "retired_at = NULL WHERE version = %s",
         (by, found.version),
     )
-    details = {"model_version": found.version, "scorer_sha256": found.scorer_sha256, "retired": retired, "by": by}
+    details = {"model_version": found.version, "contract": found.contract}
+    for version in retired:
+        _audit(cursor, "MODEL_RETIRED", details | {"model_version": version})
+    _audit(cursor, "MODEL_APPROVED", details | {"scorer_sha256": found.scorer_sha256})
+
+
+def _audit(cursor: Any, event_type: str, details: Mapping[str, str]) -> None:
+    # Who approved stands in the registry itself: a person's name is no fact for the audit log.
     cursor.execute(
         "INSERT INTO audit_log (event_id, occurred_at, agent, event_type, status, details) "
-        "VALUES (uuidv7(), clock_timestamp(), 'owner', 'MODEL_APPROVED', 'ok', %s)",
-        (json.dumps(details),),
+        "VALUES (uuidv7(), clock_timestamp(), 'owner', %s, 'ok', %s)",
+        (event_type, json.dumps(details)),
     )
 
 

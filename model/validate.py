@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contract import Contract, Feature
+from model.contract import ROW_NUMBER, Contract, Feature
 from model.faults import DataError, Fault
 
 Value = float | int | str | bool | None
@@ -49,7 +49,7 @@ class RowReader:
     def read_id(self, cells: Mapping[str, str], row: int) -> str:
         """The customer's key in this file, unique with its date."""
         column = self._contract.id_column
-        value = cells[column].strip()
+        value = str(row) if column == ROW_NUMBER else cells[column].strip()
         if not value:
             self._note(row, column, value, "is empty; every row needs an id")
         key = f"{value} {cells[self._contract.as_of_column]}" if self._contract.as_of_column else value
@@ -145,9 +145,9 @@ def read_table(path: Path, contract: Contract, labelled: bool = False) -> Table:
 
     Columns found by analysis are read where the file has them, and are missing where it does not.
     """
-    raw = _read_bytes(path)
-    lines = _decode(raw, path.name)
-    reader = csv.DictReader(lines, restkey="(beyond the header)")
+    raw = read_bytes(path)
+    stream = decode(raw, path.name)
+    reader = csv.DictReader(stream, restkey="(beyond the header)", delimiter=split_of(stream))
     header = reader.fieldnames or []
     if faults := list(header_faults(path.name, header, contract, labelled)):
         raise DataError(faults)
@@ -184,7 +184,8 @@ def _read_row(
 
 def header_faults(file: str, header: Sequence[str], contract: Contract, labelled: bool) -> Iterator[Fault]:
     """Each column the contract names and the file lacks, with the nearest one that it has."""
-    wanted = {contract.id_column: "the id"} | {f.column: f"feature {f.name}" for f in contract.from_file}
+    wanted = {} if contract.id_column == ROW_NUMBER else {contract.id_column: "the id"}
+    wanted |= {f.column: f"feature {f.name}" for f in contract.from_file}
     if contract.as_of_column:
         wanted[contract.as_of_column] = "the features' date"
     if contract.annual_value_column:
@@ -201,13 +202,22 @@ def header_faults(file: str, header: Sequence[str], contract: Contract, labelled
         yield Fault(file, 1, column, "", "stands in the header twice; rename or remove one")
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """The file's bytes; DataError when there is no such file."""
     if not path.is_file():
         raise DataError([Fault(path.name, 0, "(all)", "", f"no such file: {path}")])
     return path.read_bytes()
 
 
-def _decode(raw: bytes, file: str) -> io.StringIO:
+def split_of(stream: io.StringIO) -> str:
+    """The character between cells, judged by the header: comma, semicolon or tab."""
+    header = stream.readline()
+    stream.seek(0)
+    return max(",;\t", key=header.count)
+
+
+def decode(raw: bytes, file: str) -> io.StringIO:
+    """The text of a file; DataError names the first row that is not UTF-8."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as exc:

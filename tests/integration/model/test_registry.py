@@ -63,12 +63,16 @@ def test_rollback_goes_back_to_the_model_before_and_forth_again(conn: "Connectio
     assert rollback(conn, "bank", by="Ada").version == "v2"
 
 
-def test_an_approval_is_audited_with_who_decided(conn: "Connection") -> None:
-    register(conn, make_artefacts("v1"))
-    approve(conn, "v1", by="Ada")
+def test_approvals_and_retirements_are_audited_and_the_registry_says_who_decided(conn: "Connection") -> None:
+    for version in ("v1", "v2"):
+        register(conn, make_artefacts(version))
+        approve(conn, version, by="Ada")
     with conn.cursor() as cursor:
-        cursor.execute("SELECT details->>'model_version', details->>'by' FROM audit_log")
-        assert cursor.fetchall() == [("v1", "Ada")]
+        cursor.execute("SELECT event_type, details->>'model_version' FROM audit_log ORDER BY seq")
+        expected = [("MODEL_APPROVED", "v1"), ("MODEL_RETIRED", "v1"), ("MODEL_APPROVED", "v2")]
+        assert cursor.fetchall() == expected
+        cursor.execute("SELECT DISTINCT approved_by FROM model_registry")
+        assert cursor.fetchall() == [("Ada",)]
 
 
 def test_a_scorer_changed_in_the_registry_cannot_be_approved(conn: "Connection") -> None:

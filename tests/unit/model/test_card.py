@@ -1,0 +1,75 @@
+"""The model card says what the record says, with every plot drawn."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from model.card import Subject, main, write_card
+from model.contract import load_contract
+from model.train import Trained, train, write
+from model.validate import Table
+from vigie_scoring import Scorer
+
+
+@pytest.fixture(scope="module")
+def trained(history: Table) -> Trained:
+    return train(history, quick=True)
+
+
+@pytest.fixture
+def subject(trained: Trained) -> Subject:
+    return Subject(load_contract("bank"), trained.record, Scorer.from_json(trained.scorer), ("Ada", "2026-07-01"))
+
+
+def test_the_card_states_the_records_figures_and_who_approved(subject: Subject, tmp_path: Path) -> None:
+    text = write_card([subject], {}, {}, tmp_path)
+    held = subject.record["held_out"]
+    for figure in (f"AUC {held['auc']:.4f}", f"Brier {held['brier']:.4f}", f"calibration error {held['ece']:.4f}"):
+        assert figure in text
+    assert "approved by Ada on 2026-07-01" in text
+    assert subject.record["scorer_sha256"] in text
+
+
+def test_every_plot_the_card_shows_was_drawn(subject: Subject, bank_folder: Path, tmp_path: Path) -> None:
+    text = write_card([subject], {"bank": str(bank_folder)}, {}, tmp_path)
+    shown = [line.split("](")[1].rstrip(")") for line in text.splitlines() if line.startswith("![")]
+    assert len(shown) == 4
+    for place in shown:
+        assert (tmp_path / place).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_record_draws_the_same_bytes(subject: Subject, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_card([subject], {}, {}, tmp_path / name)
+    first, second = ((tmp_path / n / "docs/model/bank-roc.png").read_bytes() for n in ("a", "b"))
+    assert first == second
+
+
+def test_without_a_run_the_card_says_so_and_shows_no_drift(subject: Subject, tmp_path: Path) -> None:
+    text = write_card([subject], {}, {}, tmp_path)
+    assert "No run has been measured yet" in text
+    assert "drift.png" not in text
+
+
+def test_sensitive_attributes_are_listed_as_no_inputs_with_their_groups(subject: Subject, tmp_path: Path) -> None:
+    text = write_card([subject], {}, {}, tmp_path)
+    assert "| Gender | `gender` | female, male, undisclosed | none |  | sensitive, not an input |  |" in text
+    assert "| age_band: 66+ |" in text
+
+
+def test_a_contract_without_sensitive_attributes_says_that_fairness_is_unknown(
+    subject: Subject, tmp_path: Path
+) -> None:
+    blind = dataclasses.replace(subject, record={**subject.record, "fairness": {}})
+    assert "declares no sensitive attribute" in write_card([blind], {}, {}, tmp_path)
+
+
+def test_the_command_writes_from_a_training_folder(trained: Trained, tmp_path: Path) -> None:
+    write(trained, tmp_path / "trained")
+    json.loads((tmp_path / "trained" / "training.json").read_text())
+    out = tmp_path / "MODEL_CARD.md"
+    assert main(["--contract", "bank", "--folder", str(tmp_path / "trained"), "--out", str(out)]) == 0
+    assert trained.version in out.read_text()
+    assert main(["--contract", "bank", "--folder", str(tmp_path / "nothing"), "--out", str(out)]) == 1
