@@ -87,7 +87,9 @@ def show(measured: dict[str, Any], console: Console) -> None:
         _show_generated(measured["generated"], console)
     if "fuzz" in measured:
         run = measured["fuzz"]
-        console.print(f"Fuzzing: {run['leaks']} leaks in {run['messages']} messages (seed {run['seed']}). {run['kinds'] or ''}")
+        console.print(
+            f"Fuzzing: {run['leaks']} leaks in {run['messages']} messages (seed {run['seed']}). {run['kinds'] or ''}"
+        )
 
 
 def _table(language: str, ours: dict[str, Any], theirs: dict[str, Any] | None) -> Table:

@@ -7,18 +7,21 @@ from functools import lru_cache
 
 from vigie_llm.pseudonymise import KnownIdentity
 from vigie_llm.pseudonymise.folding import fold
-from vigie_llm.pseudonymise.lexicon import PRODUCT_AFTER, PRODUCT_BEFORE, ordinary_words
+from vigie_llm.pseudonymise.lexicon import PRODUCT_AFTER, PRODUCT_BEFORE, ordinary_words, words
 from vigie_llm.pseudonymise.spelled import digits_skeleton, tokenise
 
 _WORD = re.compile(r"[^\W_]+")
-_SIGN_WORD = re.compile(r"\b(?:at|arobase?|arrobase|arobaz|chez|point|dot|pt|tiret|bas|dash|hyphen|underscore|minus|plus|souligne|slash)\b")
+_SIGN_WORD = re.compile(
+    r"\b(?:at|arobase?|arrobase|arobaz|chez|point|dot|pt|tiret|bas|dash|hyphen|underscore|minus|plus|souligne|"
+    r"slash)\b"
+)
 _NOT_ALNUM = re.compile(r"[\W_]+")
 _NUMERIC_DATE = re.compile(r"(?<!\d)(\d{1,4})[ ./\-]{1,3}(\d{1,2})[ ./\-]{1,3}(\d{4}|\d{2})(?!\d)")
 _MONTHS = (
     ("janv", "jan"), ("fev", "feb"), ("mars", "mar"), ("avr", "apr"), ("mai", "may"), ("juin", "jun"),
     ("juil", "jul"), ("aou", "aug"), ("sep", "sep"), ("oct", "oct"), ("nov", "nov"), ("dec", "dec"),
 )  # fmt: skip
-_PARTICLES = frozenset("le la les de du des d da van von der den el al ben saint st mac mc o l".split())
+_PARTICLES = words("le la les de du des d da van von der den el al ben saint st mac mc o l")
 
 
 def find_identity(plain: str, known: KnownIdentity, names_alone: bool) -> Iterator[str]:
@@ -34,7 +37,7 @@ def find_identity(plain: str, known: KnownIdentity, names_alone: bool) -> Iterat
         yield "BIRTH_DATE"
     if _has_street(squeezed, known.address):
         yield "ADDRESS"
-    if _has_name(plain, low, fold(known.first_name or ""), fold(known.last_name or ""), names_alone):
+    if _has_name(low, fold(known.first_name or ""), fold(known.last_name or ""), names_alone):
         yield "CUSTOMER_NAME"
 
 
@@ -83,20 +86,22 @@ def _as_date(value: str | date | None) -> date | None:
 def _written_date(born: date) -> re.Pattern[str]:
     month = "|".join(_MONTHS[born.month - 1])
     day, year = rf"0?{born.day}(?:er|st|nd|rd|th)?", rf"(?:{born.year}|'?{born.year % 100:02})(?!\d)"
-    return re.compile(rf"(?<!\d)(?:{day}\W{{1,3}}(?:of )?(?:{month})[a-z]*\W{{1,3}}|(?:{month})[a-z]*\W{{1,2}}{day}\W{{1,3}}){year}")
+    return re.compile(
+        rf"(?<!\d)(?:{day}\W{{1,3}}(?:of )?(?:{month})[a-z]*\W{{1,3}}|(?:{month})[a-z]*\W{{1,2}}{day}\W{{1,3}}){year}"
+    )
 
 
 def _has_street(squeezed: str, address: str | None) -> bool:
     """The number with the street's name; a street alone may be anybody's."""
     for part in re.split(r"[,\n]", fold(address or "")):
         street = _NOT_ALNUM.sub("", part)
-        if len(street) > 7 and re.match(r"\d", street) and re.search(r"[a-z]{4}", street):
-            if re.search(rf"(?<!\d){re.escape(street)}", squeezed):
-                return True
+        telling = len(street) > 7 and street[0].isdigit() and re.search(r"[a-z]{4}", street)
+        if telling and re.search(rf"(?<!\d){re.escape(street)}", squeezed):
+            return True
     return False
 
 
-def _has_name(plain: str, low: str, first_name: str, last_name: str, alone: bool) -> bool:
+def _has_name(low: str, first_name: str, last_name: str, alone: bool) -> bool:
     first, last = _WORD.findall(first_name), _WORD.findall(last_name)
     core = [w for w in last if w not in _PARTICLES] or last
     words = [(m.group(), m.start(), m.end()) for m in _WORD.finditer(low)]
@@ -104,7 +109,11 @@ def _has_name(plain: str, low: str, first_name: str, last_name: str, alone: bool
     present = set(texts)
     if not present & {*first, *core, "".join(first), "".join(last)}:
         return False
-    own = {w: "F" for w in (*first, "".join(first))} | {w: "L" for w in (*core, "".join(last))} | {w: "p" for w in last if w in _PARTICLES and w not in core}
+    own = (
+        dict.fromkeys((*first, "".join(first)), "F")
+        | dict.fromkeys((*core, "".join(last)), "L")
+        | {w: "p" for w in last if w in _PARTICLES and w not in core}
+    )
     for i, word in enumerate(texts):
         kind = own.get(word)
         if kind is None or kind == "p" or len(word) < 2:
@@ -116,7 +125,9 @@ def _has_name(plain: str, low: str, first_name: str, last_name: str, alone: bool
     return False
 
 
-def _other_half(own: dict[str, str], texts: list[str], words: list[tuple[str, int, int]], i: int, kind: str, low: str) -> bool:
+def _other_half(
+    own: dict[str, str], texts: list[str], words: list[tuple[str, int, int]], i: int, kind: str, low: str
+) -> bool:
     """Whether the first name and the surname stand side by side, particles between them allowed."""
     for j in range(i + 1, min(i + 5, len(texts))):
         if len(low[words[j - 1][2] : words[j][1]].strip(" .,'-_\n")) > 0:

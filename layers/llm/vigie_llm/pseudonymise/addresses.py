@@ -3,46 +3,86 @@
 import re
 
 from vigie_llm.pseudonymise.folding import View, has_digit
+from vigie_llm.pseudonymise.lexicon import words
 from vigie_llm.pseudonymise.spans import CONTEXT, NAME_KNOWN, SHAPED, Found
 
 _FRENCH_TYPE = (
-    r"rue|r\.|avenue|aven\.?|ave\.?|av\.?|boulevard|boul\.?|blvd|bld|bvd|bd\.?|place|pl\.?|chemin|chem\.?|che\.?|ch\.|impasse|imp\.?|allees?|all\.?"
-    r"|route|rte\.?|quai|cours|crs|square|sq\.?|passage|pass\.?|venelle|ruelle|faubourg|fbg|fg|sentier|sente|esplanade|esp\.?|promenade|prom\.?"
-    r"|residence|res\.?|lotissement|lot\.?|lieu-?dit|hameau|montee|traverse|villa|cite|cour|galerie|mail|parvis|rond-point|voie|clos|domaine|cote"
-    r"|rampe|chaussee|levee|carrefour|descente|digue|corniche|escaliers?|jardins?|terrasses?|port|pont|ter|mas|coteau|berge|zac|za|zi|traboule|calade|drève|dreve|grand-rue|grande rue|grand rue"
+    r"rue|r\.|avenue|aven\.?|ave\.?|av\.?|boulevard|boul\.?|blvd|bld|bvd|bd\.?|place|pl\.?|chemin|chem\.?|"
+    r"che\.?|ch\.|impasse|imp\.?|allees?|all\.?"
+    r"|route|rte\.?|quai|cours|crs|square|sq\.?|passage|pass\.?|venelle|ruelle|faubourg|fbg|fg|sentier|"
+    r"sente|esplanade|esp\.?|promenade|prom\.?"
+    r"|residence|res\.?|lotissement|lot\.?|lieu-?dit|hameau|montee|traverse|villa|cite|cour|galerie|mail|"
+    r"parvis|rond-point|voie|clos|domaine|cote"
+    r"|rampe|chaussee|levee|carrefour|descente|digue|corniche|escaliers?|jardins?|terrasses?|port|pont|"
+    r"ter|mas|coteau|berge|zac|za|zi|traboule|calade|drève|dreve|grand-rue|grande rue|grand rue"
 )
-_FRENCH = re.compile(rf"(?<![\w.,/€£\-])(?:n ?°? ?)?\d{{1,4}}(?: ?[-/] ?\d{{1,4}})?(?: ?(?:bis|ter|quater)\b| ?[a-d]\b(?!'))?,? (?:{_FRENCH_TYPE})(?![a-z])", re.IGNORECASE)
-_FRENCH_PREFIX = re.compile(
-    r"(?:(?:appartement|appart\.?|appt\.?|apt\.?|bat(?:iment)?\.?|esc(?:alier)?\.?|etage|residence|res\.?|porte|chez|lot\.?|immeuble|imm\.?) [\w'\- ]{1,25}?,? ?(?:[-–] )?){1,3}$|(?:\d{1,2}(?:er|e|eme) etage,? ?)$",
+_FRENCH = re.compile(
+    rf"(?<![\w.,/€£\-])(?:n ?°? ?)?\d{{1,4}}(?: ?[-/] ?\d{{1,4}})?(?: ?(?:bis|ter|quater)\b| ?[a-d]\b(?!'))?,? "
+    rf"(?:{_FRENCH_TYPE})(?![a-z])",
     re.IGNORECASE,
 )
-_FRENCH_PLACE = re.compile(r"(?<![\w])(?:lieu-?dit|hameau(?: de| du)?|bp|cs) [\w'\- ]{2,30}?,? (?:- )?\d{5} [A-Z][\w'\-]+(?:[ -][A-Z][\w'\-]+)*", re.IGNORECASE)
-_CONNECTORS = frozenset("de du des la le les l d et a au aux en sur sous saint sainte st ste the of dit".split())
-_STOPS = frozenset(
-    "est sont et mais ou donc or ni car qui que quoi dont depuis pour par avec sans dans je j tu il elle on nous vous ils ne n pas plus c ce cet "
-    "cette mon ma mes votre vos notre nos ma y un une ca ai a avez avait suis etait merci svp appelez tel telephone mail email toujours jamais "
-    "alors quand lorsque si comme apres avant pendant encore deja bonjour cordialement is are was and but or so since for with i my your you we "
-    "not no please thanks has have had which that because when where if from to by in on at now still never again who although though while until whereas but bravo".split()
+_FRENCH_PREFIX = re.compile(
+    r"(?:(?:appartement|appart\.?|appt\.?|apt\.?|bat(?:iment)?\.?|esc(?:alier)?\.?|etage|residence|res\.?|"
+    r"porte|chez|lot\.?|immeuble|imm\.?) [\w'\- ]{1,25}?,? ?(?:[-–] )?){1,3}$|(?:\d{1,2}(?:er|e|eme) etage,? "
+    r"?)$",
+    re.IGNORECASE,
+)
+_FRENCH_PLACE = re.compile(
+    r"(?<![\w])(?:lieu-?dit|hameau(?: de| du)?|bp|cs) [\w'\- ]{2,30}?,? (?:- )?\d{5} [A-Z][\w'\-]+(?:[ -][A-Z][\w'"
+    r"\-]+)*",
+    re.IGNORECASE,
+)
+_CONNECTORS = words("de du des la le les l d et a au aux en sur sous saint sainte st ste the of dit")
+_STOPS = words(
+    "est sont et mais ou donc or ni car qui que quoi dont depuis pour par avec sans dans je j tu il elle "
+    "on nous vous ils ne n pas plus c ce cet "
+    "cette mon ma mes votre vos notre nos ma y un une ca ai a avez avait suis etait merci svp appelez "
+    "tel telephone mail email toujours jamais "
+    "alors quand lorsque si comme apres avant pendant encore deja bonjour cordialement is are was and "
+    "but or so since for with i my your you we "
+    "not no please thanks has have had which that because when where if from to by in on at now still "
+    "never again who although though while until whereas but bravo"
 )
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)?")
 _GAP = re.compile(r"[ \t]?['\-./][ \t]?|[ \t]{1,2}")
-_POSTAL_TOWN = re.compile(r"[ \t]*[,\-–(/]?[ \t]*\n?[ \t]*(?:F-?)?\d{2} ?\d{3}(?!\d)(?:[ \t]*,?[ \t]+(?P<town>[^\W\d_][^\n,.;:!?()]*))?", re.IGNORECASE)
-_TOWN_AFTER = re.compile(r"[ \t]*(?:,[ \t]*(?:a[ \t]+)?|[ \t]-[ \t]|[ \t]a[ \t]+|\n)(?P<town>[^\W\d_][^\n,.;:!?()]*)", re.IGNORECASE)
+_POSTAL_TOWN = re.compile(
+    r"[ \t]*[,\-–(/]?[ \t]*\n?[ \t]*(?:F-?)?\d{2} ?\d{3}(?!\d)(?:[ \t]*,?[ \t]+(?P<town>[^\W\d_][^\n,.;:!?()]*))?",
+    re.IGNORECASE,
+)
+_TOWN_AFTER = re.compile(
+    r"[ \t]*(?:,[ \t]*(?:a[ \t]+)?|[ \t]-[ \t]|[ \t]a[ \t]+|\n)(?P<town>[^\W\d_][^\n,.;:!?()]*)", re.IGNORECASE
+)
 _TOWN_TRAIL = re.compile(r"[ \t]*(?:cedex(?: \d{1,2})?|\d{1,2}(?:er|e|eme)\b)", re.IGNORECASE)
 
 _BRITISH_TYPE = (
-    r"street|str?\.?|road|rd\.?|avenue|ave\.?|lane|ln\.?|drive|dr\.?|close|cl\.?|crescent|cres\.?|court|ct\.?|place|pl\.?|terrace|terr?\.?|gardens?|gdns"
-    r"|grove|gr\.?|way|walk|row|square|sq\.?|hill|mews|park|parade|rise|view|green|wharf|quay|yard|gate|vale|broadway|wynd|brae|path|meadows?|fields?|orchard|croft|villas?|cottages?|buildings|heights|embankment|esplanade|circus|chase|dale|drove|passage|side|bank|bridge|lodge|house|promenade|parkway|end|copse|paddock|spinney|strand|backs|cross"
+    r"street|str?\.?|road|rd\.?|avenue|ave\.?|lane|ln\.?|drive|dr\.?|close|cl\.?|crescent|cres\.?|court|"
+    r"ct\.?|place|pl\.?|terrace|terr?\.?|gardens?|gdns"
+    r"|grove|gr\.?|way|walk|row|square|sq\.?|hill|mews|park|parade|rise|view|green|wharf|quay|yard|gate|"
+    r"vale|broadway|wynd|brae|path|meadows?|fields?|orchard|croft|villas?|cottages?|buildings|heights|"
+    r"embankment|esplanade|circus|chase|dale|drove|passage|side|bank|bridge|lodge|house|promenade|parkway|"
+    r"end|copse|paddock|spinney|strand|backs|cross"
 )
 _BRITISH = re.compile(
-    rf"(?<![\w.,/€£\-:])\d{{1,4}}(?:[-/]\d{{1,3}})?[a-f]?,? (?P<name>(?:the |st\.? )?(?:[a-z][\w'\-]*\.? ){{1,4}})(?P<type>{_BRITISH_TYPE})(?![\w'])(?: (?:north|south|east|west))?",
+    rf"(?<![\w.,/€£\-:])\d{{1,4}}(?:[-/]\d{{1,3}})?[a-f]?,? (?P<name>(?:the |st\.? )?(?:[a-z][\w'\-]*\.? "
+    rf"){{1,4}})(?P<type>{_BRITISH_TYPE})(?![\w'])(?: (?:north|south|east|west))?",
     re.IGNORECASE,
 )
-_BRITISH_PREFIX = re.compile(r"(?:(?:flat|apt\.?|apartment|unit|suite|room|floor|studio|plot) ?\w{1,4}|(?:ground|first|second|third|top|basement) floor(?: flat)?|[A-Z][\w']+(?: [A-Z][\w']+)? (?:House|Court|Cottage|Lodge|Mansions|Tower|Buildings?))(?:,? ?[-–]? ?)$", re.IGNORECASE)
-_HOUSE_NAME = re.compile(r"(?<!\w)(?:[A-Z][\w']+ ){1,3}(?:Cottage|House|Lodge|Farm|Barn), (?:[A-Z][\w'\-]+ ){1,3}(?:Street|Road|Lane|Avenue|Drive|Close|Way|Hill|Green)\b")
+_BRITISH_PREFIX = re.compile(
+    r"(?:(?:flat|apt\.?|apartment|unit|suite|room|floor|studio|plot) ?\w{1,4}|(?:ground|first|second|third|"
+    r"top|basement) floor(?: flat)?|[A-Z][\w']+(?: [A-Z][\w']+)? (?:House|Court|Cottage|Lodge|Mansions|Tower|"
+    r"Buildings?))(?:,? ?[-–]? ?)$",
+    re.IGNORECASE,
+)
+_HOUSE_NAME = re.compile(
+    r"(?<!\w)(?:[A-Z][\w']+ ){1,3}(?:Cottage|House|Lodge|Farm|Barn), (?:[A-Z][\w'\-]+ ){1,3}(?:Street|Road|"
+    r"Lane|Avenue|Drive|Close|Way|Hill|Green)\b"
+)
 _POSTCODE = re.compile(r"(?<![\w])(?:[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})(?![\w])", re.IGNORECASE)
 _POSTCODE_NEXT = re.compile(r"[ \t]*,?[ \t]*\n?[ \t]*[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?!\w)", re.IGNORECASE)
-_TIME_UNITS = frozenset("years months weeks days hours minutes times people staff calls letters emails ans mois jours fois percent per of in on and to at working different other more".split())
+_TIME_UNITS = words(
+    "years months weeks days hours minutes times people staff calls letters emails ans mois jours fois percent "
+    "per of in on and to at working different other more"
+)
 
 
 def find_addresses(view: View) -> list[Found]:
@@ -83,29 +123,39 @@ def _street_end(clean: str, position: int) -> int | None:
         parts = word.group().lower().split("'")
         text = parts[-1]
         hyphen = gap is not None and "-" in gap.group() and " " not in gap.group()
-        if text not in _CONNECTORS or len(parts) > 1 and text:
+        if text not in _CONNECTORS or (len(parts) > 1 and text):
             capital = word.group()[0].isupper() or word.group().split("'")[-1][:1].isupper()
             is_new_word = content >= 1 and not capital and not hyphen
-            if (text in _STOPS and content) or is_new_word and not _follows_connector(clean, word.start(), content) or text.isdigit() and content:
+            if (
+                (text in _STOPS and content)
+                or (is_new_word and not _follows_connector(clean, word.start(), content))
+                or (text.isdigit() and content)
+            ):
                 break
             content += 1
             end = word.end()
         elif text in {"a", "au", "et"} and content:
             following = _WORD.match(clean, word.end() + 1)
-            if following is None or not (following.group()[0].isupper() and clean[word.start()].islower() and _is_street_joint(clean, word.end())):
+            if following is None or not (
+                following.group()[0].isupper() and clean[word.start()].islower() and _is_street_joint(clean, word.end())
+            ):
                 break
         position = word.end()
     return end
 
 
 def _follows_connector(clean: str, start: int, content: int) -> bool:
-    """"rue du puits de la vierge": a lower-case word right after a connecting word, twice at most."""
+    """ "rue du puits de la vierge": a lower-case word right after a connecting word, twice at most."""
     before = re.search(r"(\w+)['\s]\s*$", clean[max(0, start - 8) : start])
-    return content < 3 and before is not None and before[1].lower() in {"de", "du", "des", "la", "le", "les", "d", "l", "saint", "sainte", "st"}
+    return (
+        content < 3
+        and before is not None
+        and before[1].lower() in {"de", "du", "des", "la", "le", "les", "d", "l", "saint", "sainte", "st"}
+    )
 
 
 def _is_street_joint(clean: str, position: int) -> bool:
-    """"rue du Moulin a Vent - 69008": the street goes on when the town comes later."""
+    """ "rue du Moulin a Vent - 69008": the street goes on when the town comes later."""
     return re.match(r" [^\W\d_]+(?: ?[-,(] ?|\s)\s?\d{5}", clean[position:]) is not None
 
 
@@ -126,12 +176,19 @@ def _with_town(clean: str, start: int, end: int, french: bool) -> Found:
     if postcode is not None:
         end = postcode.end()
         following = _TOWN_AFTER.match(clean, end)
-        town = _town_end(clean, following.start("town"), False, french) if following and following.group()[0] == "," else None
+        town = (
+            _town_end(clean, following.start("town"), False, french)
+            if following and following.group()[0] == ","
+            else None
+        )
         end = town or end
     return Found(start, end, "ADDRESS", NAME_KNOWN + 2)
 
 
-_NOT_TOWN = _STOPS | frozenset("flat appt tel mob phone email mail votre merci madame monsieur bonjour france cordialement please dob born ne nee iban card carte".split())
+_NOT_TOWN = _STOPS | words(
+    "flat appt tel mob phone email mail votre merci madame monsieur bonjour france cordialement please dob "
+    "born ne nee iban card carte"
+)
 
 
 def _town_end(clean: str, position: int, sure: bool, french: bool) -> int | None:
@@ -149,7 +206,7 @@ def _town_end(clean: str, position: int, sure: bool, french: bool) -> int | None
         joined = count > 0 and clean[position - 1] == "-"
         if french and count > 0 and not joined and capital and not small_before:
             break
-        if text in _NOT_TOWN and not (joined or text in _CONNECTORS and end is None and sure):
+        if text in _NOT_TOWN and not (joined or (text in _CONNECTORS and end is None and sure)):
             break
         if capital or joined or (sure and count == 0):
             end = word.end()
@@ -168,7 +225,39 @@ def _british(clean: str, match: re.Match[str]) -> Found | None:
     if any(w.strip(".,") in _STOPS | _TIME_UNITS for w in words):
         return None
     capitals = sum(w[0].isupper() for w in match["name"].split())
-    is_short = match["type"].lower().rstrip(".") in {"st", "str", "dr", "ct", "pl", "cl", "sq", "gr", "way", "end", "side", "house", "bank", "park", "view", "green", "bridge", "gate", "cross", "place", "court", "close", "drive", "rise", "row", "walk", "path", "field", "fields", "hill", "passage"}
+    is_short = match["type"].lower().rstrip(".") in {
+        "st",
+        "str",
+        "dr",
+        "ct",
+        "pl",
+        "cl",
+        "sq",
+        "gr",
+        "way",
+        "end",
+        "side",
+        "house",
+        "bank",
+        "park",
+        "view",
+        "green",
+        "bridge",
+        "gate",
+        "cross",
+        "place",
+        "court",
+        "close",
+        "drive",
+        "rise",
+        "row",
+        "walk",
+        "path",
+        "field",
+        "fields",
+        "hill",
+        "passage",
+    }
     start = match.start()
     prefixed = _BRITISH_PREFIX.search(clean[max(0, start - 45) : start])
     if is_short and not (capitals or prefixed or _POSTCODE.search(clean[match.end() : match.end() + 40])):
@@ -190,7 +279,9 @@ def _with_town_british(clean: str, start: int, end: int) -> Found:
             break
         following = re.compile(r",[ \t]*\n?|\n").match(clean, end)
         ahead = clean[following.end() : following.end() + 45] if following else ""
-        if following is None or not re.match(rf"[^\W\d_][\w'\- ]{{2,25}},? {_POSTCODE.pattern}|{_POSTCODE.pattern}", ahead, re.IGNORECASE):
+        if following is None or not re.match(
+            rf"[^\W\d_][\w'\- ]{{2,25}},? {_POSTCODE.pattern}|{_POSTCODE.pattern}", ahead, re.IGNORECASE
+        ):
             break
         code = _POSTCODE.search(ahead)
         end = following.end() + (code.end() if code else 0)

@@ -19,15 +19,23 @@ _NUMERIC = re.compile(
     r"(?<![\d/.\-])(\d{1,4})(?P<sep>\s?[/.\-]\s?| {1,3})(\d{1,2})(?P=sep)(\d{4}|\d{2})(?![\d/]|[.\-]\d)"
 )
 _DAY_MONTH = re.compile(
-    rf"(?<!\d)(\d{{1,2}}|1er)(?:st|nd|rd|th|er|eme)?[ .\-/]*(?:of {{1,3}})?(?:the {{1,3}})?({_MONTH})\b\.?(?:[ ,.\-/]*((?:19|20)\d{{2}}|'?\d{{2}})(?![\d:]|[.,]\d| ?(?:eur|€|%|h\b)))?"
+    rf"(?<!\d)(\d{{1,2}}|1er)(?:st|nd|rd|th|er|eme)?[ .\-/]*(?:of {{1,3}})?(?:the {{1,3}})?({_MONTH})\b\.?(?:[ "
+    rf",.\-/]*((?:19|20)\d{{2}}|'?\d{{2}})(?![\d:]|[.,]\d| ?(?:eur|€|%|h\b)))?"
 )
-_MONTH_DAY = re.compile(rf"\b({_MONTH})\.? {{1,3}}(\d{{1,2}})(?:st|nd|rd|th)?(?:,? {{1,3}}((?:19|20)\d{{2}})| ?, {{0,3}}(\d{{2}}))(?!\d)")
+_MONTH_DAY = re.compile(
+    rf"\b({_MONTH})\.? {{1,3}}(\d{{1,2}})(?:st|nd|rd|th)?(?:,? {{1,3}}((?:19|20)\d{{2}})| ?, {{0,3}}(\d{{2}}))(?!\d"
+    rf")"
+)
 _COMPACT = re.compile(r"(?<!\d)(\d{2})(\d{2})((?:19|20)\d{2})(?!\d)")
 _BORN_BEFORE = re.compile(
-    r"(?:\bnee?s?(?: ?\(e?s?\))? (?:le|la|the|on|:)\b|\bnee?s?(?: ?\(e?s?\))? ?:?(?= ?$)|\bnee?s? (?:a|au|en|aux) (?=[^\n.!?]{2,25}le $)|\bborn\b|\bdate (?:et lieu )?de naissance\b|\bnaiss(?:ance)?\b|\bd\.? ?o\.? ?b\b|\bddn\b"
+    r"(?:\bnee?s?(?: ?\(e?s?\))? (?:le|la|the|on|:)\b|\bnee?s?(?: ?\(e?s?\))? ?:?(?= ?$)|\bnee?s? (?:a|"
+    r"au|en|aux) (?=[^\n.!?]{2,25}le $)|\bborn\b|\bdate (?:et lieu )?de naissance\b|\bnaiss(?:ance)?\b|"
+    r"\bd\.? ?o\.? ?b\b|\bddn\b"
     r"|\bdate of birth\b|\bbirth ?(?:date|day)\b|\bb'?day\b|\banniversaire\b|\bdn\b)[^\n.!?]{0,25}?$"
 )
-_BORN_AFTER = re.compile(r"^[ ,:(]{0,3}(?:\(?(?:date de naissance|date of birth|d\.?o\.?b\b|ma naissance|is my birthday))")
+_BORN_AFTER = re.compile(
+    r"^[ ,:(]{0,3}(?:\(?(?:date de naissance|date of birth|d\.?o\.?b\b|ma naissance|is my birthday))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,10 @@ class Dated:
     def may_be(self, day: date) -> bool:
         """Whether one reading is that very day, two-digit years included."""
         return any(
-            (d, m) == (day.day, day.month) and y is not None and y % 100 == day.year % 100 and (y < 100 or y == day.year)
+            (d, m) == (day.day, day.month)
+            and y is not None
+            and y % 100 == day.year % 100
+            and (y < 100 or y == day.year)
             for d, m, y in self.readings
         )
 

@@ -96,6 +96,11 @@ def read_plainly(text: str) -> View:
     """The view of a text; ASCII without entities costs nothing."""
     if text.isascii() and not ("&" in text and _ENTITY.search(text)):
         return View(text, text, text.lower(), None, None)
+    folded = list(map(fold_character, text))
+    joined = "".join(folded)
+    # Nothing vanished and nothing grew: offsets are the text's own.
+    if len(joined) == len(text) and "" not in folded and not ("&" in text and _ENTITY.search(text)):
+        return View(text, joined, _lower(joined), None, None)
     clean: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -107,10 +112,15 @@ def read_plainly(text: str) -> View:
             starts.append(begin)
             ends.append(stop)
     joined = "".join(clean)
-    low = joined.lower()
-    if len(low) != len(joined):
-        low = "".join(c.lower() if len(c.lower()) == 1 else c for c in joined)
-    return View(text, joined, low, starts, ends)
+    return View(text, joined, _lower(joined), starts, ends)
+
+
+def _lower(text: str) -> str:
+    """Lower case of the same length."""
+    low = text.lower()
+    if len(low) == len(text):
+        return low
+    return "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
 
 
 def _pieces(text: str) -> list[tuple[int, int, str]]:

@@ -1,142 +1,30 @@
 """The customer's own name: inverted, initials, short forms, run together, misspelt."""
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
 
-from vigie_llm.pseudonymise.folding import View, fold
-from vigie_llm.pseudonymise.lexicon import PRODUCT_AFTER, PRODUCT_BEFORE, first_names, ordinary_words
-from vigie_llm.pseudonymise.nicknames import short_forms
+from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.lexicon import first_names, ordinary_words
+from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most, kinds_of
 from vigie_llm.pseudonymise.spans import NAME_KNOWN, NAMED, Found
 from vigie_llm.pseudonymise.spelled import Token
+from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
 
-_PARTS = re.compile(r"[^\W_]+")
-_PARTICLES = frozenset(
-    "le la les l de du des d da dos das do di del della van von der den ter ten el al ben bin ibn ould ait bou abu abd o mac mc st saint sainte "
-    "y e zu af san santa".split()
-)
 _CLOSE = re.compile(r"[ \t.'\-_]{0,3}")
 _COMMA = re.compile(r" ?,[ _]{0,2}|\n")
-_PRODUCT_AHEAD = re.compile(
-    r"(?: (?:and|et|&|or|ou) \w+)?(?: (?:fixed|instant|easy|online|junior|notice|flexible|regular|cash|current|platinum|gold)){0,2} (?:rate )?"
-    r"(?:bonds?|accounts?|savers?|cards?|isas?|loans?|plans?|packs?|cashback|mortgages?|tariffs?|formulas?)\b"
-)
 _INTRODUCED = re.compile(
-    r"(?:\b(?:je suis|je m'appelle|c'est|moi|moi c'est|ici|signe|signed|my name is|my name's|i'm|i am|im|this is|it's|its|it is|name|nom|prenom|nomme[e]?|"
-    r"mon nom|called|soussigne\w*|soussigne\(e\)|au nom de|in the name of|addressed to|adresse[e]?s? a|cordialement|regards|sincerely|faithfully|thanks|cheers|merci|bien a vous|salutations|bises|love|best|titulaire|holder|client|cliente|customer)[ ,:!.\n\-]{1,4})$"
+    r"(?:\b(?:je suis|je m'appelle|c'est|moi|moi c'est|ici|signe|signed|my name is|my name's|i'm|i am|"
+    r"im|this is|it's|its|it is|name|nom|prenom|nomme[e]?|"
+    r"mon nom|called|soussigne\w*|soussigne\(e\)|au nom de|in the name of|addressed to|adresse[e]?s? a|"
+    r"cordialement|regards|sincerely|faithfully|thanks|cheers|merci|bien a vous|salutations|bises|love|"
+    r"best|titulaire|holder|client|cliente|customer)[ ,:!.\n\-]{1,4})$"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class NameForms:
-    """The words of a customer's name, folded."""
-
-    first: tuple[str, ...]
-    last: tuple[str, ...]
-    core: tuple[str, ...]
-    joined: frozenset[str]
-    short: frozenset[str]
-    words: frozenset[str]
-
-
-@lru_cache(maxsize=512)
-def name_forms(first_name: str, last_name: str) -> NameForms:
-    """Every word that may stand for this customer."""
-    first = tuple(_PARTS.findall(fold(first_name)))
-    last = tuple(_PARTS.findall(fold(last_name)))
-    core = tuple(w for w in last if w not in _PARTICLES) or last
-    joined = _joined(first) | _joined(last)
-    words = frozenset(w for w in (*first, *core) if len(w) > 2) | joined
-    return NameForms(first, last, core, joined, short_forms(first), words)
-
-
-def _joined(parts: tuple[str, ...]) -> frozenset[str]:
-    return frozenset("".join(parts[i:]) for i in range(len(parts) - 1))
-
-
-def edit_distance_at_most(a: str, b: str, limit: int) -> bool:
-    """Optimal string alignment distance (one swap counts one), bounded."""
-    if abs(len(a) - len(b)) > limit:
-        return False
-    before: list[int] = []
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
-        current = [i]
-        for j, y in enumerate(b, 1):
-            cost = min(row[j] + 1, current[j - 1] + 1, row[j - 1] + (x != y))
-            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
-                cost = min(cost, before[j - 2] + 1)
-            current.append(cost)
-        if min(current) > limit:
-            return False
-        before, row = row, current
-    return row[-1] <= limit
-
-
-# What a token may be: F, L exact; f, l misspelt; g misspelt or another first name; n short form;
-# i, j initials; p particle; W first name and surname in one word.
-def _kinds(token: Token, clean: str, forms: NameForms) -> str:
-    word = token.text
-    if word in forms.core or (len(word) > 3 and word in _joined_cached(forms.last)):
-        return "LF" if word in forms.first else "L"
-    if word in forms.first and len(word) > 1 or (len(word) > 3 and word in _joined_cached(forms.first)):
-        return "F"
-    if len(word) == 1:
-        return _initial(token, clean, forms)
-    if word in forms.last:
-        return "p"
-    if _is_whole_name(word, forms):
-        return "W"
-    if word in forms.short:
-        return "n"
-    return _misspelt(word, forms)
-
-
-@lru_cache(maxsize=1024)
-def _joined_cached(parts: tuple[str, ...]) -> frozenset[str]:
-    return _joined(parts)
-
-
-@lru_cache(maxsize=512)
-def _whole_names(first: tuple[str, ...], last: tuple[str, ...]) -> frozenset[str]:
-    a, b = "".join(first), "".join(last)
-    return frozenset({a + b, b + a, a[:1] + b, b + a[:1]}) if a and len(b) > 3 else frozenset()
-
-
-def _is_whole_name(word: str, forms: NameForms) -> bool:
-    bare = word.rstrip("0123456789")
-    return len(bare) > 4 and bare in _whole_names(forms.first, forms.last)
-
-
-def _initial(token: Token, clean: str, forms: NameForms) -> str:
-    dotted = clean[token.end : token.end + 1] in {".", "-"} or clean[token.start].isupper()
-    kinds = ""
-    if dotted and any(w[0] == token.text for w in forms.first):
-        kinds += "i"
-    if dotted and any(w[0] == token.text for w in (*forms.core, *forms.last[:1])):
-        kinds += "j"
-    return kinds or ("p" if token.text in forms.last else "")
-
-
-def _misspelt(word: str, forms: NameForms) -> str:
-    if len(word) < 4:
-        return ""
-    is_first_name = word in first_names()
-    for kind, parts, joined in (("l", forms.core, _joined_cached(forms.last)), ("f", forms.first, _joined_cached(forms.first))):
-        sign = "g" if kind == "f" and is_first_name else kind
-        for part in (*parts, *joined):
-            if len(part) > 3 and part[0] == word[0] and edit_distance_at_most(word, part, 2 if len(part) > 8 else 1):
-                return sign
-            if len(part) > 4 and part[1:] == word:
-                return sign
-    return ""
 
 
 def find_known_names(view: View, tokens: list[Token], forms: NameForms) -> list[Found]:
     """Runs of tokens that together name the customer."""
     if not forms.first and not forms.last:
         return []
-    kinds = [_kinds(t, view.clean, forms) for t in tokens]
+    kinds = [kinds_of(t, view.clean, forms) for t in tokens]
     _recognise_neighbours(view.clean, tokens, kinds, forms)
     shouting = is_shouting(view.clean)
     found: list[Found] = []
@@ -197,7 +85,7 @@ def _run_end(clean: str, tokens: list[Token], kinds: list[str], start: int) -> i
 
 
 def _completes(kinds: list[str], start: int, stop: int) -> bool:
-    """"Bardet, Theo" is one name: the comma joins what was missing."""
+    """ "Bardet, Theo" is one name: the comma joins what was missing."""
     before = "".join(kinds[start:stop]).upper()
     return ("L" in before and not set("FG") & set(before) and kinds[stop][0] in "Ffgi") or (
         "F" in before and "L" not in before and kinds[stop][0] in "Ll"
@@ -207,7 +95,7 @@ def _completes(kinds: list[str], start: int, stop: int) -> bool:
 def _judge(
     view: View, tokens: list[Token], kinds: list[str], start: int, stop: int, forms: NameForms, shouting: bool
 ) -> list[Found]:
-    start, stop = _trim(tokens, kinds, start, stop, forms)
+    start, stop = _trim(kinds, start, stop)
     if start >= stop:
         return []
     run = "".join(kinds[start:stop])
@@ -218,7 +106,7 @@ def _judge(
     rank = NAMED + 7 if "g" in run and not any(c in run for c in "Ff") else NAME_KNOWN
     several = stop - start > 1
     initialled = (has_last and "i" in run) or (has_first and "j" in run)
-    if "W" in run or several and ((has_first and has_last) or initialled):
+    if "W" in run or (several and ((has_first and has_last) or initialled)):
         return [_with_attached(view.clean, Found(span[0], end, "CUSTOMER_NAME", rank))]
     if _stands_alone(view, tokens, kinds, start, stop, forms, shouting):
         return [Found(span[0], span[1], "CUSTOMER_NAME", NAMED + 4)]
@@ -237,7 +125,7 @@ def _with_attached(clean: str, found: Found) -> Found:
     return Found(start, after.end() if after else found.end, found.label, found.rank)
 
 
-def _trim(tokens: list[Token], kinds: list[str], start: int, stop: int, forms: NameForms) -> tuple[int, int]:
+def _trim(kinds: list[str], start: int, stop: int) -> tuple[int, int]:
     """Particles count only in front of the name they belong to; initials only beside a word."""
     while stop > start and kinds[stop - 1] == "p":
         stop -= 1
@@ -250,27 +138,6 @@ def _leads_to_core(kinds: list[str], start: int, stop: int) -> bool:
     while start < stop and kinds[start] == "p":
         start += 1
     return start < stop and kinds[start][0] in "Ll"
-
-
-def is_shouting(clean: str) -> bool:
-    """Mostly capital letters: case then says nothing."""
-    upper = sum(1 for c in clean if c.isupper())
-    lower = sum(1 for c in clean if c.islower())
-    return upper > lower
-
-
-def starts_sentence(clean: str, start: int) -> bool:
-    """Whether a capital is due to the sentence's beginning."""
-    before = clean[:start].rstrip(" \t\"'(*-")
-    return not before or before[-1] in ".!?\n:;…"
-
-
-def ends_message(clean: str, start: int, end: int) -> bool:
-    """A signature: set off by punctuation or a line, with nothing after it on its line."""
-    before = clean[:start].rstrip(" \t\"'(*")
-    after = clean[end:].lstrip(" \t")
-    set_off = not before or before[-1] in ".!?\n,;-:…"
-    return set_off and (after[:1] in {"", "\n"} or not any(c.isalnum() for c in after)) and bool(before)
 
 
 def _stands_alone(
@@ -304,22 +171,9 @@ def _are_initials(clean: str, tokens: list[Token], start: int, stop: int, forms:
     letters = "".join(t.text for t in tokens[start:stop])
     wanted = forms.first[0][:1] + forms.core[0][:1] if forms.first and forms.core else ""
     dotted = clean[tokens[start].end : tokens[start].end + 1] == "."
-    return len(wanted) == 2 and letters in {wanted, wanted[::-1]} and dotted and ends_message(clean, tokens[start].start, tokens[stop - 1].end)
-
-
-def is_product(clean: str, tokens: list[Token], start: int, stop: int) -> bool:
-    """"carte Rose", "Grace Saver", "agence Victor Hugo": a thing or a place named so."""
-    first = start
-    while first > 0 and start - first < 4 and clean[tokens[first - 1].end : tokens[first].start] in {" ", "-"}:
-        first -= 1
-        if tokens[first].text in PRODUCT_BEFORE:
-            return True
-        if not clean[tokens[first].start].isupper() and tokens[first].text not in first_names():
-            break
-    if start > 0 and tokens[start - 1].text in PRODUCT_BEFORE:
-        return clean[tokens[start - 1].end : tokens[start].start] in {" ", "-"}
-    if _PRODUCT_AHEAD.match(clean[tokens[stop - 1].end : tokens[stop - 1].end + 50].lower()):
-        return True
-    if stop < len(tokens) and tokens[stop].text in PRODUCT_AFTER:
-        return clean[tokens[stop - 1].end : tokens[stop].start] == " "
-    return False
+    return (
+        len(wanted) == 2
+        and letters in {wanted, wanted[::-1]}
+        and dotted
+        and ends_message(clean, tokens[start].start, tokens[stop - 1].end)
+    )

@@ -6,15 +6,17 @@ from datetime import date
 from vigie_llm.pseudonymise.dates import Dated
 from vigie_llm.pseudonymise.folding import View, fold
 from vigie_llm.pseudonymise.identity import KnownIdentity
+from vigie_llm.pseudonymise.lexicon import words
 from vigie_llm.pseudonymise.spans import KNOWN, Found
 from vigie_llm.pseudonymise.spelled import Skeleton, Token, spelled_skeleton, tokenise
 
-_STREET_WORDS = frozenset(
-    "rue avenue av boulevard bd place chemin impasse allee route quai cours square passage venelle bis ter de du "
+_STREET_WORDS = words(
+    "rue avenue av boulevard bd place chemin impasse allee route quai cours square passage venelle bis ter "
+    "de du "
     "des la le les l d et a au aux flat apt street st road rd lane ln drive dr close crescent court terrace gardens "
-    "grove way row the of saint sainte appartement appt residence unit house".split()
+    "grove way row the of saint sainte appartement appt residence unit house"
 )
-_JOINERS = frozenset("de du des la le les l d et a au aux the of".split())
+_JOINERS = words("de du des la le les l d et a au aux the of")
 _ENDINGS = {"street": "st", "road": "rd", "avenue": "ave", "lane": "ln", "drive": "dr"}
 
 
@@ -110,33 +112,35 @@ def _address(tokens: list[Token], address: str | None) -> list[Found]:
     """The known street: its number and words in order, then the town and postcode that follow."""
     wanted = [t.text for t in tokenise(fold(address))] if address else []
     proper = [w for w in wanted if w not in _STREET_WORDS and len(w) > 2]
-    if not proper or not tokens:
+    street = [w for w in proper if not w.isdigit()][:2]
+    if not any(t.text in street for t in tokens):
         return []
     words = set(wanted) | {_ENDINGS[w] for w in wanted if w in _ENDINGS}
     found: list[Found] = []
     position = 0
+    trailing = _STREET_WORDS - words
+    words |= _STREET_WORDS
     while position < len(tokens):
         run = _run_of(tokens, position, words)
         texts = {t.text for t in tokens[position:run]}
-        while run > position and tokens[run - 1].text in _STREET_WORDS - words:
+        while run > position and tokens[run - 1].text in trailing:
             run -= 1
         while run > position and tokens[position].text in _JOINERS:
             position += 1
-        if _names_the_street(texts, proper):
+        if _names_the_street(texts, street):
             found.append(Found(tokens[position].start, tokens[run - 1].end, "ADDRESS", KNOWN))
         position = max(run, position + 1)
     return found
 
 
 def _run_of(tokens: list[Token], position: int, words: set[str]) -> int:
-    while position < len(tokens) and tokens[position].text in words | _STREET_WORDS:
+    while position < len(tokens) and tokens[position].text in words:
         position += 1
     return position
 
 
-def _names_the_street(texts: set[str], proper: list[str]) -> bool:
+def _names_the_street(texts: set[str], street: list[str]) -> bool:
     """A number and a proper word of the address, or two proper words of which one is the street's."""
-    street = [w for w in proper if not w.isdigit()][:2]
     has_number = any(t[0].isdigit() for t in texts)
     has_street = any(w in texts for w in street[:1]) or len(set(street) & texts) == 2
     return has_street and has_number

@@ -4,8 +4,9 @@ from vigie_llm.pseudonymise.addresses import find_addresses
 from vigie_llm.pseudonymise.dates import find_birth_dates, find_dates
 from vigie_llm.pseudonymise.folding import View, read_plainly
 from vigie_llm.pseudonymise.identity import KnownIdentity, Pseudonymised
-from vigie_llm.pseudonymise.known_names import find_known_names, name_forms
+from vigie_llm.pseudonymise.known_names import find_known_names
 from vigie_llm.pseudonymise.known_values import find_known_values
+from vigie_llm.pseudonymise.name_forms import name_forms
 from vigie_llm.pseudonymise.numbers import find_numbers
 from vigie_llm.pseudonymise.online import find_online
 from vigie_llm.pseudonymise.persons import find_persons

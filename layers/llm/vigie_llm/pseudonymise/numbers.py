@@ -2,10 +2,11 @@
 
 import re
 
-from . import validation
 from vigie_llm.pseudonymise.folding import View, has_digit
 from vigie_llm.pseudonymise.spans import CONTEXT, SHAPED, VALIDATED, Found
 from vigie_llm.pseudonymise.spelled import Skeleton
+
+from . import validation
 
 _IBAN = re.compile(r"(?<![a-z0-9])([a-z]{2}) ?[.\-]?(\d{2})((?:[ .\-_/\t]{0,3}[a-z0-9]){10,34})")
 _RIB = re.compile(r"(?<!\d)\d{5}[ .\-/]?\d{5}[ .\-/]?[\da-z]{11}[ .\-/]?(?:cle )?\d{2}(?![a-z0-9])")
@@ -16,41 +17,77 @@ _MASKED_CARD = re.compile(
     r"|(?<![\w*])\*{1,12} ?\d{4}(?!\w)"
 )
 _NIR = re.compile(
-    r"(?<![\da-z])([12378])[ .\-/]?(\d{2})[ .\-/]?(0[1-9]|1[0-2]|[2-9]\d)[ .\-/]?(\d{2}|2[ab])[ .\-/]?(\d{3})[ .\-/]?(\d{3})"
+    r"(?<![\da-z])([12378])[ .\-/]?(\d{2})[ .\-/]?(0[1-9]|1[0-2]|[2-9]\d)[ .\-/]?(\d{2}|2[ab])[ .\-/]?(\d{3})["
+    r" .\-/]?(\d{3})"
     r"(?:[ .\-,]*(?:cle ?:? ?|/ ?)?(\d{2})| ?\((?:cle ?:? ?)?\d{2}\))?(?![\da-z])"
 )
-_NIR_WORDS = re.compile(r"\b(?:secu|securite sociale|social security|nir|insee|assure[es]?|vitale|cpam|n° ?ss|nss|ss|immatriculation)\b")
-_NINO = re.compile(r"(?<![a-z0-9])(?!bg|gb|nk|kn|tn|nt|zz)[a-ceghj-prtw-z][a-ceghj-nprtw-z][ \-]?\d{2}[ \-]?\d{2}[ \-]?\d{2}[ \-]?[a-d](?![a-z0-9])")
+_NIR_WORDS = re.compile(
+    r"\b(?:secu|securite sociale|social security|nir|insee|assure[es]?|vitale|cpam|n° ?ss|nss|ss|immatriculation)\b"
+)
+_NINO = re.compile(
+    r"(?<![a-z0-9])(?!bg|gb|nk|kn|tn|nt|zz)[a-ceghj-prtw-z][a-ceghj-nprtw-z][ \-]?\d{2}[ \-]?\d{2}[ \-]?\d{2}[ "
+    r"\-]?[a-d](?![a-z0-9])"
+)
 _IDENTITY_PAPER = re.compile(
-    r"\b(?:passe?port|carte (?:nationale )?d'identite|cni|titre de sejour|driving licen[cs]e|permis(?: de conduire)?|nhs|"
-    r"nino|national insurance|ni|numero fiscal|utr|ssn)(?: (?:number|no|num|numero|n|is|est|card|:))*[ :.n°o#(]{0,5}([a-z]{0,5}[ ]?\d[\da-z ]{5,16}\d[a-z]{0,3}|\d[a-z\d]{7,14})(?![a-z0-9])"
+    r"\b(?:passe?port|carte (?:nationale )?d'identite|cni|titre de sejour|driving licen[cs]e|permis(?: "
+    r"de conduire)?|nhs|"
+    r"nino|national insurance|ni|numero fiscal|utr|ssn)(?: (?:number|no|num|numero|n|is|est|card|:))*[ "
+    r":.n°o#(]{0,5}([a-z]{0,5}[ ]?\d[\da-z ]{5,16}\d[a-z]{0,3}|\d[a-z\d]{7,14})(?![a-z0-9])"
 )
-_PHONE = re.compile(r"(?<![\da-z.,/_#])(?<![a-z]-)(?:\(?\+ ?|\(?00 ?)?\(?[\do]\d?(?:[ .\-/()_\u00b7]{0,3}\d){6,14}(?![\da-z_]|[.,]\d)")
+_PHONE = re.compile(
+    r"(?<![\da-z.,/_#])(?<![a-z]-)(?:\(?\+ ?|\(?00 ?)?\(?[\do]\d?(?:[ .\-/()_\u00b7]{0,3}\d){6,14}(?![\da-z_]|"
+    r"[.,]\d)"
+)
 _ENDING = re.compile(
-    r"\b(?:ending(?: in| with| by)?|ends?(?: in| with)?|finishing(?: in| with)?|last (?:four|4)(?: digits?)?(?: (?:are|is|of))?"
-    r"|(?:se |qui se |qui )?(?:terminant|termine|finissant|finit|finis?e?|finissent|fini[st]sant)(?: par| en)|termine[ee]?s? (?:par|en)|finissant (?:par|en)"
+    r"\b(?:ending(?: in| with| by)?|ends?(?: in| with)?|finishing(?: in| with)?|last (?:four|4)(?: digits?)?(?"
+    r": (?:are|is|of))?"
+    r"|(?:se |qui se |qui )?(?:terminant|termine|finissant|finit|finis?e?|finissent|fini[st]sant)(?: par|"
+    r" en)|termine[ee]?s? (?:par|en)|finissant (?:par|en)"
     r"|(?:quatre|4) derniers?(?: chiffres?)?|derniers? chiffres?(?: sont| :)?|fin)"
-    r"(?: (?:digits|chiffres|numeros|number|the digits|les chiffres))?(?: in| by| par| en| are| is| sont| de ma carte| of my card)?[ :(*.\-x#]{1,6}(\d{4}|\d{2}[ ]\d{2}|\d{3})(?![\d]|[.,]\d| ?(?:eur|€|£|%))"
+    r"(?: (?:digits|chiffres|numeros|number|the digits|les chiffres))?(?: in| by| par| en| are| is| sont|"
+    r" de ma carte| of my card)?[ :(*.\-x#]{1,6}(\d{4}|\d{2}[ ]\d{2}|\d{3})(?![\d]|[.,]\d| ?(?:eur|€|£|"
+    r"%))"
 )
-_LAST_FOUR_AFTER = re.compile(r"(?<!\d)(\d{4})(?= ?\)?,? ?(?:being|are|sont|comme|as)? ?(?:the |les |my |mes )?(?:last (?:four|4)|(?:quatre|4) derniers))")
-_CARD_WORDS = re.compile(r"\b(?:card|carte|cb|visa|mastercard|amex|american express|debit|credit card|maestro|carte bleue)\b")
-_CARD_SHORT = re.compile(r"\b(?:card|carte(?: bancaire| bleue| visa| gold)?|cb|visa|mastercard)(?: (?:number|no|n|numero|num))? ?(?:[*x•#.]{1,12}|n°|no\.?|#|\.\.\.) ?(\d{4})(?![\d/]|[.,]\d)")
-_PIN = re.compile(r"\b(?:cvv|cvc|cvv2|cryptogramme|code pin|pin code|pin)(?: (?:is|est|:|number))*[ :]{1,3}(\d{3,4})(?!\d)")
+_LAST_FOUR_AFTER = re.compile(
+    r"(?<!\d)(\d{4})(?= ?\)?,? ?(?:being|are|sont|comme|as)? ?(?:the |les |my |mes )?(?:last (?:four|4)|(?:quatre|"
+    r"4) derniers))"
+)
+_CARD_WORDS = re.compile(
+    r"\b(?:card|carte|cb|visa|mastercard|amex|american express|debit|credit card|maestro|carte bleue)\b"
+)
+_CARD_SHORT = re.compile(
+    r"\b(?:card|carte(?: bancaire| bleue| visa| gold)?|cb|visa|mastercard)(?: (?:number|no|n|numero|num))? "
+    r"?(?:[*x•#.]{1,12}|n°|no\.?|#|\.\.\.) ?(\d{4})(?![\d/]|[.,]\d)"
+)
+_PIN = re.compile(
+    r"\b(?:cvv|cvc|cvv2|cryptogramme|code pin|pin code|pin)(?: (?:is|est|:|number))*[ :]{1,3}(\d{3,4})(?!\d)"
+)
 _ACCOUNT_WORDS = (
     r"comptes?(?: (?:courant|joint|cheques?|pro|epargne|titres|bancaire))?|cpte|account(?: number)?|accts?|acc|a/c|ac"
     r"|clients?|cliente|customer(?: number| ref| id)?|client (?:number|id)|cust(?:omer)?|contrats?|contract|agreement"
-    r"|prets?(?: (?:immo|immobilier|auto|perso|personnel|conso|etudiant))?|loan(?: (?:agreement|contract|account))?|credit(?: (?:auto|immo|immobilier|conso|renouvelable))?"
-    r"|mortgage|livret(?: a)?|pel|ldds?|rib|policy|police|adherent|societaire|membership|member|identifiant|id client|user ?id|crn|roll|dossier de (?:pret|credit)"
+    r"|prets?(?: (?:immo|immobilier|auto|perso|personnel|conso|etudiant))?|loan(?: (?:agreement|contract|"
+    r"account))?|credit(?: (?:auto|immo|immobilier|conso|renouvelable))?"
+    r"|mortgage|livret(?: a)?|pel|ldds?|rib|policy|police|adherent|societaire|membership|member|identifiant|"
+    r"id client|user ?id|crn|roll|dossier de (?:pret|credit)"
 )
 _ACCOUNT = re.compile(
     rf"\b(?:{_ACCOUNT_WORDS})\b"
-    r"(?P<between>(?:[ :.,(#=/\-]|\b(?:n|no|nr|num|numero|number|nos|ref|reference|is|est|le|the|it's|c'est|client|customer|compte|account|contrat|contract|de|du|of|my|mon|a savoir|id|numeros?|suivant|porte|est le|under|with|sous|portant|bancaire|joint|courant|epargne|pret|loan|immo|auto)\b|°){0,14})"
-    r"(?P<value>(?:[a-z]{1,4}[ \-/]?)?\d(?:[ .\-/]?[\da-z](?![a-z])|[ .\-/]?[a-z]{1,2}(?=[\-/]?\d)){3,21})(?![\da-z%€£$]|[.,]\d| ?(?:eur|euros?|pounds|gbp|€|£|%|\$|ans\b|years|k\b))"
+    r"(?P<between>(?:[ :.,(#=/\-]|\b(?:n|no|nr|num|numero|number|nos|ref|reference|is|est|le|the|it's|"
+    r"c'est|client|customer|compte|account|contrat|contract|de|du|of|my|mon|a savoir|id|numeros?|suivant|"
+    r"porte|est le|under|with|sous|portant|bancaire|joint|courant|epargne|pret|loan|immo|auto)\b|°){0,14})"
+    r"(?P<value>(?:[a-z]{1,4}[ \-/]?)?\d(?:[ .\-/]?[\da-z](?![a-z])|[ .\-/]?[a-z]{1,2}(?=[\-/]?\d)){3,21})(?!["
+    r"\da-z%€£$]|[.,]\d| ?(?:eur|euros?|pounds|gbp|€|£|%|\$|ans\b|years|k\b))"
 )
 _SORT_CODE = re.compile(r"(?:\bsort ?code|\bs/?c)\b[ :.(a-z]{0,8}(\d{2}[ \-–.]?\d{2}[ \-–.]?\d{2})(?!\d)")
-_SORT_AND_ACCOUNT = re.compile(r"(?<![\d\-])(\d{2}-\d{2}-\d{2})(?:[ ,/]{1,3}|[ ,]*(?:and |a/c |acc(?:ount|t)? ?(?:no\.?|number)? ?:? ?))(\d{8})(?!\d)")
+_SORT_AND_ACCOUNT = re.compile(
+    r"(?<![\d\-])(\d{2}-\d{2}-\d{2})(?:[ ,/]{1,3}|[ ,]*(?:and |a/c |acc(?:ount|t)? ?(?:no\.?|number)? ?:? "
+    r"?))(\d{8})(?!\d)"
+)
 _BARE = re.compile(r"(?<![\w.,/\-#£€$])\d{8,14}(?![\w%€£$]|[.,/\-]\d| ?(?:eur|euros?|€|£))")
-_NOT_MINE = re.compile(r"(?:\bref|\breference|\btarif|\btariff|\bbrochure|\bleaflet|\bfiche|\bsiret|\bsiren|\bform|\bformulaire|\bticket|\barticle|\bversion|\bv|\bcolis|\btracking|\bsuivi)[^\n.;]{0,12}$")
+_NOT_MINE = re.compile(
+    r"(?:\bref|\breference|\btarif|\btariff|\bbrochure|\bleaflet|\bfiche|\bsiret|\bsiren|\bform|\bformulaire|"
+    r"\bticket|\barticle|\bversion|\bv|\bcolis|\btracking|\bsuivi)[^\n.;]{0,12}$"
+)
 _AMOUNT_AFTER = re.compile(r"^ ?(?:€|£|\$|%|eur\b|euros?\b|pounds?\b|gbp\b|balles\b|quid\b|k€)")
 _AMOUNT_BEFORE = re.compile(r"[€£$] ?$")
 
@@ -98,7 +135,10 @@ def _looks_like_iban(low: str, match: re.Match[str], end: int) -> bool:
     number = validation.compact(low[match.start() : end]).lower()
     if match[1] in {"fr", "gb"}:
         return bool(re.fullmatch(r"fr\d{12}[\da-z]{11}\d{2}|gb\d{2}[a-z]{4}\d{14}", number))
-    return "iban" in low[max(0, match.start() - 30) : match.start()] and sum(c.isdigit() for c in number) > len(number) // 2
+    return (
+        "iban" in low[max(0, match.start() - 30) : match.start()]
+        and sum(c.isdigit() for c in number) > len(number) // 2
+    )
 
 
 def _cards(low: str) -> list[Found]:
@@ -119,24 +159,38 @@ def _cards(low: str) -> list[Found]:
 
 
 def _is_masked_card(low: str, match: re.Match[str]) -> bool:
-    return sum(c in "*x•#●" for c in match.group()) >= 2 or bool(_CARD_WORDS.search(low[max(0, match.start() - 30) : match.start()]))
+    return sum(c in "*x•#●" for c in match.group()) >= 2 or bool(
+        _CARD_WORDS.search(low[max(0, match.start() - 30) : match.start()])
+    )
 
 
 def _last_four(low: str, match: re.Match[str]) -> Found:
     """Last digits belong to what was named last: a card, an account or a phone."""
     before = low[max(0, match.start() - 45) : match.start()]
-    words = re.findall(r"\b(card|carte|cb|visa|mastercard|compte|account|iban|rib|livret|phone|mobile|portable|telephone|tel|numero de tel)\b", before)
+    words = re.findall(
+        r"\b(card|carte|cb|visa|mastercard|compte|account|iban|rib|livret|phone|mobile|portable|telephone|"
+        r"tel|numero de tel)\b",
+        before,
+    )
     last = words[-1] if words else "card"
-    label = {"compte": "ACCOUNT_NUMBER", "account": "ACCOUNT_NUMBER", "livret": "ACCOUNT_NUMBER", "iban": "IBAN", "rib": "IBAN"}.get(last)
+    label = {
+        "compte": "ACCOUNT_NUMBER",
+        "account": "ACCOUNT_NUMBER",
+        "livret": "ACCOUNT_NUMBER",
+        "iban": "IBAN",
+        "rib": "IBAN",
+    }.get(last)
     if label is None:
         label = "PHONE" if last in {"phone", "mobile", "portable", "telephone", "tel", "numero de tel"} else "CARD"
     return Found(*match.span(1), label, CONTEXT)
 
 
 def _is_year_only(low: str, match: re.Match[str]) -> bool:
-    """"the year ending 2024" is no card."""
+    """ "the year ending 2024" is no card."""
     looks_a_year = match[1][:2] in {"19", "20"}
-    return (looks_a_year or match.group().startswith("fin")) and not _CARD_WORDS.search(low[max(0, match.start() - 45) : match.end() + 30])
+    return (looks_a_year or match.group().startswith("fin")) and not _CARD_WORDS.search(
+        low[max(0, match.start() - 45) : match.end() + 30]
+    )
 
 
 def _national_ids(low: str) -> list[Found]:
@@ -166,7 +220,10 @@ def _phones(low: str, language: str) -> list[Found]:
     return found
 
 
-_PHONE_WORDS = re.compile(r"\b(?:tel|telephone|phone|mobile|portable|numero|number|appel\w*|rappel\w*|joindre|joignable|call|ring|text|reach|fixe|gsm|sms|whatsapp|contact\w*|au|on|cell|mob|num|06|07)\b[^\n]{0,25}$")
+_PHONE_WORDS = re.compile(
+    r"\b(?:tel|telephone|phone|mobile|portable|numero|number|appel\w*|rappel\w*|joindre|joignable|call|ring|"
+    r"text|reach|fixe|gsm|sms|whatsapp|contact\w*|au|on|cell|mob|num|06|07)\b[^\n]{0,25}$"
+)
 
 
 def _is_phone(number: str, language: str, low: str, match: re.Match[str]) -> bool:
@@ -181,7 +238,12 @@ def _is_phone(number: str, language: str, low: str, match: re.Match[str]) -> boo
     if number.startswith(("33", "44")) and len(number) in {11, 12}:
         return validation.is_phone("+" + number, "FR")
     # "6 39 98 33 50": the leading zero left out.
-    return named and len(number) in {9, 10} and number[0] in "123467" and any(validation.is_phone("0" + number, r) for r in regions)
+    return (
+        named
+        and len(number) in {9, 10}
+        and number[0] in "123467"
+        and any(validation.is_phone("0" + number, r) for r in regions)
+    )
 
 
 def _is_amount(low: str, start: int, end: int) -> bool:
@@ -189,7 +251,7 @@ def _is_amount(low: str, start: int, end: int) -> bool:
 
 
 def _spoken_phones(low: str, digits: Skeleton) -> list[Found]:
-    """About ten digits from 0 ("quatre vingt-neuf" may be 4 29 or 89), read aloud in part: "zero six 39 98 trente-trois cinquante"."""
+    """About ten digits from 0, read aloud in part; "quatre vingt-neuf" may be 4 29 or 89."""
     found: list[Found] = []
     for m in re.finditer(r"(?:0033|33|0044|44)?0?[1-9]\d{7,9}", digits.text):
         if not m.group().startswith(("0", "33", "44")):
@@ -217,7 +279,9 @@ def _accounts(low: str) -> list[Found]:
     return found
 
 
-_DATE_SHAPE = re.compile(r"\d{1,2}[ ./\-]\d{1,2}[ ./\-](?:\d{4}|\d{2})|\d{4}-\d{2}-\d{2}|(?:19|20)\d{2}(?:[ /\-](?:19|20)?\d{2})?")
+_DATE_SHAPE = re.compile(
+    r"\d{1,2}[ ./\-]\d{1,2}[ ./\-](?:\d{4}|\d{2})|\d{4}-\d{2}-\d{2}|(?:19|20)\d{2}(?:[ /\-](?:19|20)?\d{2})?"
+)
 
 
 def _is_account(low: str, start: int, end: int) -> bool:

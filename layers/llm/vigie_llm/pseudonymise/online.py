@@ -4,35 +4,61 @@ import ipaddress
 import re
 
 from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.lexicon import words
 from vigie_llm.pseudonymise.spans import VALIDATED, Found
 
 _AT = r"(?: @ |@| ?[(\[{<] ?(?:at|a|arobase|arobas|chez|@) ?[)\]}>] ?| (?:arobase|arobas|arrobase|arobaz) )"
 _DOT = r"(?: \. (?=[a-z])|\.(?=[a-z])| ?[(\[{<] ?(?:dot|point|pt|\.) ?[)\]}>] ?| (?:dot|point|pt) )"
-_LOCAL = r"(?!(?:me|us|him|her|them|it|is|reach|mail|email|e-mail|adresse|address|au|a|ou|est|write|ecrire|look|compte|account|am|on)\b)[a-z0-9][\w.+\-]*(?:(?: (?:dot|point|pt|tiret(?: du)? bas|tiret|dash|hyphen|underscore|moins) | ?[(\[](?:dot|point)[)\]] ?)[\w+\-]+){0,4}"
+_LOCAL = (
+    r"(?!(?:me|us|him|her|them|it|is|reach|mail|email|e-mail|adresse|address|au|a|ou|est|write|ecrire|look|"
+    r"compte|account|am|on)\b)[a-z0-9][\w.+\-]*(?:(?: (?:dot|point|pt|tiret(?: du)? bas|tiret|dash|hyphen|"
+    r"underscore|moins) | ?[(\[](?:dot|point)[)\]] ?)[\w+\-]+){0,4}"
+)
 _EMAIL = re.compile(r"(?<![\w.+\-])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)*\.[a-z]{2,}")
 _SPOKEN_EMAIL = re.compile(
-    rf"(?<![\w.+\-])({_LOCAL})(?:{_AT}[a-z0-9\-]+(?:{_DOT}[a-z0-9\-]+){{1,3}}|(?: at | chez )[a-z0-9\-]+(?:(?: (?:dot|point) | ?[(\[](?:dot|point)[)\]] ?)[a-z0-9\-]+){{1,3}})"
+    rf"(?<![\w.+\-])({_LOCAL})(?:{_AT}[a-z0-9\-]+(?:{_DOT}[a-z0-9\-]+){{1,3}}|(?: at | chez )[a-z0-9\-]+(?:(?: "
+    rf"(?:dot|point) | ?[(\[](?:dot|point)[)\]] ?)[a-z0-9\-]+){{1,3}})"
 )
-_AT_WORD_EMAIL = re.compile(r"(?<![\w.+\-])([a-z0-9]+(?:[._+\-][a-z0-9]+)+|[a-z]+\d+)(?: at | chez )[a-z0-9\-]+(?:\.[a-z0-9\-]+)+")
-_TLD = r"(?:com|fr|org|net|info|io|me|eu|uk|co\.uk|dev|page|blog|site|app|example|test|invalid|xyz|be|ch|ca|de|es|it|pt|pro|name|bzh|paris|tv|fm|ly|gg|link|online|photo|photos|art|social|club|studio|space|website|re|cat|scot|wales|london|ie)"
+_AT_WORD_EMAIL = re.compile(
+    r"(?<![\w.+\-])([a-z0-9]+(?:[._+\-][a-z0-9]+)+|[a-z]+\d+)(?: at | chez )[a-z0-9\-]+(?:\.[a-z0-9\-]+)+"
+)
+_TLD = (
+    r"(?:com|fr|org|net|info|io|me|eu|uk|co\.uk|dev|page|blog|site|app|example|test|invalid|xyz|be|ch|ca|de|"
+    r"es|it|pt|pro|name|bzh|paris|tv|fm|ly|gg|link|online|photo|photos|art|social|club|studio|space|website|"
+    r"re|cat|scot|wales|london|ie)"
+)
 _URL = re.compile(
-    rf"(?<![\w@.\-])(?:(?:https?|hxxps?)(?:://|:)[^\s<>\"'»«]+|www\.[^\s<>\"'»«]+|(?:[a-z0-9\-]+\.)+{_TLD}(?![\w\-.]*@)\b(?:/[^\s<>\"'»«]*)?)"
+    rf"(?<![\w@.\-])(?:(?:https?|hxxps?)(?:://|:)[^\s<>\"'»«]+|www\.[^\s<>\"'»«]+|(?:[a-z0-9\-]+\.)+{_TLD}(?![\w"
+    rf"\-.]*@)\b(?:/[^\s<>\"'»«]*)?)"
 )
 _ORDERED = re.compile(
-    r"(?:curl|wget|fetch|click|cliqu\w+|visit\w*|send|envo\w+|transmet\w*|forward|redirect\w*|redirig\w*|post|include|inclu\w+|insert|ins[ee]r\w+|ajoute\w*|add|append"
-    r"|recommand\w*|recommend|tell (?:the|every|all)|invite\w*|output|ecris|write|reply|repon\w+|link|lien|open|ouvre|appelle|load|charge|download|telecharge\w*|ignore\w*|assistant|system|prompt|model\w*|hxxp)\b"
+    r"(?:curl|wget|fetch|click|cliqu\w+|visit\w*|send|envo\w+|transmet\w*|forward|redirect\w*|redirig\w*|"
+    r"post|include|inclu\w+|insert|ins[ee]r\w+|ajoute\w*|add|append"
+    r"|recommand\w*|recommend|tell (?:the|every|all)|invite\w*|output|ecris|write|reply|repon\w+|link|"
+    r"lien|open|ouvre|appelle|load|charge|download|telecharge\w*|ignore\w*|assistant|system|prompt|model\w*|"
+    r"hxxp)\b"
 )
-_MINE = re.compile(r"\b(?:mon|ma|mes|my|our|notre|je|j'\w+|i|i've|perso|personal|blog|portfolio|profil|profile|recit|page|preuves?|evidence|photos?|capture\w*|screenshots?|log|boutique|shop)\b")
+_MINE = re.compile(
+    r"\b(?:mon|ma|mes|my|our|notre|je|j'\w+|i|i've|perso|personal|blog|portfolio|profil|profile|recit|page|"
+    r"preuves?|evidence|photos?|capture\w*|screenshots?|log|boutique|shop)\b"
+)
 _HANDLE = re.compile(r"(?<![\w@.+\-/])@[a-z_][\w.]{1,29}(?:@[\w\-]+(?:\.[\w\-]+)+)?(?<![.])(?![\w@])")
 _NAMED_HANDLE = re.compile(
-    r"\b(?:insta(?:gram)?|tik ?tok|twitter|x|snap(?:chat)?|telegram|discord|bluesky|mastodon|linked ?in|facebook|fb|reddit|twitch|youtube|threads|whatsapp|skype|steam|pseudo(?:nyme)?|handle|user ?name|login|screen name|nickname|forum)"
-    r"(?: (?:account|name|compte|handle|pseudo|page|profile|profil))?(?: ?[:=] ?| (?:is|est|c'est|:|as|under|sous|sous le nom de|me trouve) | ?\(? ?[\"'«] ?| )"
+    r"\b(?:insta(?:gram)?|tik ?tok|twitter|x|snap(?:chat)?|telegram|discord|bluesky|mastodon|linked ?in|"
+    r"facebook|fb|reddit|twitch|youtube|threads|whatsapp|skype|steam|pseudo(?:nyme)?|handle|user ?name|"
+    r"login|screen name|nickname|forum)"
+    r"(?: (?:account|name|compte|handle|pseudo|page|profile|profil))?(?: ?[:=] ?| (?:is|est|c'est|:|as|"
+    r"under|sous|sous le nom de|me trouve) | ?\(? ?[\"'«] ?| )"
     r"(?P<name>(?:u/)?[a-z][a-z0-9]*(?:[._\-#]?[a-z0-9]+)*[._#]?\d*)(?![\w@])"
 )
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?(?![\w:])")
 _VERSION = re.compile(r"(?:version|v|ios|android|app|appli|firmware|build|release|maj)\.? ?$")
-_OFFICIAL = re.compile(r"@(?:\w*(?:bank|banque|support|help|service|official|officiel|fca|acpr|cnil|ico|hsbc|bnp|sg|lcl|barclays|natwest|lloyds|monzo|starling|revolut|santander|nationwide|boursobank|fortuneo|n26|creditagricole|vigie)\w*)$")
+_OFFICIAL = re.compile(
+    r"@(?:\w*(?:bank|banque|support|help|service|official|officiel|fca|acpr|cnil|ico|hsbc|bnp|sg|lcl|barclays|"
+    r"natwest|lloyds|monzo|starling|revolut|santander|nationwide|boursobank|fortuneo|n26|creditagricole|vigie)\w*)"
+    r"$"
+)
 
 
 def find_online(view: View, name_words: frozenset[str]) -> list[Found]:
@@ -41,11 +67,13 @@ def find_online(view: View, name_words: frozenset[str]) -> list[Found]:
     found: list[Found] = []
     if "@" in low:
         found += [Found(*m.span(), "EMAIL", VALIDATED) for m in _EMAIL.finditer(low)]
-        found += [Found(*m.span(), "HANDLE", VALIDATED - 2) for m in _HANDLE.finditer(low) if not _OFFICIAL.match(m.group())]
+        found += [
+            Found(*m.span(), "HANDLE", VALIDATED - 2) for m in _HANDLE.finditer(low) if not _OFFICIAL.match(m.group())
+        ]
     for pattern in (_SPOKEN_EMAIL, _AT_WORD_EMAIL):
         found += [Found(*m.span(), "EMAIL", VALIDATED + 3) for m in pattern.finditer(low)]
     found += _urls(low, name_words)
-    found += [f for m in _NAMED_HANDLE.finditer(low) if (f := _named_handle(view, m, name_words)) is not None]
+    found += [f for m in _NAMED_HANDLE.finditer(low) if (f := _named_handle(m, name_words)) is not None]
     found += _ips(low)
     return found
 
@@ -71,10 +99,12 @@ def _is_personal(low: str, start: int, end: int, name_words: frozenset[str]) -> 
     return bool(mine) or not ordered
 
 
-_NOT_HANDLE = frozenset("est is et and ou or pour for sur on le la les the my mon ma account compte de du app page mais but".split())
+_NOT_HANDLE = words(
+    "est is et and ou or pour for sur on le la les the my mon ma account compte de du app page mais but"
+)
 
 
-def _named_handle(view: View, match: re.Match[str], name_words: frozenset[str]) -> Found | None:
+def _named_handle(match: re.Match[str], name_words: frozenset[str]) -> Found | None:
     name = match["name"]
     telling = any(c in name for c in "._#") or (any(c.isdigit() for c in name) and any(c.isalpha() for c in name))
     telling = telling or any(len(w) > 3 and w in name for w in name_words)
@@ -92,7 +122,9 @@ def _ips(low: str) -> list[Found]:
         if _is_ip(m.group()) and not _VERSION.search(low[max(0, m.start() - 12) : m.start()]):
             found.append(Found(*m.span(), "IP", VALIDATED))
     if "::" in low or low.count(":") >= 4:
-        found += [Found(*m.span(), "IP", VALIDATED) for m in _IPV6.finditer(low) if len(m.group()) > 3 and _is_ip(m.group())]
+        found += [
+            Found(*m.span(), "IP", VALIDATED) for m in _IPV6.finditer(low) if len(m.group()) > 3 and _is_ip(m.group())
+        ]
     return found
 
 

@@ -3,6 +3,7 @@
 import re
 
 from vigie_llm.pseudonymise.folding import View, has_digit
+from vigie_llm.pseudonymise.lexicon import words
 from vigie_llm.pseudonymise.spans import CONTEXT, SHAPED, Found
 
 _L = "[a-hj-np-tv-z]"
@@ -11,10 +12,17 @@ _FRENCH_OLD = re.compile(r"(?<![\w\-])\d{1,4}[ \-]?[a-z]{2,3}[ \-]?(?:\d{2,3}|2[
 _BRITISH = re.compile(r"(?<![\w\-])([a-z]{2}\d{2})([ \-]?)([a-z]{3})(?![\w\-])")
 _BRITISH_OLD = re.compile(r"(?<![\w\-])(?:[a-z]\d{1,3} ?[a-z]{3}|[a-z]{3} ?\d{1,3}[a-z])(?![\w\-])")
 _VEHICLE = re.compile(
-    r"\b(?:vehicules?|voitures?|auto|autos|autopartage|moto|scooter|plaques?|immatricul\w*|immat|camion\w*|fourgon\w*|utilitaire|car|cars|van|bike|motorbike|motorcycle|plates?|reg|registration|registered|vehicle|lorry"
-    r"|peugeot|renault|citroen|dacia|clio|megane|twingo|208|308|kangoo|ford|fiesta|focus|corsa|vauxhall|golf|polo|audi|bmw|mercedes|toyota|yaris|nissan|qashqai|mini|fiat|tesla|kia|hyundai|skoda|seat|volvo|opel|volkswagen|vw|honda|part exchange|part-ex|reprise|logbook|v5c?|mot|named driver|driver|conducteur|garage|breakdown|depannage|sinistre|accident|assurance auto|motor)\b"
+    r"\b(?:vehicules?|voitures?|auto|autos|autopartage|moto|scooter|plaques?|immatricul\w*|immat|camion\w*|"
+    r"fourgon\w*|utilitaire|car|cars|van|bike|motorbike|motorcycle|plates?|reg|registration|registered|"
+    r"vehicle|lorry"
+    r"|peugeot|renault|citroen|dacia|clio|megane|twingo|208|308|kangoo|ford|fiesta|focus|corsa|vauxhall|"
+    r"golf|polo|audi|bmw|mercedes|toyota|yaris|nissan|qashqai|mini|fiat|tesla|kia|hyundai|skoda|seat|volvo|"
+    r"opel|volkswagen|vw|honda|part exchange|part-ex|reprise|logbook|v5c?|mot|named driver|driver|conducteur|"
+    r"garage|breakdown|depannage|sinistre|accident|assurance auto|motor)\b"
 )
-_WORDS = frozenset("de du le la les des et en me te se ne ce ma ta sa mes ses tes ca si be by at my pm am re eh as an he we".split())
+_WORDS = words(
+    "de du le la les des et en me te se ne ce ma ta sa mes ses tes ca si be by at my pm am re eh as an he we"
+)
 
 
 def find_plates(view: View) -> list[Found]:
@@ -44,7 +52,12 @@ def _is_old(view: View, match: re.Match[str]) -> bool:
     surface = view.clean[match.start() : match.end()]
     if surface == surface.lower() and re.fullmatch(r"[a-z]\d{2,3}[a-z]{3}", surface):
         return _near_vehicle(view.low, match)
-    return surface == surface.upper() and bool(re.search(r"\b(?:immatricul\w*|plaques?|plates?|reg|registration|registered)\b", view.low[max(0, match.start() - 40) : match.end() + 20]))
+    return surface == surface.upper() and bool(
+        re.search(
+            r"\b(?:immatricul\w*|plaques?|plates?|reg|registration|registered)\b",
+            view.low[max(0, match.start() - 40) : match.end() + 20],
+        )
+    )
 
 
 def _near_vehicle(low: str, match: re.Match[str]) -> bool:

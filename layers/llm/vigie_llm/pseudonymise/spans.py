@@ -102,7 +102,7 @@ class _Numbering:
         return self._same_person(plain)
 
     def _same_person(self, plain: str) -> str:
-        """"karim" and "karim benz" are one person within a message."""
+        """ "karim" and "karim benz" are one person within a message."""
         words = set(plain.split())
         for known_label, known in self._entities:
             if known_label == "OTHER_NAME" and (words <= set(known.split()) or set(known.split()) <= words):

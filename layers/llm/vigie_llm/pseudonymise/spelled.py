@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
+from vigie_llm.pseudonymise.lexicon import words
+
 _TOKEN = re.compile(r"[^\W_]+")
 _HAS_DIGIT = re.compile(r"\d", re.ASCII).search
 
@@ -24,8 +26,8 @@ _ENGLISH = {
 _REPEAT = {"double": 2, "triple": 3, "treble": 3}
 NUMBER_WORDS = frozenset({*_FRENCH, *_ENGLISH, *_REPEAT, "hundred", "et", "o"})
 # Words that stand for the signs of an e-mail address or of a number.
-_SIGN_WORDS = frozenset(
-    "at arobase arobas arrobase arobaz chez point dot pt tiret dash hyphen minus underscore souligne bas plus slash".split()
+_SIGN_WORDS = words(
+    "at arobase arobas arrobase arobaz chez point dot pt tiret dash hyphen minus underscore souligne bas plus slash"
 )
 
 
