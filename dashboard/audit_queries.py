@@ -94,10 +94,10 @@ def left_out_at_planning(db: Reader, run_id: str) -> int | None:
 
 
 def last_checkpoint(db: Reader) -> Row | None:
-    """The newest signed checkpoint, or None."""
+    """The newest signed checkpoint and where its copy is published, if it is; or None."""
     rows = db.fetch(
-        "SELECT tree_size, encode(root_hash, 'hex') AS root_hash, note, signed_at"
-        " FROM audit_checkpoint ORDER BY tree_size DESC LIMIT 1"
+        "SELECT tree_size, encode(root_hash, 'hex') AS root_hash, note, signed_at, bucket, object_key, published_at"
+        " FROM audit_checkpoint LEFT JOIN audit_publication USING (tree_size) ORDER BY tree_size DESC LIMIT 1"
     )
     return rows[0] if rows else None
 

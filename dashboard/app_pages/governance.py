@@ -46,11 +46,19 @@ def checkpoint_panel(view: View) -> Html:
         (words("governance.signed"), signed),
         (words("governance.sealed"), formats.number(checkpoint["tree_size"])),
         (words("governance.unsealed"), formats.number(max(0, unsealed))),
+        (words("governance.published"), _published(view, checkpoint)),
         (words("governance.root"), markup.tag("code", checkpoint["root_hash"])),
     ]
     note = markup.disclose(words("governance.note"), markup.tag("pre", checkpoint["note"]))
     verify = markup.tag("p", markup.prose(words("governance.verify")), css="note")
     return markup.panel(words("governance.checkpoint"), markup.facts(facts), markup.tag("p"), note, verify)
+
+
+def _published(view: View, checkpoint: Row) -> object:
+    if checkpoint["published_at"] is None:
+        return markup.pill(view.words("governance.unpublished"), "medium")
+    place = markup.tag("code", f"s3://{checkpoint['bucket']}/{checkpoint['object_key']}")
+    return markup.join((view.formats.moment(checkpoint["published_at"]), place), " ")
 
 
 def egress_panel(view: View, run_id: str) -> Html:

@@ -183,5 +183,8 @@ INSERT INTO audit_checkpoint
 SELECT (SELECT count(*) FROM audit_log), sha256('root'), E'vigie/audit\n' || (SELECT count(*) FROM audit_log) || E'\n' || encode(sha256('root'), 'base64')
        || E'\n\n— vigie/audit kQAAAADemoSignatureOnly', now() - interval '2 hours';
 
+INSERT INTO audit_publication (tree_size, bucket, object_key)
+SELECT tree_size, 'vigie-audit', 'checkpoints/' || tree_size FROM audit_checkpoint;
+
 SET session_replication_role = origin;
 ANALYZE;

@@ -162,8 +162,10 @@ def test_pages_follow_each_other_without_gap_or_repetition(store: SecretStore) -
 def test_a_customers_story_tells_all_that_happened_and_hides_the_feedbacks_words(store: SecretStore) -> None:
     app = open_page("customer", lang="fr", id=customer_id(124))
     told = text(app)
-    parts = ("Linh", "Solde en baisse de 42 % sur six mois", "réduit modérément", "&lt;NAME_1&gt;", "Texte pseudonymisé",
-             "Consentement donné : Profilage", "Action enregistrée", "règles locales, sur cette machine")  # fmt: skip
+    parts = (
+        "Linh", "Solde en baisse de 42 % sur six mois", "réduit modérément", "&lt;NAME_1&gt;", "Texte pseudonymisé",
+        "Consentement donné : Profilage", "Action enregistrée", "règles locales, sur cette machine",
+    )  # fmt: skip
     assert [part for part in parts if part not in told] == []
     assert "CANARY" not in told
     assert "@example.org" not in told
