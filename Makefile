@@ -6,7 +6,8 @@ CLOUD := $(PY) -m vigie_local
 JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy-local run load dashboard logs status test lint train evaluate-analysis up down clean environment lock
+.PHONY: help deploy-local run load dashboard logs status test lint \
+	train promote rollback evaluate evaluate-analysis evaluate-privacy up down clean environment lock
 
 help: ## Explain each target (this list)
 	@printf 'Vigie: churn prediction by serverless agents, with an audit trail.\n\n'
@@ -43,6 +44,18 @@ lint: environment ## Check style, formatting and types
 
 train: environment ## Compare models, train and register a candidate; CONTRACT=bank, DATA=folder
 	@$(CLOUD) with-cloud python -m model.train $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)")
+
+promote: environment ## Approve the newest trained model; VERSION=… for another, CONTRACT=bank
+	@$(CLOUD) with-cloud python -m model.promote $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(VERSION),--version "$(VERSION)")
+
+rollback: environment ## Approve again the model before this one; CONTRACT=bank
+	@$(CLOUD) with-cloud python -m model.promote --rollback $(if $(CONTRACT),--contract "$(CONTRACT)")
+
+evaluate: environment ## Measure the churn model against the known truth; CONTRACT=bank, DATA=… (JSON=path)
+	@$(PY) -m model.evaluate $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)") $(JSON_OPTION)
+
+evaluate-privacy: environment ## Measure the pseudonymiser: FILE=… or built-in messages (JSON=path)
+	@$(PY) -m vigie_local.evaluate_privacy $(if $(FILE),"$(FILE)") $(JSON_OPTION) $(ARGS)
 
 evaluate-analysis: environment ## Score the language model on labelled feedback: FILE=… (JSON=path)
 	@$(if $(FILE),,echo 'Say what to score: make evaluate-analysis FILE=tests/data/feedback_dev.jsonl' >&2; exit 2)

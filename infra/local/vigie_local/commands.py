@@ -144,6 +144,7 @@ def start_dashboard(settings: LocalSettings, _options: argparse.Namespace) -> in
 
 def with_cloud(settings: LocalSettings, options: argparse.Namespace) -> int:
     """Runs a program with this local cloud's addresses and the database owner's way in."""
+    _require_running(settings)
     return bank.run_with_cloud(settings, options.program)
 
 

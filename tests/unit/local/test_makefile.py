@@ -20,7 +20,7 @@ def test_help_is_the_default_and_explains_every_target_in_a_line() -> None:
 
 
 def test_every_target_is_phony() -> None:
-    (declared,) = re.findall(r"^\.PHONY: (.*)$", TEXT, re.MULTILINE)
+    (declared,) = re.findall(r"^\.PHONY: (.*)$", TEXT.replace("\\\n", " "), re.MULTILINE)
     assert sorted(declared.split()) == sorted(TARGETS)
 
 
@@ -32,7 +32,7 @@ def test_every_command_of_the_local_cloud_that_make_calls_exists() -> None:
 
 
 def test_every_module_that_make_calls_exists() -> None:
-    for module in set(re.findall(r"python -m ([a-z_.]+)", TEXT)):
+    for module in set(re.findall(r"(?:python|\$\(PY\)) -m ([a-z_.]+)", TEXT)):
         path = module.replace(".", "/")
         places = [REPOSITORY / part for part in ("", "infra/local", "layers/common")]
         assert any((place / f"{path}.py").exists() or (place / path).is_dir() for place in places), module
