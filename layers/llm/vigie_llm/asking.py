@@ -7,6 +7,7 @@ from typing import Any
 
 import fastjsonschema
 
+from vigie_llm.answer_scan import scan_words
 from vigie_llm.errors import AnswerRejectedError
 from vigie_llm.guard import scan_answer
 from vigie_llm.pseudonymise import KnownIdentity
@@ -57,11 +58,11 @@ def parse_answer(content: str, validate: Callable[[object], object]) -> dict[str
 
 
 def guard_texts(texts: list[str], known: KnownIdentity) -> None:
-    """Refuse texts of an answer that hold personal data, a link, a number to call, an address or an amount.
+    """Refuse texts of an answer that hold personal data, a link, a number, an address, an amount or no plain words.
 
     Raises:
         AnswerRejectedError: names the kinds found.
     """
-    findings = scan_answer(texts, known)
-    if findings:
-        raise AnswerRejectedError(finding.label for finding in findings)
+    labels = [*(finding.label for finding in scan_answer(texts, known)), *scan_words(texts, known)]
+    if labels:
+        raise AnswerRejectedError(labels)

@@ -1,0 +1,50 @@
+"""What an obedient model might be talked into saying, beyond the validated patterns: names, codes in pieces, encodings.
+
+Our questions ask for plain words without names and numbers, so that whatever is not plain words is refused here,
+whether or not anybody can say what it means.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from vigie_llm.pseudonymise import KnownIdentity, pseudonymise
+
+_PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{1,30}_\d{1,6}>")
+_RULES: dict[str, re.Pattern[str]] = {
+    "MARKUP": re.compile(r"[<>{}\[\]`\\|]|&#?\w{2,10};"),
+    # A run that no word of either language is: base64, hexadecimal, percent signs, a token.
+    "ENCODED": re.compile(
+        r"(?:%[0-9A-Fa-f]{2}){2}|[A-Za-z0-9+/_=]{28,}|\b(?=\w*[a-z])(?=\w*[A-Z])(?=\w*\d)\w{10,}|\w{12,}={1,2}"
+    ),
+    "SPELLED": re.compile(r"(?<!\w)(?:\w[ .,\-_*/]{1,3}){4,}\w(?!\w)"),
+    "PERCENTAGE": re.compile(r"\d[\s.]*%|(?i:\b(?:percent|per cent|pour ?cent|pourcents?)\b)"),
+    "NUMBER": re.compile(r"(?<!\d)(?!(?:19|20)\d\d(?!\d))\d(?:[ .,\-]?\d){2,}"),
+}
+_HIDDEN = {"Cf", "Co", "Cs", "Cc"}
+
+
+def scan_words(texts: Iterable[str], known: KnownIdentity) -> list[str]:
+    """Labels of what was found in an answer's texts, each once; empty when they are plain words."""
+    found: dict[str, None] = {}
+    for text in texts:
+        found |= dict.fromkeys(_scan(text, known))
+    return list(found)
+
+
+def _scan(text: str, known: KnownIdentity) -> Iterable[str]:
+    if any(unicodedata.category(character) in _HIDDEN and character not in "\n\t" for character in text):
+        yield "HIDDEN"
+    plain = _PLACEHOLDER.sub(" ; ", unicodedata.normalize("NFKC", text))
+    yield from (label for label, rule in _RULES.items() if rule.search(plain))
+    if _mixes_alphabets(plain):
+        yield "LOOK_ALIKES"
+    yield from pseudonymise(plain, known, "fr").counts
+
+
+def _mixes_alphabets(plain: str) -> bool:
+    """Both our languages are written in Latin letters: any other letter poses as one."""
+    return any(
+        character > "\x7f" and character.isalpha() and not unicodedata.name(character, "").startswith("LATIN")
+        for character in plain
+    )
