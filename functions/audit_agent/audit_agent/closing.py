@@ -1,22 +1,80 @@
-"""Closing the audit of a run: how many events there are, and which results have none."""
+"""Closing the audit of a run: compare its records, say what was found, and seal it all."""
 
+import time
 from typing import Any
 
-from audit_agent.store import count_events, results_without_event
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from audit_agent.gaps import insert_gaps
+from audit_agent.log_store import Signed
+from audit_agent.reconciling import Reconciler
+from audit_agent.sealing import Sealer
 from vigie.audit import Event
 from vigie.database import Database
-from vigie.runtime import Request
+from vigie.errors import TransientError, VigieError
 from vigie.runs import load_run
+from vigie.runtime import Request
+
+logger = Logger(child=True)
+# How long a foreign transaction may keep the run's last event from being final before the answer is given without it.
+SEAL_WAIT_SECONDS = 10.0
+PAUSE_SECONDS = 0.2
 
 
-def close_audit(run_id: str, database: Database, request: Request) -> dict[str, Any]:
-    """Count a run's events and the results that lack theirs, and audit both.
+class Closer:
+    """Closes the audit of runs."""
 
-    Raises:
-        UnknownRunError: no such run was planned.
-    """
-    with database.transaction(request.origin) as transaction:
-        load_run(transaction, run_id)
-        events, gaps = count_events(transaction, run_id), results_without_event(transaction, run_id)
-        transaction.audit(Event("RUN_RECONCILED", details={"events": events, "gaps": gaps}))
-    return {"tree_size": None, "root_hash": None, "gaps": gaps}
+    def __init__(self, database: Database, reconciler: Reconciler, sealer: Sealer) -> None:
+        self._database = database
+        self._reconciler = reconciler
+        self._sealer = sealer
+
+    def close(self, run_id: str, request: Request, metrics: Metrics) -> dict[str, Any]:
+        """Reconcile a run, audit the result, and seal it; the size and root are null when it could not be sealed.
+
+        Raises:
+            UnknownRunError: no such run was planned.
+            TransientError: the records could not be compared now.
+        """
+        with self._database.transaction(request.origin) as transaction:
+            load_run(transaction, run_id)
+        found = self._reconciler.reconcile(run_id, request)
+        reconciled = Event(
+            "RUN_RECONCILED",
+            "failed" if found.gaps else "ok",
+            details={"events": found.events, "gaps": len(found.gaps)},
+        )
+        with self._database.transaction(request.origin) as transaction:
+            insert_gaps(transaction, run_id, found.gaps)
+            transaction.audit(reconciled)
+        metrics.add_metric("Gaps", MetricUnit.Count, len(found.gaps))
+        sealed = self._seal(reconciled, request, metrics)
+        return {
+            "tree_size": sealed.size if sealed else None,
+            "root_hash": sealed.root.hex() if sealed else None,
+            "gaps": len(found.gaps),
+        }
+
+    def _seal(self, last: Event, request: Request, metrics: Metrics) -> Signed | None:
+        """A checkpoint that covers the run's last event, or the reason in the log why there is none now."""
+        end = time.monotonic() + min(SEAL_WAIT_SECONDS, request.seconds_left())
+        try:
+            sealed = self._sealer.seal(request)
+            while sealed and not self._sealer.has_sealed(last.event_id, sealed, request):
+                if time.monotonic() > end:
+                    logger.warning("run is not sealed to its end", reason="a transaction is still under way")
+                    return None
+                time.sleep(PAUSE_SECONDS)
+                sealed = self._sealer.seal(request)
+        except VigieError as error:
+            tell_not_sealed(error, metrics)
+            return None
+        return sealed
+
+
+def tell_not_sealed(error: VigieError, metrics: Metrics) -> None:
+    """Say that a round failed: its events are safe, and a later round takes them up."""
+    metrics.add_metric("SealingFailed", MetricUnit.Count, 1)
+    level = logger.warning if isinstance(error, TransientError) else logger.error
+    level("not sealed now", error=type(error).__name__, reason=str(error))

@@ -1,0 +1,26 @@
+"""The audit agent's own errors.
+
+TransientError
+├── SigningUnavailableError   the key does not answer: what is sealed is signed by a later round
+├── StoreUnavailableError     the write-once store does not answer: published by a later round
+└── SealerBusyError           another sealer holds the log
+LogBrokenError                the log is not the continuation of what was signed: nothing more is signed
+"""
+
+from vigie.errors import TransientError, VigieError
+
+
+class SigningUnavailableError(TransientError):
+    """When the signing key cannot be used now."""
+
+
+class StoreUnavailableError(TransientError):
+    """When the write-once store cannot be used now."""
+
+
+class SealerBusyError(TransientError):
+    """When another sealer has held the log for longer than a lock is waited for."""
+
+
+class LogBrokenError(VigieError):
+    """When signing would tell two histories of one log: a backup was restored, or the database was altered."""

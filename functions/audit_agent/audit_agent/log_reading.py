@@ -1,0 +1,88 @@
+"""Reads the audit events of a run back from the agents' structured logs in CloudWatch."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from vigie.canonical import canonical_event
+from vigie.errors import TransientError
+from vigie.verify import leaf_hash
+
+PATIENCE = Config(connect_timeout=3, read_timeout=30, retries={"total_max_attempts": 4, "mode": "standard"})
+UNREADABLE = b""
+
+
+class LogsUnavailableError(TransientError):
+    """When CloudWatch Logs cannot be read now."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedEvent:
+    """An audit event as a log line tells it. `fingerprint` is its leaf hash, empty when the line is malformed."""
+
+    event_id: UUID
+    agent: str
+    customer_id: UUID | None
+    fingerprint: bytes
+
+
+class Logs:
+    """The log groups that agents write to."""
+
+    def __init__(self, groups: tuple[str, ...], client: Any = None) -> None:
+        self._groups = groups
+        self._client = client or boto3.client("logs", config=PATIENCE)
+
+    def read(self, run_id: str, since_ms: int) -> Iterator[LoggedEvent]:
+        """The run's audit events in all groups, logged at or after this time (milliseconds since 1970).
+
+        Raises:
+            LogsUnavailableError: CloudWatch Logs does not answer, or refuses.
+        """
+        for group in self._groups:
+            for message in self._messages(group, run_id, since_ms):
+                logged = _read_line(message, run_id)
+                if logged:
+                    yield logged
+
+    def _messages(self, group: str, run_id: str, since_ms: int) -> Iterator[str]:
+        pages = self._client.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=since_ms, filterPattern=f'"{run_id}"'
+        )
+        try:
+            for page in pages:
+                for event in page["events"]:
+                    yield event["message"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+                raise LogsUnavailableError(f"log group {group} cannot be read now") from error
+        except BotoCoreError as error:
+            raise LogsUnavailableError(f"log group {group} cannot be read now") from error
+
+
+def _read_line(message: str, run_id: str) -> LoggedEvent | None:
+    """The audit event in a log line; None for any other line, and for one that cannot be attributed."""
+    try:
+        audit = json.loads(message)["audit"]
+        if audit["run_id"] != run_id:
+            return None
+        event_id, agent = UUID(audit["event_id"]), str(audit["agent"])
+        customer_id = UUID(audit["customer_id"]) if audit["customer_id"] else None
+    except (ValueError, KeyError, TypeError):
+        return None
+    return LoggedEvent(event_id, agent, customer_id, _fingerprint(audit))
+
+
+def _fingerprint(audit: dict[str, Any]) -> bytes:
+    try:
+        fields = audit | {"occurred_at": datetime.fromisoformat(audit["occurred_at"])}
+        return leaf_hash(canonical_event(**fields))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return UNREADABLE

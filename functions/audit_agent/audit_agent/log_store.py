@@ -1,0 +1,159 @@
+"""The sealer's SQL: the frontier, what waits to be sealed, leaves, checkpoints and publications."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from vigie.database import Transaction
+from vigie.verify import Frontier
+
+# Rows below the oldest transaction under way are final: none can appear among or before them any more.
+# What commits later has a higher xact, and is taken by a later round: nobody is waited for, nobody is missed.
+WAITING = """
+SELECT event_id, occurred_at, run_id, agent, event_type, status, customer_id, details::text, request_id,
+       xact::text, seq
+FROM audit_log l
+WHERE (xact, seq) > (%s::xid8, %s) AND xact < pg_snapshot_xmin(pg_current_snapshot())
+  AND NOT EXISTS (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)
+ORDER BY xact, seq LIMIT %s
+"""
+# After a restore into a younger cluster, transaction numbers begin again below those of the rows: what has no
+# leaf is looked for one by one, and the place afterwards is the newest transaction that is final here.
+WAITING_AFTER_RESTORE = """
+SELECT event_id, occurred_at, run_id, agent, event_type, status, customer_id, details::text, request_id,
+       (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)::text, 9223372036854775807
+FROM audit_log l
+WHERE NOT EXISTS (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)
+ORDER BY seq LIMIT %s
+"""
+INSERT_LEAVES = """
+INSERT INTO audit_leaf (leaf_index, event_id, leaf_hash)
+SELECT %s + place - 1, id, substring(%s FROM (32 * place - 31)::integer FOR 32)
+FROM unnest(%s::uuid[]) WITH ORDINALITY AS leaf(id, place)
+"""
+
+
+class WaitingEvent(NamedTuple):
+    """A committed row of the audit log that has no leaf yet. `details` is PostgreSQL's own JSON text."""
+
+    event_id: UUID
+    occurred_at: datetime
+    run_id: str | None
+    agent: str
+    event_type: str
+    status: str
+    customer_id: UUID | None
+    details: str
+    request_id: str | None
+    xact: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far the log is sealed: the tree, and the last row taken. `restored`: the cluster is younger than the log."""
+
+    tree: Frontier
+    xact: str
+    seq: int
+    restored: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A checkpoint that was signed and committed."""
+
+    size: int
+    root: bytes
+
+
+def lock_place(transaction: Transaction) -> Place:
+    """The sealer's place; nobody else can seal until the transaction ends."""
+    row = transaction.fetch("SELECT tree_size, hashes, last_xact::text, last_seq FROM audit_frontier FOR UPDATE")[0]
+    # A statement of its own: one that waited for the lock still sees the transactions of before.
+    restored = transaction.fetch("SELECT %s::xid8 >= pg_snapshot_xmin(pg_current_snapshot())", (row[2],))[0][0]
+    return Place(Frontier(row[0], [bytes(each) for each in row[1]]), row[2], row[3], restored)
+
+
+def waiting_events(transaction: Transaction, place: Place, most: int) -> list[WaitingEvent]:
+    """The next rows to seal, in the order in which they became final."""
+    if place.restored:
+        rows = transaction.fetch(WAITING_AFTER_RESTORE, (most,))
+    else:
+        rows = transaction.fetch(WAITING, (place.xact, place.seq, most))
+    return [WaitingEvent(*row) for row in rows]
+
+
+def insert_leaves(transaction: Transaction, start: int, event_ids: list[UUID], hashes: bytes) -> None:
+    """Store leaves from index `start` on; `hashes` holds 32 bytes for each."""
+    ids = "{" + ",".join(map(str, event_ids)) + "}"
+    transaction.cursor.execute(INSERT_LEAVES, (start, hashes, ids))
+
+
+def move_place(transaction: Transaction, tree: Frontier, xact: str, seq: int) -> None:
+    """Store how far the log is sealed now."""
+    transaction.cursor.execute(
+        "UPDATE audit_frontier SET tree_size = %s, hashes = %s::bytea[], last_xact = %s::xid8, last_seq = %s",
+        (tree.size, tree.hashes, xact, seq),
+    )
+
+
+def newest_checkpoint(transaction: Transaction) -> Signed | None:
+    """The newest checkpoint, if any was signed."""
+    rows = transaction.fetch("SELECT tree_size, root_hash FROM audit_checkpoint ORDER BY tree_size DESC LIMIT 1")
+    return Signed(rows[0][0], bytes(rows[0][1])) if rows else None
+
+
+def insert_checkpoint(transaction: Transaction, signed: Signed, note: str) -> None:
+    """Store a checkpoint."""
+    transaction.cursor.execute(
+        "INSERT INTO audit_checkpoint (tree_size, root_hash, note) VALUES (%s, %s, %s)",
+        (signed.size, signed.root, note),
+    )
+
+
+def unpublished(transaction: Transaction) -> Iterator[tuple[Any, ...]]:
+    """Checkpoints that the write-once store may not hold yet, oldest first."""
+    yield from transaction.fetch(
+        "SELECT tree_size, note FROM audit_checkpoint c"
+        " WHERE NOT EXISTS (SELECT FROM audit_publication p WHERE p.tree_size = c.tree_size) ORDER BY tree_size"
+    )
+
+
+def insert_publication(transaction: Transaction, size: int, bucket: str, key: str, version: str | None) -> None:
+    """Store that the write-once store holds a checkpoint."""
+    transaction.cursor.execute(
+        "INSERT INTO audit_publication (tree_size, bucket, object_key, version_id) VALUES (%s, %s, %s, %s)"
+        " ON CONFLICT DO NOTHING",
+        (size, bucket, key, version),
+    )
+
+
+def seconds_since_checkpoint(transaction: Transaction) -> float | None:
+    """Age of the newest checkpoint by the database's clock, which set it."""
+    rows = transaction.fetch(
+        "SELECT extract(epoch FROM clock_timestamp() - signed_at)::float8 FROM audit_checkpoint"
+        " ORDER BY tree_size DESC LIMIT 1"
+    )
+    return rows[0][0] if rows else None
+
+
+def is_run_on(transaction: Transaction) -> bool:
+    """Whether a run is under way that left an event lately (one that was stopped from outside stays `running`)."""
+    return bool(
+        transaction.fetch(
+            "SELECT EXISTS (SELECT FROM runs r WHERE r.status = 'running' AND EXISTS (SELECT FROM audit_log e"
+            " WHERE e.run_id = r.run_id AND e.occurred_at > clock_timestamp() - interval '15 minutes'))"
+        )[0][0]
+    )
+
+
+def is_sealed(transaction: Transaction, event_id: UUID, size: int) -> bool:
+    """Whether an event is among the first `size` leaves."""
+    return bool(
+        transaction.fetch(
+            "SELECT EXISTS (SELECT FROM audit_leaf WHERE event_id = %s AND leaf_index < %s)", (event_id, size)
+        )[0][0]
+    )

@@ -1,0 +1,82 @@
+"""Publishes checkpoints to the write-once store: an S3 bucket with object lock."""
+
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from audit_agent.errors import LogBrokenError, StoreUnavailableError
+from audit_agent.signing import PATIENCE
+
+PREFIX = "checkpoints/"
+
+
+def object_key(size: int) -> str:
+    """The name of the checkpoint of a tree: its size in twenty digits, so that names sort as sizes do."""
+    return f"{PREFIX}{size:020d}.txt"
+
+
+class CheckpointStore:
+    """Holds each checkpoint once, for ever: what was put there can be neither changed nor taken away."""
+
+    def __init__(self, bucket: str, client: Any = None) -> None:
+        self.bucket = bucket
+        self._client = client or boto3.client("s3", config=PATIENCE)
+
+    def put(self, size: int, note: str) -> str | None:
+        """Store a checkpoint and answer its version; to store it again changes nothing.
+
+        Raises:
+            StoreUnavailableError: S3 does not answer, or refuses.
+            LogBrokenError: another checkpoint of this size was published before.
+        """
+        try:
+            answer = self._client.put_object(
+                Bucket=self.bucket,
+                Key=object_key(size),
+                Body=note.encode(),
+                ContentType="text/plain; charset=utf-8",
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("PreconditionFailed", "412"):
+                raise self._unavailable(error) from error
+            return self._require_same(size, note)
+        except BotoCoreError as error:
+            raise self._unavailable(error) from error
+        version: str | None = answer.get("VersionId")
+        return version
+
+    def require_none_beyond(self, size: int) -> None:
+        """Refuse to go on when a larger log than ours was published: ours is then an older state of it.
+
+        Raises:
+            StoreUnavailableError: S3 does not answer, or refuses.
+            LogBrokenError: there is a checkpoint beyond this size.
+        """
+        try:
+            found = self._client.list_objects_v2(
+                Bucket=self.bucket, Prefix=PREFIX, StartAfter=object_key(size), MaxKeys=1
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise self._unavailable(error) from error
+        if found.get("Contents"):
+            raise LogBrokenError(
+                f"{found['Contents'][0]['Key']} was published, but the database's newest checkpoint covers "
+                f"{size} events: an older state was restored. Restore the newest one, or begin a new log under "
+                "another AUDIT_ORIGIN and CHECKPOINT_BUCKET."
+            )
+
+    def _require_same(self, size: int, note: str) -> str | None:
+        try:
+            found = self._client.get_object(Bucket=self.bucket, Key=object_key(size))
+            text = found["Body"].read().decode()
+        except (ClientError, BotoCoreError) as error:
+            raise self._unavailable(error) from error
+        if text != note:
+            raise LogBrokenError(f"another checkpoint was published as {object_key(size)}: the log was forked")
+        version: str | None = found.get("VersionId")
+        return version
+
+    def _unavailable(self, error: Exception) -> StoreUnavailableError:
+        return StoreUnavailableError(f"bucket {self.bucket} cannot be used now: {type(error).__name__}")

@@ -1,0 +1,77 @@
+"""Reconciliation: a run's records, wherever they are kept, compared with each other; every gap has a name."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from aws_lambda_powertools import Logger
+
+from audit_agent.batch_checks import Batches, gaps_in_batches, split_steps
+from audit_agent.execution_history import Executions, HistoryUnavailableError
+from audit_agent.gaps import Gap
+from audit_agent.log_reading import Logs, LogsUnavailableError
+from audit_agent.record_checks import gaps_in_records, read_batches
+from audit_agent.told import LogComparison, StoredEvents, stored_among
+from vigie.database import Database
+from vigie.runtime import Request
+
+logger = Logger(child=True)
+# All of a run's records as they were at one moment: what commits meanwhile is no gap.
+ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """How many events were compared, and the gaps. `expected` are steps that end as failed with their batch."""
+
+    events: int
+    gaps: list[Gap]
+    expected: list[Gap]
+
+
+class Reconciler:
+    """Compares the database with the logs and with Step Functions."""
+
+    def __init__(self, database: Database, logs: Logs, executions: Executions, log_wait_seconds: float) -> None:
+        self._database = database
+        self._logs = logs
+        self._executions = executions
+        self._log_wait_seconds = log_wait_seconds
+
+    def reconcile(self, run_id: str, request: Request) -> Reconciled:
+        """Compare everything that is kept of a run. A store that cannot be read is one gap.
+
+        Raises:
+            DatabaseUnavailableError: the database cannot be read now.
+        """
+        with self._database.transaction(request.origin) as transaction:
+            transaction.cursor.execute(ONE_MOMENT)
+            found = gaps_in_records(transaction, run_id)
+            batches = read_batches(transaction, run_id)
+            stored = StoredEvents(transaction, run_id)
+        history_gaps, failed = self._batches(run_id, batches)
+        open_steps, gaps = split_steps(found, batches, failed)
+        gaps += history_gaps + stored.gaps + self._logged(run_id, stored, request)
+        logger.info("reconciled", events=len(stored.fingerprints), gaps=len(gaps), failed_with_batch=len(open_steps))
+        return Reconciled(len(stored.fingerprints), gaps, open_steps)
+
+    def _batches(self, run_id: str, batches: Batches) -> tuple[list[Gap], frozenset[int]]:
+        try:
+            counts = self._executions.count_batches(run_id)
+        except HistoryUnavailableError as error:
+            logger.warning("history not compared", reason=str(error))
+            return [Gap("run", "step_functions", "StoreUnavailable")], frozenset()
+        return gaps_in_batches(batches, counts)
+
+    def _logged(self, run_id: str, stored: StoredEvents, request: Request) -> list[Gap]:
+        comparison = LogComparison(self._logs, stored)
+        try:
+            comparison.read(run_id, self._log_wait_seconds, request.seconds_left)
+        except LogsUnavailableError as error:
+            logger.warning("logs not compared", reason=str(error))
+            return [Gap("run", "cloudwatch", "StoreUnavailable")]
+
+        def stored_meanwhile(event_ids: list[UUID]) -> set[UUID]:
+            with self._database.transaction(request.origin) as transaction:
+                return stored_among(transaction, event_ids)
+
+        return comparison.gaps(stored_meanwhile)

@@ -1,0 +1,155 @@
+"""Sealing: committed audit events become leaves of one tree, whose root is signed and published.
+
+A round is made of small transactions, each complete in itself: leaves with the frontier, then the checkpoint, then
+the record of its publication. A sealer that dies between or within them leaves a place from which the next goes on.
+The lock on the frontier's one row makes all sealers take turns, so there is one history.
+"""
+
+import time
+from uuid import UUID
+
+from aws_lambda_powertools import Logger
+
+from audit_agent import log_store
+from audit_agent.errors import LogBrokenError, SealerBusyError
+from audit_agent.log_store import Place, Signed, WaitingEvent
+from audit_agent.publishing import CheckpointStore, object_key
+from audit_agent.signing import Signer
+from vigie.audit import Event, Origin
+from vigie.canonical import canonical_event
+from vigie.database import LOCK_NOT_AVAILABLE, Database
+from vigie.errors import StatementRefusedError
+from vigie.runtime import Request
+from vigie.verify import leaf_hash
+
+logger = Logger(child=True)
+CHUNK = 10_000
+# What a checkpoint leaves behind is no reason for another: an idle log rests.
+OWN_EVENT = "CHECKPOINT_SIGNED"
+TICK_SECONDS = 1.0
+CHECKPOINT_AGE_SECONDS = 4.0
+# A watch lasts a little longer than the schedule's minute, so that one takes over from another without a gap.
+WATCH_SECONDS = 65.0
+
+
+class Sealer:
+    """Seals with one database connection, one key and one write-once store."""
+
+    def __init__(self, database: Database, signer: Signer, store: CheckpointStore) -> None:
+        self._database = database
+        self._signer = signer
+        self._store = store
+
+    def seal(self, request: Request) -> Signed | None:
+        """One round; answers the newest checkpoint. It stops early when the deadline comes.
+
+        Raises:
+            SigningUnavailableError, StoreUnavailableError, SealerBusyError, DatabaseUnavailableError: what was
+                sealed stays sealed; a later round goes on.
+            LogBrokenError: the log does not continue what was signed or published before; nothing is signed.
+        """
+        origin = Origin(request.origin.agent, None, request.origin.request_id)
+        try:
+            while request.seconds_left() > 0 and self._seal_chunk(origin):
+                pass
+            signed = self._sign(origin)
+        except StatementRefusedError as error:
+            if error.code != LOCK_NOT_AVAILABLE:
+                raise
+            raise SealerBusyError("another sealer holds the log") from error
+        self._publish(origin)
+        return signed
+
+    def watch(self, request: Request) -> None:
+        """Seal now, and then whenever the newest checkpoint is `CHECKPOINT_AGE_SECONDS` old, while a run is on.
+
+        Raises:
+            As `seal`.
+        """
+        end = time.monotonic() + WATCH_SECONDS
+        self.seal(request)
+        while time.monotonic() < end and request.seconds_left() > 0:
+            with self._database.transaction(request.origin) as transaction:
+                run_is_on = log_store.is_run_on(transaction)
+                age = log_store.seconds_since_checkpoint(transaction)
+            if not run_is_on:
+                break
+            if age is None or age >= CHECKPOINT_AGE_SECONDS:
+                self.seal(request)
+            time.sleep(TICK_SECONDS)
+
+    def has_sealed(self, event_id: UUID, signed: Signed, request: Request) -> bool:
+        """Whether a checkpoint covers an event."""
+        with self._database.transaction(request.origin) as transaction:
+            return log_store.is_sealed(transaction, event_id, signed.size)
+
+    def _seal_chunk(self, origin: Origin) -> bool:
+        """Give leaves to the rows that wait; True when there may be more."""
+        with self._database.transaction(origin) as transaction:
+            place = log_store.lock_place(transaction)
+            _require_continuation(place, log_store.newest_checkpoint(transaction))
+            events = log_store.waiting_events(transaction, place, CHUNK)
+            if all(event.event_type == OWN_EVENT for event in events):
+                return False
+            leaves = [_leaf(event) for event in events]
+            ids = [event.event_id for event in events]
+            log_store.insert_leaves(transaction, place.tree.size, ids, b"".join(leaves))
+            place.tree.extend(leaves)
+            log_store.move_place(transaction, place.tree, *_new_place(place, events))
+        return len(events) == CHUNK
+
+    def _sign(self, origin: Origin) -> Signed | None:
+        with self._database.transaction(origin) as transaction:
+            tree = log_store.lock_place(transaction).tree
+            before = log_store.newest_checkpoint(transaction)
+            if tree.size == (before.size if before else 0):
+                return before
+            self._store.require_none_beyond(before.size if before else 0)
+            signed = Signed(tree.size, tree.root())
+            note = self._signer.sign(signed.size, signed.root)
+            log_store.insert_checkpoint(transaction, signed, note)
+            details = {"tree_size": signed.size, "root_hash": signed.root.hex()}
+            transaction.audit(Event(OWN_EVENT, details=details))
+        logger.info("checkpoint signed", tree_size=signed.size, root_hash=signed.root.hex(), note=note)
+        return signed
+
+    def _publish(self, origin: Origin) -> None:
+        """Publish what is committed, also what earlier rounds could not."""
+        with self._database.transaction(origin) as transaction:
+            waiting = list(log_store.unpublished(transaction))
+        for size, note in waiting:
+            version = self._store.put(size, note)
+            with self._database.transaction(origin) as transaction:
+                log_store.insert_publication(transaction, size, self._store.bucket, object_key(size), version)
+
+
+def _require_continuation(place: Place, before: Signed | None) -> None:
+    """The frontier must be where the newest checkpoint left it, or further."""
+    signed_size = before.size if before else 0
+    if place.tree.size < signed_size:
+        raise LogBrokenError(f"the log is sealed up to {place.tree.size}, but {signed_size} events were signed")
+    if before and place.tree.size == before.size and place.tree.root() != before.root:
+        raise LogBrokenError(f"the frontier at {before.size} events has another root than the checkpoint")
+
+
+def _leaf(event: WaitingEvent) -> bytes:
+    return leaf_hash(
+        canonical_event(
+            event_id=event.event_id,
+            occurred_at=event.occurred_at,
+            run_id=event.run_id,
+            agent=event.agent,
+            event_type=event.event_type,
+            status=event.status,
+            customer_id=event.customer_id,
+            details=event.details,
+            request_id=event.request_id,
+        )
+    )
+
+
+def _new_place(place: Place, events: list[WaitingEvent]) -> tuple[str, int]:
+    """Where the next round goes on; while a restored log is being caught up with, the place stays."""
+    if place.restored and len(events) == CHUNK:
+        return place.xact, place.seq
+    return events[-1].xact, events[-1].seq

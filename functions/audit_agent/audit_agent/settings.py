@@ -1,0 +1,26 @@
+"""The audit agent's settings."""
+
+from dataclasses import dataclass
+
+from vigie.settings import AgentSettings
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings(AgentSettings):
+    """Which key signs under which name, where checkpoints are published, and whose records are compared."""
+
+    audit_key: str
+    audit_origin: str
+    checkpoint_bucket: str
+    state_machine_arn: str
+    log_groups: str
+    log_wait_seconds: float = 20.0
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The log groups of the agents that write audit events."""
+        return tuple(self.log_groups.split(","))
+
+    def execution_arn(self, run_id: str) -> str:
+        """The execution that a run is: a run's id is its execution's name."""
+        return f"{self.state_machine_arn.replace(':stateMachine:', ':execution:')}:{run_id}"
