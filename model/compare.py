@@ -97,7 +97,10 @@ def _cross_validate(candidate: Candidate, matrix: Matrix, labels: Labels, inputs
     splitter = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=SEED)
     splits = list(splitter.split(matrix, labels))
     predict = delayed(_fit_and_predict)
-    found = Parallel(n_jobs=2)(predict(candidate, inputs, matrix, labels, *split) for split in splits)
+    # Starting a second process takes longer than fitting a small table twice.
+    found = Parallel(n_jobs=2 if len(labels) > 2000 else 1)(
+        predict(candidate, inputs, matrix, labels, *split) for split in splits
+    )
     for number, ((_, test), probability) in enumerate(zip(splits, found, strict=True)):
         held_out[number // FOLDS, test] = probability
         folds.append(measure(labels[test], probability))
