@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from collections.abc import Iterable
 
 from vigie_local.errors import PortTakenError
@@ -47,11 +48,22 @@ def require_free(wanted: Iterable[tuple[str, int, str]]) -> None:
         f"  {service} wants port {port}, which another program uses. "
         f"Stop that program, or choose another port: {variable}=… (free now: {free_port()})"
         for service, port, variable in wanted
-        if is_taken(port)
+        if _stays_taken(port)
     ]
     problems += _doubles(wanted)
     if problems:
         raise PortTakenError("Nothing was started.\n" + "\n".join(problems))
+
+
+def _stays_taken(port: int) -> bool:
+    """Whether a port is taken by more than an outgoing connection that happens to begin there and soon ends."""
+    for _attempt in range(10):
+        if not is_taken(port):
+            return False
+        if accepts(port):
+            return True
+        time.sleep(0.2)
+    return True
 
 
 def _doubles(wanted: list[tuple[str, int, str]]) -> list[str]:

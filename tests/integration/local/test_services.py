@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,17 @@ def test_every_taken_port_is_named_at_once(taken_port: int) -> None:
         require_free([("one", taken_port, "ONE_PORT"), ("two", taken_port, "TWO_PORT")])
     for word in ("ONE_PORT", "TWO_PORT", "both"):
         assert word in str(refused.value)
+
+
+def test_a_port_held_for_a_moment_by_a_program_that_does_not_listen_is_no_reason_to_refuse() -> None:
+    passing = socket.socket()
+    passing.bind(("127.0.0.1", 0))
+    port = passing.getsockname()[1]
+    assert is_taken(port)
+    closer = threading.Timer(0.3, passing.close)
+    closer.start()
+    require_free([("one", port, "ONE_PORT")])
+    closer.join()
 
 
 def test_one_port_given_twice_is_refused_even_when_it_is_free() -> None:
