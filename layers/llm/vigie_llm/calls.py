@@ -19,6 +19,8 @@ from vigie_llm.errors import (
 
 logger = Logger(child=True)
 CHUNK_SECONDS = 0.5
+# A call that begins with less than this would end at the deadline instead of with an answer.
+SECONDS_TO_BEGIN = 3.0
 DOWN_AFTER = 5
 
 
@@ -63,8 +65,8 @@ class CallRunner:
     ) -> Iterator[list[Outcome[T]]]:
         """Yield outcomes in chunks, about twice a second.
 
-        Calls that could not begin before the deadline yield nothing: they were never made. Once the provider has
-        failed `DOWN_AFTER` calls in a row it counts as down for this batch, and the rest end as unavailable at once.
+        Calls that could not begin well before the deadline yield nothing: they were never made. Once the provider
+        has failed `DOWN_AFTER` calls in a row it counts as down for this batch, and the rest end as unavailable.
         """
         waiting = list(reversed(calls))
         running: set[Future[Outcome[T]]] = set()
@@ -72,13 +74,14 @@ class CallRunner:
         chunk: list[Outcome[T]] = []
         due = time.monotonic() + CHUNK_SECONDS
         while waiting or running:
-            while waiting and len(running) < self._concurrency and seconds_left() > 0 and failures < DOWN_AFTER:
+            while waiting and len(running) < self._concurrency and failures < DOWN_AFTER and in_time(seconds_left):
                 running.add(self._threads.submit(_make_call, model, waiting.pop(), accept, seconds_left))
-            if failures >= DOWN_AFTER:
+            if not in_time(seconds_left):
+                # Before the failures are looked at: at the deadline, calls fail whatever the provider does.
+                waiting.clear()
+            elif waiting and failures >= DOWN_AFTER:
                 logger.warning("model provider counts as down", unasked=len(waiting))
                 chunk += [Outcome(call, "unavailable") for call in waiting]
-                waiting.clear()
-            elif seconds_left() <= 0:
                 waiting.clear()
             ended, running = wait(running, timeout=max(0.0, due - time.monotonic()), return_when=FIRST_COMPLETED)
             for future in ended:
@@ -90,6 +93,11 @@ class CallRunner:
                 chunk = []
             if time.monotonic() >= due:
                 due = time.monotonic() + CHUNK_SECONDS
+
+
+def in_time(seconds_left: Callable[[], float]) -> bool:
+    """Whether a call may still begin."""
+    return seconds_left() >= SECONDS_TO_BEGIN
 
 
 def _make_call[T](
