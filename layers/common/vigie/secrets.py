@@ -51,7 +51,7 @@ class DatabaseSecret(Secret):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LlmSecret(Secret):
-    """Which model answers, and the key to it. `base_url` ends before `/openai/v1` or `/v1`."""
+    """Which model answers, and the key to it. `base_url` may end with `/openai/v1` or `/v1`, or before it."""
 
     provider: str
     base_url: str

@@ -1,5 +1,6 @@
 """The model provider, through the groq package: bounded, retried within the deadline, guarded byte by byte."""
 
+import math
 import random
 import time
 from collections.abc import Callable
@@ -65,7 +66,7 @@ class GroqModel:
         )
         self._client = groq.Groq(
             api_key=secret.api_key,
-            base_url=secret.base_url,
+            base_url=provider_root(secret.base_url),
             timeout=CALL_SECONDS,
             max_retries=0,
             http_client=httpx.Client(
@@ -82,6 +83,10 @@ class GroqModel:
         finally:
             _whose.reset(token)
 
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
     def _try_repeatedly(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
         for attempt in range(TRIES):
             if seconds_left() < 1:
@@ -96,8 +101,8 @@ class GroqModel:
                 if error.status_code != 429 and error.status_code < 500:
                     raise ModelRefusedError(error.status_code) from None
                 pause = _pause(attempt, error.response.headers.get("retry-after"))
-            except groq.GroqError:
-                # A body that is no chat completion: as good as no answer.
+            except (groq.GroqError, ValueError):
+                # A body that is no chat completion, or no JSON: as good as no answer.
                 pause = _pause(attempt, None)
             if attempt == TRIES - 1 or pause > seconds_left() - 1:
                 break
@@ -117,21 +122,41 @@ class GroqModel:
             max_completion_tokens=request.max_tokens,
             timeout=timeout,
         )
-        content = completion.choices[0].message.content if completion.choices else None
-        usage = completion.usage
-        return ChatAnswer(
-            content=content or "",
-            tokens_in=usage.prompt_tokens if usage else 0,
-            tokens_out=usage.completion_tokens if usage else 0,
-            latency_ms=round((time.monotonic() - began) * 1000),
-        )
+        return _read_completion(completion, round((time.monotonic() - began) * 1000))
+
+
+def provider_root(base_url: str) -> str:
+    """The address before `/openai/v1` or `/v1`: most providers document theirs with it."""
+    root = base_url.rstrip("/")
+    return root.removesuffix("/v1").removesuffix("/openai") if root.endswith("/v1") else root
+
+
+def _read_completion(completion: object, latency_ms: int) -> ChatAnswer:
+    """What a body says, where it has the shape of a completion; an answer without content where it has not.
+
+    The groq package does not check what it reads: any part may be missing or of another type.
+    """
+    choices = getattr(completion, "choices", None)
+    first = choices[0] if isinstance(choices, list) and choices else None
+    content = getattr(getattr(first, "message", None), "content", None)
+    usage = getattr(completion, "usage", None)
+    return ChatAnswer(
+        content=content if isinstance(content, str) else "",
+        tokens_in=_count(getattr(usage, "prompt_tokens", None)),
+        tokens_out=_count(getattr(usage, "completion_tokens", None)),
+        latency_ms=latency_ms,
+    )
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) and value >= 0 else 0
 
 
 def _pause(attempt: int, retry_after: str | None) -> float:
-    """Seconds to wait: what the provider asks for, or exponential, with jitter."""
+    """Seconds to wait: at least what the provider asks for, or exponential up to a limit, with jitter."""
     try:
         asked = float(retry_after or 0)
     except ValueError:
         asked = 0.0
-    own = FIRST_PAUSE_SECONDS * 2.0**attempt
-    return min(LONGEST_PAUSE_SECONDS, max(asked, own) * random.uniform(1.0, 1.5))  # noqa: S311
+    own = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0**attempt)
+    return (own if math.isnan(asked) else max(asked, own)) * random.uniform(1.0, 1.5)  # noqa: S311
