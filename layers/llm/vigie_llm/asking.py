@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -47,22 +48,33 @@ def parse_answer(content: str, validate: Callable[[object], object]) -> dict[str
         AnswerRejectedError: it is not; what it said is not repeated.
     """
     try:
-        parsed = json.loads(content)
+        parsed = json.loads(content, parse_constant=_refuse_constant)
         validate(parsed)
-    except ValueError:
-        raise AnswerRejectedError(["NOT_JSON"]) from None
-    except fastjsonschema.JsonSchemaValueException:
+    except fastjsonschema.JsonSchemaValueException:  # a ValueError, too
         raise AnswerRejectedError(["SCHEMA"]) from None
+    except (ValueError, RecursionError):
+        raise AnswerRejectedError(["NOT_JSON"]) from None
     result: dict[str, Any] = parsed
     return result
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and Infinity: Python reads them, JSON and the database do not know them."""
+    raise ValueError(f"{name} is not JSON")
 
 
 def guard_texts(texts: list[str], known: KnownIdentity) -> None:
     """Refuse texts of an answer that hold personal data, a link, a number, an address, an amount or no plain words.
 
+    Control characters and halves of characters are refused too: the database cannot store them.
+
     Raises:
         AnswerRejectedError: names the kinds found.
     """
+    if any(
+        unicodedata.category(character) in ("Cc", "Cs") for text in texts for character in text if character != "\n"
+    ):
+        raise AnswerRejectedError(["CONTROL_CHARACTER"])
     labels = [*(finding.label for finding in scan_answer(texts, known)), *scan_words(texts, known)]
     if labels:
         raise AnswerRejectedError(labels)
