@@ -42,14 +42,15 @@ class Provider:
         accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
         seconds_left: Callable[[], float],
     ) -> Iterator[list[Outcome[T]]]:
-        """Make the calls; see `CallRunner.run`."""
-        self._refresh()
-        assert self._model is not None  # noqa: S101  (set by _refresh)
+        """Make the calls, to whom the ledger opened last names; see `CallRunner.run`."""
+        assert self._model is not None  # noqa: S101  (set when the ledger was opened)
         yield from self._runner.run(self._model, calls, accept, seconds_left)
 
     def _refresh(self) -> LlmSecret:
         secret = self._fetch(False)
         if secret != self._secret:
+            if self._model is not None:
+                self._model.close()
             self._secret = secret
             self._model = GroqModel(secret, self._concurrency)
         return secret
