@@ -30,6 +30,8 @@ def obliging(request: ChatRequest) -> ChatAnswer:
     """A valid answer to whatever is asked."""
     if request.schema_name == "feedback_analysis":
         return answer_of(ANALYSIS)
+    if request.schema_name != "retention_action":
+        return answer_of({})
     offers = request.schema["properties"]["offer_id"]["enum"]
     return answer_of({"offer_id": offers[0], "reason": "It fits.", "message": "Let us talk about it together."})
 

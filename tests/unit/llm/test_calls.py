@@ -1,0 +1,174 @@
+"""The calls of a batch: bounded, in chunks, given up when the provider is down, left alone at the deadline."""
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import vigie_llm.calls
+from tests.fakes.chat_models import FakeChatModel, answer_of
+from vigie.ids import uuid7
+from vigie_llm.calls import DOWN_AFTER, SECONDS_TO_BEGIN, Call, CallRunner, Outcome
+from vigie_llm.chat import ChatAnswer, ChatRequest
+from vigie_llm.errors import AnswerRejectedError, EgressBlockedError, ModelRefusedError, ModelUnavailableError
+
+PLENTY = 1000.0
+
+
+def calls_of(request: ChatRequest, count: int) -> list[Call]:
+    return [Call(uuid7(), uuid7(), replace(request, user=str(number))) for number in range(count)]
+
+
+def accept(call: Call, answer: ChatAnswer) -> tuple[str, dict[str, Any]]:
+    return answer.content, {"content": answer.content}
+
+
+def run_all(
+    model: FakeChatModel, calls: list[Call], concurrency: int = 4, seconds_left: Callable[[], float] = lambda: PLENTY
+) -> list[Outcome[str]]:
+    chunks = CallRunner(concurrency).run(model, calls, accept, seconds_left)
+    return [outcome for chunk in chunks for outcome in chunk]
+
+
+def failing_with(error: Exception) -> Callable[[ChatRequest], ChatAnswer]:
+    def reply(request: ChatRequest) -> ChatAnswer:
+        raise error
+
+    return reply
+
+
+def test_every_call_comes_back_once_with_its_result(request_about: ChatRequest) -> None:
+    calls = calls_of(request_about, 50)
+    outcomes = run_all(FakeChatModel(lambda request: answer_of(request.user)), calls)
+    assert {outcome.call.egress_id for outcome in outcomes} == {call.egress_id for call in calls}
+    for outcome in outcomes:
+        assert (outcome.how, outcome.result) == ("answered", outcome.call.request.user)
+        assert outcome.content == {"content": outcome.call.request.user}
+        assert outcome.answer is not None
+    assert len(outcomes) == 50
+
+
+def test_no_calls_need_no_model() -> None:
+    assert run_all(FakeChatModel(failing_with(AssertionError("asked"))), []) == []
+
+
+def test_as_many_calls_as_allowed_are_under_way_at_once_and_never_more(request_about: ChatRequest) -> None:
+    together = threading.Barrier(3)
+    lock = threading.Lock()
+    under_way, most = 0, 0
+
+    def reply(request: ChatRequest) -> ChatAnswer:
+        nonlocal under_way, most
+        with lock:
+            under_way += 1
+            most = max(most, under_way)
+        together.wait(timeout=20)
+        with lock:
+            under_way -= 1
+        return answer_of("done")
+
+    assert len(run_all(FakeChatModel(reply), calls_of(request_about, 9), concurrency=3)) == 9
+    assert most == 3
+
+
+@pytest.mark.parametrize(
+    ("error", "how", "found"),
+    [
+        (EgressBlockedError(["EMAIL", "EMAIL"]), "blocked", {"EMAIL": 2}),
+        (ModelRefusedError(422), "refused", {}),
+        (ModelUnavailableError("down"), "unavailable", {}),
+        (AnswerRejectedError(["SCHEMA"]), "rejected", {"SCHEMA": 1}),
+    ],
+)
+def test_what_went_wrong_is_told_in_the_ledger_s_words(
+    request_about: ChatRequest, error: Exception, how: str, found: dict[str, int]
+) -> None:
+    [outcome] = run_all(FakeChatModel(failing_with(error)), calls_of(request_about, 1))
+    assert (outcome.how, outcome.found, outcome.result, outcome.content) == (how, found, None, None)
+
+
+def test_an_answer_that_is_not_accepted_keeps_its_cost_and_not_its_words(request_about: ChatRequest) -> None:
+    def refuse(call: Call, answer: ChatAnswer) -> tuple[str, dict[str, Any]]:
+        raise AnswerRejectedError(["LINK"])
+
+    [[outcome]] = CallRunner(1).run(FakeChatModel(), calls_of(request_about, 1), refuse, lambda: PLENTY)
+    assert (outcome.how, outcome.found, outcome.content) == ("rejected", {"LINK": 1}, None)
+    assert outcome.answer is not None
+
+
+def test_after_so_many_failures_in_a_row_the_rest_is_not_asked(request_about: ChatRequest) -> None:
+    model = FakeChatModel(failing_with(ModelUnavailableError("down")))
+    outcomes = run_all(model, calls_of(request_about, 100), concurrency=1)
+    assert [outcome.how for outcome in outcomes] == ["unavailable"] * 100
+    assert len(model.asked) == DOWN_AFTER
+
+
+def test_failures_that_are_not_in_a_row_do_not_count_as_down(request_about: ChatRequest) -> None:
+    def reply(request: ChatRequest) -> ChatAnswer:
+        if int(request.user) % DOWN_AFTER:
+            raise ModelUnavailableError("now and then")
+        return answer_of("fine")
+
+    model = FakeChatModel(reply)
+    run_all(model, calls_of(request_about, 40), concurrency=1)
+    assert len(model.asked) == 40
+
+
+def test_the_next_batch_asks_again_after_the_provider_was_down(request_about: ChatRequest) -> None:
+    runner = CallRunner(2)
+    list(runner.run(FakeChatModel(failing_with(ModelUnavailableError("down"))), calls_of(request_about, 20), accept,
+                    lambda: PLENTY))  # fmt: skip
+    [[outcome]] = runner.run(FakeChatModel(), calls_of(request_about, 1), accept, lambda: PLENTY)
+    assert outcome.how == "answered"
+
+
+def test_what_could_not_begin_before_the_deadline_was_never_made(request_about: ChatRequest) -> None:
+    model = FakeChatModel(lambda request: answer_of("done"))
+    calls = calls_of(request_about, 30)
+    outcomes = run_all(model, calls, 2, lambda: PLENTY if len(model.asked) < 10 else SECONDS_TO_BEGIN - 0.1)
+    assert len(outcomes) == len(model.asked) < 30
+    assert {outcome.how for outcome in outcomes} == {"answered"}
+
+
+def test_running_out_of_time_does_not_make_the_provider_count_as_down(request_about: ChatRequest) -> None:
+    """Calls that end at the deadline fail as unavailable; the ones not begun are left for the next delivery."""
+    all_begun = threading.Barrier(8)
+
+    def reply(request: ChatRequest) -> ChatAnswer:
+        all_begun.wait(timeout=20)
+        raise ModelUnavailableError("no time left before the function's deadline")
+
+    model = FakeChatModel(reply)
+    outcomes = run_all(model, calls_of(request_about, 100), 8, lambda: PLENTY if len(model.asked) < 8 else 0.5)
+    assert len(outcomes) == len(model.asked) == 8
+
+
+def test_without_any_time_nothing_is_asked(request_about: ChatRequest) -> None:
+    model = FakeChatModel()
+    assert run_all(model, calls_of(request_about, 5), seconds_left=lambda: 0.0) == []
+    assert model.asked == []
+
+
+def test_outcomes_come_in_chunks_before_the_last_call_has_ended(
+    request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vigie_llm.calls, "CHUNK_SECONDS", 0.01)
+    release = threading.Event()
+
+    def reply(request: ChatRequest) -> ChatAnswer:
+        if request.user == "9":
+            assert release.wait(timeout=20)
+        return answer_of("done")
+
+    chunks = CallRunner(4).run(FakeChatModel(reply), calls_of(request_about, 10), accept, lambda: PLENTY)
+    first = next(chunks)
+    assert 1 <= len(first) <= 9
+    release.set()
+    assert len(first) + sum(map(len, chunks)) == 10
+
+
+def test_a_fault_of_ours_is_not_swallowed(request_about: ChatRequest) -> None:
+    with pytest.raises(ZeroDivisionError):
+        run_all(FakeChatModel(failing_with(ZeroDivisionError())), calls_of(request_about, 3))

@@ -1,0 +1,194 @@
+"""The ledger's events and recipients, and the provider that a secret points at."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from tests.fakes.chat_models import answer_of
+from tests.unit.llm.conftest import Reply, ScriptedProvider, completion
+from vigie.audit import Event
+from vigie.ids import uuid7
+from vigie.secrets import LlmSecret
+from vigie_llm import provider as provider_module
+from vigie_llm.calls import Call, Outcome
+from vigie_llm.chat import ChatAnswer, ChatRequest
+from vigie_llm.ledger import Entry, Ledger, prompt_sha256
+from vigie_llm.provider import LlmSettings, Provider
+from vigie_llm.recipients import recipient_of
+
+CUSTOMER = UUID("00000000-0000-4000-8000-000000000001")
+
+
+class Recorded:
+    """What of a transaction the ledger touches: statements and events are remembered."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.rows: list[tuple[Any, ...]] = []
+        self.ended: list[tuple[Any, ...]] = []
+        self.cursor = self
+
+    def execute(self, sql: str, parameters: tuple[Any, ...]) -> None:
+        assert sql == "SELECT end_egress(%s, %s, %s, %s, %s, %s)"
+        self.ended.append(parameters)
+
+    def insert(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
+        self.rows += rows
+
+    def audit(self, *events: Event) -> None:
+        self.events += events
+
+
+@pytest.fixture
+def ledger() -> Ledger:
+    secret = LlmSecret("groq", "https://api.groq.com", "key", "openai/gpt-oss-20b")
+    return Ledger("run-1", "feedback_analysis", secret.model, "analysis-1", recipient_of(secret))
+
+
+@pytest.fixture
+def transaction() -> Any:
+    return Recorded()
+
+
+def ended(ledger: Ledger, transaction: Any, how: str, request: ChatRequest, **more: Any) -> Outcome[str]:
+    outcome: Outcome[str] = Outcome(Call(CUSTOMER, uuid7(), request), how, **more)
+    ledger.end(transaction, [outcome])
+    return outcome
+
+
+def test_entering_a_call_writes_what_will_be_sent_and_audits_its_hash(
+    ledger: Ledger, transaction: Any, request_about: ChatRequest
+) -> None:
+    [call] = ledger.enter(transaction, [Entry(CUSTOMER, 7, 1, request_about, {"NAME": 1})])
+    [row] = transaction.rows
+    digest = hashlib.sha256(request_about.user.encode()).hexdigest()
+    assert row[:6] == (call.egress_id, "run-1", CUSTOMER, "feedback_analysis", 7, 1)
+    assert row[6:8] == ("Groq", "US")
+    assert row[-3:] == (request_about.user, digest, '{"NAME": 1}')
+    [event] = transaction.events
+    assert (event.event_type, event.status, event.customer_id) == ("LLM_CALL_START", "ok", CUSTOMER)
+    assert event.details == {
+        "egress_id": str(call.egress_id), "purpose": "feedback_analysis", "attempt": 1,
+        "model": "openai/gpt-oss-20b", "prompt_version": "analysis-1", "prompt_sha256": digest,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "also"),
+    [
+        ("answered", "ok", []),
+        ("rejected", "refused", ["GUARD_REJECTED"]),
+        ("blocked", "refused", ["EGRESS_BLOCKED"]),
+        ("refused", "failed", []),
+        ("unavailable", "failed", []),
+    ],
+)
+def test_each_outcome_is_audited_as_what_it_is(
+    ledger: Ledger, transaction: Any, request_about: ChatRequest, how: str, status: str, also: list[str]
+) -> None:
+    outcome = ended(ledger, transaction, how, request_about, found={"EMAIL": 1})
+    first, *others = transaction.events
+    assert (first.event_type, first.status, first.details["outcome"]) == ("LLM_CALL_END", status, how)
+    assert [event.event_type for event in others] == also
+    for event in others:
+        assert (event.status, event.details["found"]) == ("refused", {"EMAIL": 1})
+        assert event.customer_id == CUSTOMER
+    assert transaction.ended[0][:2] == (outcome.call.egress_id, how)
+
+
+def test_an_answer_s_cost_is_told_and_its_words_are_kept_in_the_ledger_only(
+    ledger: Ledger, transaction: Any, request_about: ChatRequest
+) -> None:
+    words = {"summary": "Trop cher, à son avis."}
+    ended(ledger, transaction, "answered", request_about, content=words, answer=answer_of("{}"))
+    assert transaction.ended[0][2:] == (json.dumps(words, ensure_ascii=False), 100, 20, 5)
+    assert transaction.events[0].details.items() >= {"tokens_in": 100, "tokens_out": 20, "latency_ms": 5}.items()
+    assert "Trop cher" not in json.dumps(transaction.events[0].details)
+
+
+@pytest.mark.parametrize("how", ["unsent", "lost"])
+def test_a_call_that_was_never_made_or_never_heard_of_again_is_closed_as_such(
+    ledger: Ledger, transaction: Any, how: str
+) -> None:
+    egress_id = uuid7()
+    ledger.end_without_answer(transaction, CUSTOMER, egress_id, how)
+    assert transaction.ended == [(egress_id, how, None, None, None, None)]
+    [event] = transaction.events
+    assert (event.status, event.details) == ("failed", {"egress_id": str(egress_id), "outcome": how})
+
+
+def test_an_outcome_without_content_keeps_what_it_cost(request_about: ChatRequest) -> None:
+    full = Outcome(Call(CUSTOMER, uuid7(), request_about), "answered", "r", {"a": 1}, answer_of("{}"))
+    bare = full.without_content()
+    assert (bare.result, bare.content, bare.how, bare.answer) == (None, None, "answered", full.answer)
+
+
+@pytest.mark.parametrize(
+    ("secret", "name", "country"),
+    [
+        (LlmSecret("local", "http://127.0.0.1:4570", "k", "m"), "local rules on this machine", "none"),
+        (LlmSecret("groq", "https://api.groq.com", "k", "m"), "Groq", "US"),
+        (LlmSecret("openai-compatible", "https://llm.bank.example/v1", "k", "m"), "llm.bank.example", "where"),
+    ],
+)
+def test_the_ledger_names_who_receives_a_call_and_where(secret: LlmSecret, name: str, country: str) -> None:
+    recipient = recipient_of(secret)
+    assert recipient.name == name
+    assert recipient.country.startswith(country)
+
+
+@contextmanager
+def provider_of(secrets: list[LlmSecret], monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+    """A provider whose secret is the first of the list, then the next, …; the last stays."""
+
+    def read_secret(kind: type[LlmSecret], name: str) -> Any:
+        return lambda afresh: secrets.pop(0) if len(secrets) > 1 else secrets[0]
+
+    monkeypatch.setattr(provider_module, "read_secret", read_secret)
+    made = Provider(LlmSettings("database", "vigie/llm", 2))
+    yield made
+    if made._model:
+        made._model.close()
+
+
+def run_one(provider: Provider, request: ChatRequest) -> Outcome[str]:
+    def accept(call: Call, answer: ChatAnswer) -> tuple[str, dict[str, Any]]:
+        return answer.content, {}
+
+    [[outcome]] = provider.run([Call(CUSTOMER, uuid7(), request)], accept, lambda: 100.0)
+    return outcome
+
+
+def test_a_secret_that_changed_is_in_force_from_the_next_ledger_on(
+    scripted: ScriptedProvider, request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = scripted.secret()
+    second = LlmSecret("openai-compatible", scripted.url, "key-2", "model-2")
+    with provider_of([first, second], monkeypatch) as provider:
+        before = provider.ledger("run-1", "feedback_analysis", "analysis-1")
+        run_one(provider, request_about)
+        after = provider.ledger("run-1", "feedback_analysis", "analysis-1")
+        run_one(provider, request_about)
+    assert (before.model, after.model) == ("model-1", "model-2")
+    assert scripted.paths == ["/openai/v1/chat/completions", "/v1/chat/completions"]
+
+
+def test_calls_go_to_whom_the_ledger_names_even_when_the_secret_changes_in_between(
+    scripted: ScriptedProvider, request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted.replies = [Reply(body=completion("x"))]
+    elsewhere = LlmSecret("groq", "http://127.0.0.1:9", "key", "another-model")
+    with provider_of([scripted.secret(), elsewhere], monkeypatch) as provider:
+        ledger = provider.ledger("run-1", "feedback_analysis", "analysis-1")
+        outcome = run_one(provider, request_about)
+    assert (ledger.model, outcome.how) == ("model-1", "answered")
+    assert json.loads(scripted.received[0][1])["model"] == "model-1"
+
+
+def test_the_prompt_s_hash_is_that_of_its_utf_8_bytes(request_about: ChatRequest) -> None:
+    assert prompt_sha256(request_about) == hashlib.sha256(request_about.user.encode("utf-8")).hexdigest()
