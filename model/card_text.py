@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from model.candidates import CANDIDATES
 from model.contract import Contract
+from model.fairness import group_order
 from vigie_scoring.drift import Drift
 
 Record = Mapping[str, Any]
@@ -44,7 +46,7 @@ def write_contract(
     state = f"approved by {approved[0]} on {approved[1]}" if approved else "not read from a registry"
     facts = [
         ("Version", f"`{record['version']}` ({state})"),
-        ("Algorithm", f"{record['title']}; {', '.join(f'{k} {v}' for k, v in record['libraries'].items())}"),
+        ("Algorithm", f"{record['title']}; {', '.join(f'{k} {v}' for k, v in sorted(record['libraries'].items()))}"),
         ("Chosen because", record["rule"]),
         ("Predicts", contract.description),
         ("Horizon", f"{record['horizon_days']} days after the features' date"),
@@ -74,7 +76,7 @@ def _performance(record: Record) -> str:
     rows = [
         (f"**{m['title']}** (chosen)" if key == comparison["chosen"] else m["title"],
          *(_with_interval(m[k], m["interval"][k]) for k in ("auc", "brier", "log_loss", "ece")))
-        for key, m in comparison["models"].items()
+        for key, m in sorted(comparison["models"].items(), key=_by_readability)
     ]  # fmt: skip
     protocol = comparison["protocol"]
     head = f"\n{protocol['folds']} folds, {protocol['repeats']} repeats, 95 % intervals:\n\n"
@@ -122,8 +124,8 @@ def _fairness(record: Record) -> str:
     rows = [
         (f"{feature}: {group}", f"{g['customers']:,}", _share(g["left"]), f"{g['mean_probability']:.1%}",
          _share(g["medium_or_high"]), _share(g["missed"]), _share(g["false_alarm"]))
-        for feature, groups in record["fairness"].items()
-        for group, g in groups.items()
+        for feature, groups in sorted(record["fairness"].items())
+        for group, g in sorted(groups.items(), key=lambda item: group_order(item[0]))
     ]  # fmt: skip
     head = ("Group", "Customers", "Left", "Mean probability", "Medium or High", "Leavers missed", "False alarms")
     return (
@@ -139,6 +141,11 @@ def _drift(contract: Contract, plots: Mapping[str, str], drifts: Sequence[Drift]
     loud = [f"{d.subject} ({d.measure} {d.value:.3f}, {d.level})" for d in drifts if d.level != "ok"]
     said = f"Above its level: {', '.join(loud)}." if loud else "Nothing is above its level."
     return f"### Drift\n\n{said} 0.1 warns, 0.25 alarms.\n\n![Drift ({contract.name})]({plots['drift']})\n"
+
+
+def _by_readability(model: tuple[str, Any]) -> int:
+    # The registry's JSON keeps no order.
+    return [c.key for c in CANDIDATES].index(model[0])
 
 
 def _with_interval(value: float, interval: Sequence[float]) -> str:

@@ -1,6 +1,7 @@
 """Error rates and segment rates across groups that the contract declares sensitive, with intervals."""
 
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -34,7 +35,7 @@ def measure_fairness(
         words = name_groups(feature, [table.rows[i].get(feature.name) for i in rows])
         found[feature.name] = {
             group: _measure_group(labels[words == group], probability[words == group], decision)
-            for group in dict.fromkeys(sorted(words.tolist(), key=_in_order))
+            for group in dict.fromkeys(sorted(words.tolist(), key=group_order))
         }
     return found
 
@@ -54,9 +55,10 @@ def name_groups(feature: Feature, values: Sequence[object]) -> NDArray[np.object
     return np.where(np.isnan(numbers), MISSING, named)
 
 
-def _in_order(group: str) -> tuple[float, str]:
+def group_order(group: str) -> tuple[float, str]:
+    """Sorts groups by their first number where they have one, then by their words."""
     try:
-        return float(group.split(" to ")[0]), group
+        return float(re.split(r" to |-|\+", group)[0]), group
     except ValueError:
         return float("inf"), group
 

@@ -50,7 +50,7 @@ def draw_reliability(record: Mapping[str, Any], path: Path) -> None:
 
 def draw_drivers(record: Mapping[str, Any], labels: Mapping[str, str], path: Path) -> None:
     """How much each feature moves the log-odds on average."""
-    importance = list(record["importance"].items())[::-1]
+    importance = sorted(record["importance"].items(), key=lambda item: float(item[1]))
     figure, axes = _new(f"{record['contract']}: what drives the score", height=1.2 + 0.28 * len(importance))
     names = [labels.get(name, name) for name, _ in importance]
     axes.barh(names, [value for _, value in importance], color=COLD)
