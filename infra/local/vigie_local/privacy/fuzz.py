@@ -143,25 +143,28 @@ def _distort(rng: random.Random, kind: str, value: str) -> tuple[str, str]:
 def leak(message: Disguised) -> str | None:
     """What of the identifier is still readable after masking: the kind and style, or None.
 
-    Judged on the masked text alone, by comparing letters and digits: for numbers, any four digits
-    in a row of the identifier's own; for words, any of four letters or more that the surroundings
-    did not bring themselves.
+    Judged on the masked text alone, by letters and digits: of numbers, five characters in a row whatever
+    stands between them; of names and addresses, a word of four letters or more. What the rest of the
+    message holds by itself does not count.
     """
     masked = pseudonymise(message.text, message.known, message.language).text
     left = _letters(re.sub(r"<[A-Z_]+_\d+>", " ", masked))
     elsewhere = _letters(message.text.replace(message.value, " ", 1))
-    for piece in _pieces(message):
-        if piece in left and left.count(piece) > elsewhere.count(piece):
-            return f"{message.kind} / {message.style}"
+    if message.kind in _NUMBERS:
+        left, elsewhere = left.replace(" ", ""), elsewhere.replace(" ", "")
+    if any(left.count(piece) > elsewhere.count(piece) for piece in _pieces(message)):
+        return f"{message.kind} / {message.style}"
     return None
+
+
+_NUMBERS = frozenset({"phone", "iban", "number", "birth"})
 
 
 def _pieces(message: Disguised) -> list[str]:
     words = _letters(message.value).split()
-    if message.kind in {"phone", "iban", "number", "birth"}:
+    if message.kind in _NUMBERS:
         joined = "".join(words)
-        size = 4 if len(joined) > 4 else len(joined)
-        return [joined[i : i + size] for i in range(len(joined) - size + 1)]
+        return [joined[i : i + 5] for i in range(max(1, len(joined) - 4))]
     return [w for w in words if len(w) > 3 and w not in _COMMON]
 
 

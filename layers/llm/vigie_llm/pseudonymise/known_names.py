@@ -49,7 +49,7 @@ def _recognise_neighbours(clean: str, tokens: list[Token], kinds: list[str], for
         for window in _windows(clean, tokens, i):
             joined = "".join(tokens[j].text for j in window)
             if edit_distance_at_most(joined, wanted, 2 if len(wanted) > 6 else 1):
-                sign = "g" if mark == "f" and joined in first_names() else mark
+                sign = "g" if mark == "f" and joined != wanted and joined in first_names() else mark
                 for j in window:
                     kinds[j] = kinds[j] if kinds[j][:1] in {"F", "L"} else sign
                 break

@@ -25,7 +25,7 @@ _NIR_WORDS = re.compile(
     r"\b(?:secu|securite sociale|social security|nir|insee|assure[es]?|vitale|cpam|n° ?ss|nss|ss|immatriculation)\b"
 )
 _NINO = re.compile(
-    r"(?<![a-z0-9])(?!bg|gb|nk|kn|tn|nt|zz)[a-ceghj-prtw-z][a-ceghj-nprtw-z][ \-]?\d{2}[ \-]?\d{2}[ \-]?\d{2}[ "
+    r"(?<![a-z0-9])(?:qq|(?!bg|gb|nk|kn|tn|nt|zz)[a-ceghj-prtw-z][a-ceghj-nprtw-z])[ \-]?\d{2}[ \-]?\d{2}[ \-]?\d{2}[ "
     r"\-]?[a-d](?![a-z0-9])"
 )
 _IDENTITY_PAPER = re.compile(
@@ -75,7 +75,7 @@ _ACCOUNT = re.compile(
     r"(?P<between>(?:[ :.,(#=/\-]|\b(?:n|no|nr|num|numero|number|nos|ref|reference|is|est|le|the|it's|"
     r"c'est|client|customer|compte|account|contrat|contract|de|du|of|my|mon|a savoir|id|numeros?|suivant|"
     r"porte|est le|under|with|sous|portant|bancaire|joint|courant|epargne|pret|loan|immo|auto)\b|°){0,14})"
-    r"(?P<value>(?:[a-z]{1,4}[ \-/]?)?\d(?:[ .\-/]?[\da-z](?![a-z])|[ .\-/]?[a-z]{1,2}(?=[\-/]?\d)){3,21})(?!["
+    r"(?P<value>(?:[a-z]{1,4}[ \-/]?)?\d(?:[ .\-/]?\d|[a-z](?![a-z'])|[ .\-/]?[a-z]{1,2}(?=[\-/]?\d)){3,21})(?!["
     r"\da-z%€£$]|[.,]\d| ?(?:eur|euros?|pounds|gbp|€|£|%|\$|ans\b|years|k\b))"
 )
 _SORT_CODE = re.compile(r"(?:\bsort ?code|\bs/?c)\b[ :.(a-z]{0,8}(\d{2}[ \-–.]?\d{2}[ \-–.]?\d{2})(?!\d)")

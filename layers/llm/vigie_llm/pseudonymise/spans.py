@@ -41,7 +41,7 @@ def settle(found: list[Found]) -> list[Found]:
         elif len(overlapping) == 1 and overlapping[0].label == item.label and item.rank >= SHAPED:
             kept.remove(overlapping[0])
             kept.append(_union(overlapping[0], item))
-        elif item.rank >= SHAPED:
+        elif item.rank >= SHAPED or item.label == "CUSTOMER_NAME":
             kept += _leftovers(item, overlapping)
     return sorted(kept, key=lambda f: f.start)
 
