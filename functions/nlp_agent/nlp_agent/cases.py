@@ -66,12 +66,16 @@ def decide(candidate: Candidate, earlier: Earlier | None) -> Decision:
 
 
 def join_feedback(texts: tuple[str, ...], most_characters: int) -> str:
-    """The newest texts that fit, oldest of them first; the newest is cut when it does not fit alone."""
+    """The newest texts that fit, oldest of them first.
+
+    The newest is there whole even when it does not fit: it may be cut only once it is masked, because half an
+    identifier is not recognised as one.
+    """
     chosen: list[str] = []
     room = most_characters
     for text in texts:
-        if chosen and len(text) + len(SEPARATOR) > room:
+        if chosen and len(text) > room:
             break
-        chosen.append(text[:room])
+        chosen.append(text)
         room -= len(text) + len(SEPARATOR)
     return SEPARATOR.join(reversed(chosen))
