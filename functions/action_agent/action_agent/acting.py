@@ -33,7 +33,7 @@ from vigie.task_tokens import TaskTokens
 from vigie_llm.action import Offer, WordedAction, ask_for_action, read_action
 from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatAnswer
-from vigie_llm.ledger import Entry, Ledger
+from vigie_llm.ledger import Earlier, Entry, Ledger
 from vigie_llm.provider import Provider
 
 STEP = "decide"
@@ -90,9 +90,7 @@ class Actor:
             end_steps(transaction, batch.run.run_id, STEP, ends)
             ready = [candidate for candidate, why in impossible if why is None]
             transaction.audit(*(_consent_check(candidate) for candidate in ready))
-            decided = [
-                decide(candidate, batch.segment(candidate), earlier.get(candidate.customer_id)) for candidate in ready
-            ]
+            decided = [batch.decide(candidate, earlier.get(candidate.customer_id)) for candidate in ready]
             _save(transaction, batch.run, [action for action in decided if isinstance(action, Action)])
             asked = [ask for ask in decided if isinstance(ask, Ask)]
             for ask in asked:
@@ -154,6 +152,9 @@ class _Batch:
     def segment(self, candidate: Candidate) -> str:
         assert candidate.probability is not None  # noqa: S101  (see deciding.why_not)
         return segment_of(candidate.probability, self.run.thresholds)
+
+    def decide(self, candidate: Candidate, earlier: Earlier | None) -> Action | Ask:
+        return decide(candidate, self.segment(candidate), earlier, self.offers_of(candidate))
 
     def offers_of(self, candidate: Candidate) -> tuple[Offer, ...]:
         return self._offers[candidate.language]

@@ -74,10 +74,12 @@ def why_not(candidate: Candidate) -> tuple[str, str] | None:
     return ("failed", "NoPrediction") if candidate.probability is None else None
 
 
-def decide(candidate: Candidate, segment: str, earlier: Earlier | None) -> Action | Ask:
-    """An action at once, without consent or from an answer paid for already; else the model is to be asked."""
+def decide(candidate: Candidate, segment: str, earlier: Earlier | None, offers: Sequence[Offer]) -> Action | Ask:
+    """An action at once, where no offer may be made or the answer is paid for; else the model is to be asked."""
     if candidate.consent_id is None:
         return without_offer(candidate, segment, "NoConsent")
+    if not offers_for(segment, offers):
+        return without_offer(candidate, segment, "NoOffer")
     if earlier is None:
         return Ask(candidate, segment, attempt=1)
     if earlier.outcome == "answered" and earlier.answer is not None:
