@@ -8,7 +8,7 @@ from uuid import UUID
 
 from vigie.errors import InvalidInputError
 
-RUN_ID = re.compile(r"^[A-Za-z0-9_-]{1,80}$")
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 PURPOSES = ("retention", "test", "benchmark")
 ALLOWED = ("customer_ids", "limit", "batch_size", "purpose")
 MAX_CUSTOMER_IDS = 10_000
@@ -63,7 +63,7 @@ class FinishRequest:
 
 def _run_id(event: dict[str, Any]) -> str:
     run_id = event.get("run_id")
-    if not isinstance(run_id, str) or not RUN_ID.match(run_id):
+    if not isinstance(run_id, str) or not RUN_ID.fullmatch(run_id):
         raise InvalidInputError(
             "the execution's name cannot be a run id: use letters, digits, - and _, at most 80 of them"
         )
