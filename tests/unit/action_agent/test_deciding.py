@@ -1,0 +1,155 @@
+"""What the action agent decides: segment, who may be asked about, and the catalogue's choice."""
+
+from dataclasses import asdict, replace
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from action_agent.deciding import (
+    Action,
+    Ask,
+    Candidate,
+    Found,
+    as_case,
+    best_offer,
+    decide,
+    from_catalogue,
+    from_model,
+    offers_for,
+    probability_band,
+    segment_of,
+    why_not,
+)
+from vigie_llm.action import Offer, WordedAction
+from vigie_llm.ledger import Earlier
+from vigie_llm.pseudonymise import KnownIdentity
+
+CUSTOMER = UUID("00000000-0000-4000-8000-000000000001")
+EGRESS = UUID("00000000-0000-7000-8000-000000000002")
+THRESHOLDS = {"high": 0.70, "medium": 0.35}
+DRIVERS = tuple(
+    {
+        "feature": f"f{n}",
+        "direction": "up",
+        "value": n,
+        "contribution": 0.5,
+        "words_en": f"en {n}",
+        "words_fr": f"fr {n}",
+    }
+    for n in range(5)
+)
+CANDIDATE = Candidate(CUSTOMER, KnownIdentity("Ada", "Byron"), "fr", 9, True, 0.8, DRIVERS, None)
+OFFERS = (
+    Offer("advisor_call", "A call", "We call.", ("High", "Medium"), ("other", "communication")),
+    Offer("fee_review", "Fees", "We review fees.", ("High", "Medium"), ("fees", "card")),
+    Offer("card_check", "Card", "We check.", ("High",), ("card", "fees")),
+    Offer("thanks", "Thanks", "Thank you.", ("Low",), ()),
+)
+WORDED = {"offer_id": "fee_review", "reason": "Fees.", "message": "Let us talk."}
+
+
+@pytest.mark.parametrize(
+    ("probability", "segment"),
+    [(1.0, "High"), (0.70, "High"), (0.6999999, "Medium"), (0.35, "Medium"), (0.3499999, "Low"), (0.0, "Low")],
+)
+def test_a_threshold_belongs_to_the_segment_above_it(probability: float, segment: str) -> None:
+    assert segment_of(probability, THRESHOLDS) == segment
+
+
+def test_thresholds_are_the_run_s_own() -> None:
+    assert segment_of(0.5, {"high": 0.5, "medium": 0.4}) == "High"
+
+
+@pytest.mark.parametrize(
+    ("probability", "band"),
+    [(0.0, "0.0-0.1"), (0.0999, "0.0-0.1"), (0.1, "0.1-0.2"), (0.73, "0.7-0.8"), (0.9, "0.9-1.0"), (1.0, "0.9-1.0")],
+)
+def test_the_model_is_told_a_band_and_not_the_probability(probability: float, band: str) -> None:
+    assert probability_band(probability) == band
+
+
+@given(st.floats(0, 1))
+def test_every_probability_lies_in_its_band(probability: float) -> None:
+    low, high = (float(bound) for bound in probability_band(probability).split("-"))
+    assert low - 1e-9 <= probability <= high + 1e-9
+
+
+def test_who_withdrew_from_profiling_gets_nothing_and_who_was_not_predicted_failed() -> None:
+    assert why_not(CANDIDATE) is None
+    assert why_not(replace(CANDIDATE, probability=None)) == ("failed", "NoPrediction")
+    assert why_not(replace(CANDIDATE, profiled=False)) == ("withdrawn", "ConsentWithdrawn")
+    assert why_not(replace(CANDIDATE, profiled=False, probability=None)) == ("withdrawn", "ConsentWithdrawn")
+
+
+def test_without_consent_to_offers_there_is_a_segment_and_no_question() -> None:
+    unwilling = replace(CANDIDATE, consent_id=None)
+    for earlier in (None, Earlier(EGRESS, 1, "answered", WORDED)):
+        action = decide(unwilling, "High", earlier, OFFERS)
+        assert action == Action(CUSTOMER, "High", 0.8, "fr", "none", source_reason="NoConsent")
+
+
+def test_where_no_offer_may_be_made_nobody_is_asked() -> None:
+    action = decide(CANDIDATE, "High", None, OFFERS[3:])
+    assert action == Action(CUSTOMER, "High", 0.8, "fr", "none", source_reason="NoOffer")
+
+
+def test_the_first_time_the_model_is_asked() -> None:
+    assert decide(CANDIDATE, "High", None, OFFERS) == Ask(CANDIDATE, "High", 1)
+
+
+def test_an_answer_that_was_paid_for_is_used_again() -> None:
+    action = decide(CANDIDATE, "High", Earlier(EGRESS, 1, "answered", WORDED), OFFERS)
+    assert isinstance(action, Action)
+    assert (action.source, action.offer_id, action.egress_id) == ("model", "fee_review", EGRESS)
+
+
+def test_a_call_that_nobody_heard_of_again_is_lost_and_asked_again() -> None:
+    assert decide(CANDIDATE, "High", Earlier(EGRESS, 1, None, None), OFFERS) == Ask(CANDIDATE, "High", 2, lost=EGRESS)
+
+
+@pytest.mark.parametrize("outcome", ["unsent", "lost", "unavailable", "rejected"])
+def test_a_call_that_ended_without_an_answer_is_asked_again(outcome: str) -> None:
+    assert decide(CANDIDATE, "High", Earlier(EGRESS, 2, outcome, None), OFFERS) == Ask(CANDIDATE, "High", 3)
+
+
+def test_offers_are_those_of_the_segment() -> None:
+    assert [offer.offer_id for offer in offers_for("High", OFFERS)] == ["advisor_call", "fee_review", "card_check"]
+    assert [offer.offer_id for offer in offers_for("Low", OFFERS)] == ["thanks"]
+
+
+def test_the_best_offer_shares_most_topics_and_of_equals_is_the_first() -> None:
+    assert best_offer(("fees",), OFFERS).offer_id == "fee_review"
+    assert best_offer(("card", "fees"), OFFERS).offer_id == "fee_review"
+    assert best_offer(("other", "fees", "communication"), OFFERS).offer_id == "advisor_call"
+    assert best_offer((), OFFERS).offer_id == "advisor_call"
+    assert best_offer(("weather",), OFFERS).offer_id == "advisor_call"
+
+
+def test_the_catalogue_speaks_where_the_model_could_not_and_says_why() -> None:
+    found = Found("negative", ("card",), "Card trouble.")
+    action = from_catalogue(replace(CANDIDATE, found=found), "High", "ModelUnavailable", OFFERS)
+    assert (action.source, action.source_reason, action.offer_id) == ("catalogue", "ModelUnavailable", "fee_review")
+    assert action.message == "We review fees."
+    assert action.egress_id is None
+
+
+def test_the_model_s_words_are_stored_with_the_call_they_came_from() -> None:
+    action = from_model(CANDIDATE, "High", WordedAction(**WORDED), EGRESS)
+    assert (action.source, action.source_reason, action.message) == ("model", None, "Let us talk.")
+    assert (action.egress_id, action.language, action.probability) == (EGRESS, "fr", 0.8)
+
+
+def test_the_case_tells_three_drivers_in_the_customer_s_language_and_no_value() -> None:
+    case = asdict(as_case(replace(CANDIDATE, found=Found("negative", ("fees",), "Trop cher.")), "High"))
+    assert [driver["words"] for driver in case["drivers"]] == ["fr 0", "fr 1", "fr 2"]
+    assert set(case["drivers"][0]) == {"feature", "direction", "words"}
+    assert case["probability_band"] == "0.8-0.9"
+    assert 0.8 not in case.values()
+    assert (case["sentiment"], case["topics"], case["summary"]) == ("negative", ("fees",), "Trop cher.")
+
+
+def test_without_an_analysis_the_case_says_nothing_of_feedback() -> None:
+    case = as_case(CANDIDATE, "High")
+    assert (case.sentiment, case.topics, case.summary) == (None, (), None)
