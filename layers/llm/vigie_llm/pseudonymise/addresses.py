@@ -69,8 +69,8 @@ _BRITISH = re.compile(
 )
 _BRITISH_PREFIX = re.compile(
     r"(?:(?:flat|apt\.?|apartment|unit|suite|room|floor|studio|plot) ?\w{1,4}|(?:ground|first|second|third|"
-    r"top|basement) floor(?: flat)?|[A-Z][\w']+(?: [A-Z][\w']+)? (?:House|Court|Cottage|Lodge|Mansions|Tower|"
-    r"Buildings?))(?:,? ?[-–]? ?)$",
+    r"top|basement) floor(?: flat)?|(?:The )?(?:[A-Z][\w']+ ){1,2}(?:House|Court|Cottage|Lodge|Mansions|Tower|"
+    r"Buildings?|Forge|Mill|Barn|Rectory|Vicarage|Stables|Farm|Hall|Manor|Villa|Granary))(?:,? ?[-–]? ?)$",
     re.IGNORECASE,
 )
 _HOUSE_NAME = re.compile(

@@ -5,6 +5,7 @@ import re
 from vigie_llm.pseudonymise.folding import View
 from vigie_llm.pseudonymise.lexicon import first_names, ordinary_words
 from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most, kinds_of
+from vigie_llm.pseudonymise.person_cues import CALENDAR, DETERMINERS
 from vigie_llm.pseudonymise.spans import NAME_KNOWN, NAMED, Found
 from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
@@ -163,6 +164,8 @@ def _stands_alone(
     if (introduced or signed) and (capital or (introduced and not plain_word)):
         return exact or not all(w in ordinary_words() for w in words)
     if not capital or shouting or starts_sentence(clean, begin):
+        return False
+    if plain_word and (words[0] in CALENDAR or (start > 0 and tokens[start - 1].text in DETERMINERS)):
         return False
     return exact or ("n" in run and not plain_word) or not (plain_word or any(w in first_names() for w in words))
 

@@ -11,7 +11,7 @@ _AT = r"(?: @ |@| ?[(\[{<] ?(?:at|a|arobase|arobas|chez|@) ?[)\]}>] ?| (?:arobas
 _DOT = r"(?: \. (?=[a-z])|\.(?=[a-z])| ?[(\[{<] ?(?:dot|point|pt|\.) ?[)\]}>] ?| (?:dot|point|pt) )"
 _LOCAL = (
     r"(?!(?:me|us|him|her|them|it|is|reach|mail|email|e-mail|adresse|address|au|a|ou|est|write|ecrire|look|"
-    r"compte|account|am|on)\b)[a-z0-9][\w.+\-]*(?:(?: (?:dot|point|pt|tiret(?: du)? bas|tiret|dash|hyphen|"
+    r"compte|account|am|on)\s)[a-z0-9][\w.+\-]*(?:(?: (?:dot|point|pt|tiret(?: du)? bas|tiret|dash|hyphen|"
     r"underscore|moins) | ?[(\[](?:dot|point)[)\]] ?)[\w+\-]+){0,4}"
 )
 _EMAIL = re.compile(r"(?<![\w.+\-])[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)*\.[a-z]{2,}")

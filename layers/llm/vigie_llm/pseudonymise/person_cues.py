@@ -38,7 +38,8 @@ STRONG_CUE = re.compile(
 AT_WORK = re.compile(
     r"^ ?(?:,? ?(?:du service|de l'agence|au guichet|du guichet|a l'accueil|de l'accueil|du support|de "
     r"votre (?:agence|service|equipe)|de chez vous|de la (?:hotline|plateforme)|from (?:the|your|our)\b|"
-    r"in (?:the|your) (?:\w+ )?(?:branch|team|call|fraud|contact|customer)|"
+    r"in (?:(?:the|your) )?(?:\w+ )?(?:branch|team|call cent|fraud|contact|customer serv|complaints|lending|"
+    r"mortgages|collections|disputes|savings|payments|support|retentions?|accounts)\b|"
     r"at (?:the|your) (?:\w+ )?(?:branch|desk|counter|till|call|front)|on (?:the |your )?(?:live |web "
     r"|web-?|fraud |front )?(?:desk|counter|phone|chat|line|helpline|reception|messenger)|sur le (?:chat|"
     r"tchat)|au (?:chat|telephone|bout du fil|standard|service)|a la hotline))"

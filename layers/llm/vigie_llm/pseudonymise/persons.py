@@ -89,7 +89,7 @@ def _between(view: View, tokens: list[Token], i: int) -> str:
 def _may_be_name(view: View, token: Token, shouting: bool) -> bool:
     """Looks like a name here: capitalised and not a usual word, or a clear first name."""
     word = token.text
-    if word in NOT_NAME or any(c.isdigit() for c in word):
+    if word in NOT_NAME or (word in TITLES and word not in WEAK_TITLES) or any(c.isdigit() for c in word):
         return False
     if _capital(view.clean, token) and not shouting:
         return True
