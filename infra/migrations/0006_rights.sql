@@ -45,8 +45,10 @@ GRANT SELECT (run_id, customer_id, segment, source, source_reason) ON actions TO
 GRANT SELECT (egress_id, agent, run_id, customer_id, purpose, attempt, outcome, sent_at, ended_at)
     ON egress_ledger TO audit_agent;
 
--- dashboard: reads results and trail; the feedback's own words stay with the nlp agent.
-GRANT SELECT ON customers, customer_features, consents, current_consents, offers, runs, run_customers,
+-- dashboard: who a customer is, results and trail; how to reach them, and the feedback's own words, stay out.
+GRANT SELECT (customer_id, customer_number, first_name, last_name, language, annual_value_eur, created_at)
+    ON customers TO dashboard;
+GRANT SELECT ON customer_features, consents, current_consents, offers, runs, run_customers,
     run_steps, run_drift, run_gaps, egress_ledger, feedback_analyses, predictions, actions,
     audit_log, audit_leaf, audit_checkpoint TO dashboard;
 GRANT SELECT (feedback_id, customer_id, received_at, channel, language) ON feedback TO dashboard;

@@ -102,6 +102,7 @@ class PostgresServer:
         self.initialise()
         start_process(self._spec())
         self.wait_ready()
+        self._require_ours()
 
     def stop(self) -> bool:
         """Ends it the way that keeps every commit; False when it did not run."""
@@ -162,6 +163,18 @@ class PostgresServer:
                 if time.monotonic() > deadline or "authentication failed" in str(error):
                     raise ServiceError(f"PostgreSQL lets nobody in: {error}\n{log_tail(self.log)}") from error
             time.sleep(0.05)
+
+    def _require_ours(self) -> None:
+        """Whoever answers on the port must be the server just started, not another that held it."""
+        connection = self.connect(SUPERUSER)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SHOW data_directory")
+                (folder,) = cursor.fetchone() or ("",)
+        finally:
+            connection.close()
+        if Path(folder).resolve() != self.data.resolve():
+            raise ServiceError(f"Another PostgreSQL answers on port {self.port}: set POSTGRES_PORT to a free one.")
 
     def _spec(self) -> ProcessSpec:
         options = _SERVER_SETTINGS | {"port": str(self.port)}

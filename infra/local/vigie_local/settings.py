@@ -43,7 +43,7 @@ class LocalSettings:
     home: Path
     # Another host than this one means a database that somebody else runs (a container).
     postgres_host: str = LOOPBACK
-    postgres_port: int = 54329
+    postgres_port: int = 15432
     # Only a container listens elsewhere, and publishes its ports on the loopback address.
     listen: str = LOOPBACK
     localstack_port: int = 4566
@@ -116,7 +116,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
         home=home,
         postgres_host=environment.get("POSTGRES_HOST", "").strip() or LOOPBACK,
         listen=environment.get("VIGIE_LISTEN", "").strip() or LOOPBACK,
-        postgres_port=_port(environment, "POSTGRES_PORT", 54329),
+        postgres_port=_port(environment, "POSTGRES_PORT", 15432),
         localstack_port=_port(environment, "LOCALSTACK_PORT", 4566),
         model_port=_port(environment, "MODEL_PORT", 4570),
         dashboard_port=_port(environment, "DASHBOARD_PORT", 8501),

@@ -13,7 +13,7 @@ from vigie_local.settings import REPOSITORY, load_settings, service_environment
 def test_defaults_keep_state_inside_the_clone_and_nothing_leaves_the_machine() -> None:
     settings = load_settings({})
     assert settings.home == REPOSITORY / ".local"
-    assert (settings.postgres_port, settings.localstack_port) == (54329, 4566)
+    assert (settings.postgres_port, settings.localstack_port) == (15432, 4566)
     assert settings.provider.provider == "local"
     assert not settings.provider.leaves_machine
 
