@@ -46,7 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         contract = load_contract(given.contract)
+        print(f"checking {given.data}", flush=True)
         delivery = read_delivery(given.data, contract, given.as_of or date.today(), given.language)
+        print(f"storing {len(delivery.customers):,} customers", flush=True)
         with closing(connect(given.dsn)) as conn:
             loaded = store(conn, delivery)
     except DataError as exc:
