@@ -2,8 +2,7 @@
 
 TransientError
 ├── SigningUnavailableError   the key does not answer: what is sealed is signed by a later round
-├── StoreUnavailableError     the write-once store does not answer: published by a later round
-└── SealerBusyError           another sealer holds the log
+└── StoreUnavailableError     the write-once store does not answer: published by a later round
 LogBrokenError                the log is not the continuation of what was signed: nothing more is signed
 """
 
@@ -16,10 +15,6 @@ class SigningUnavailableError(TransientError):
 
 class StoreUnavailableError(TransientError):
     """When the write-once store cannot be used now."""
-
-
-class SealerBusyError(TransientError):
-    """When another sealer has held the log for longer than a lock is waited for."""
 
 
 class LogBrokenError(VigieError):

@@ -11,14 +11,13 @@ from uuid import UUID
 from aws_lambda_powertools import Logger
 
 from audit_agent import log_store
-from audit_agent.errors import LogBrokenError, SealerBusyError
+from audit_agent.errors import LogBrokenError
 from audit_agent.log_store import Place, Signed, WaitingEvent
 from audit_agent.publishing import CheckpointStore, object_key
 from audit_agent.signing import Signer
 from vigie.audit import Event, Origin
 from vigie.canonical import canonical_event
-from vigie.database import LOCK_NOT_AVAILABLE, Database
-from vigie.errors import StatementRefusedError
+from vigie.database import Database
 from vigie.runtime import Request
 from vigie.verify import leaf_hash
 
@@ -44,19 +43,14 @@ class Sealer:
         """One round; answers the newest checkpoint. It stops early when the deadline comes.
 
         Raises:
-            SigningUnavailableError, StoreUnavailableError, SealerBusyError, DatabaseUnavailableError: what was
-                sealed stays sealed; a later round goes on.
+            SigningUnavailableError, StoreUnavailableError, BatchBusyError, DatabaseUnavailableError: what was sealed
+                stays sealed; a later round goes on.
             LogBrokenError: the log does not continue what was signed or published before; nothing is signed.
         """
         origin = Origin(request.origin.agent, None, request.origin.request_id)
-        try:
-            while request.seconds_left() > 0 and self._seal_chunk(origin):
-                pass
-            signed = self._sign(origin)
-        except StatementRefusedError as error:
-            if error.code != LOCK_NOT_AVAILABLE:
-                raise
-            raise SealerBusyError("another sealer holds the log") from error
+        while request.seconds_left() > 0 and self._seal_chunk(origin):
+            pass
+        signed = self._sign(origin)
         self._publish(origin)
         return signed
 
