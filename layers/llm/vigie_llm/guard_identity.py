@@ -142,7 +142,7 @@ def _other_half(
 
 def _tells_alone(word: str, texts: list[str], words: list[tuple[str, int, int]], i: int, low: str) -> bool:
     """A name that is no ordinary word, nor part of a product's or a place's name."""
-    if len(word) < 4 or word in ordinary_words():
+    if len(word) < 4 or {word, word.removesuffix("s")} & ordinary_words():
         return False
     if i > 0 and texts[i - 1] in PRODUCT_BEFORE and low[words[i - 1][2] : words[i][1]] in {" ", "-"}:
         return False

@@ -164,7 +164,9 @@ def _pieces(message: Disguised) -> list[str]:
     words = _letters(message.value).split()
     if message.kind in _NUMBERS:
         joined = "".join(words)
-        return [joined[i : i + 5] for i in range(max(1, len(joined) - 4))]
+        fives = [joined[i : i + 5] for i in range(max(1, len(joined) - 4))]
+        spelled = [joined[i : i + 10] for i in range(len(joined) - 9)] if joined.isalpha() else []
+        return [piece for piece in fives if any(c.isdigit() for c in piece)] + spelled
     return [w for w in words if len(w) > 3 and w not in _COMMON]
 
 

@@ -28,9 +28,9 @@ _FRENCH_PREFIX = re.compile(
     re.IGNORECASE,
 )
 _FRENCH_PLACE = re.compile(
-    r"(?<![\w])(?:lieu-?dit|hameau(?: de| du)?|bp|cs) [\w'\- ]{2,30}?,? (?:- )?\d{5} [A-Z][\w'\-]+(?:[ -][A-Z][\w'"
-    r"\-]+)*",
-    re.IGNORECASE,
+    r"(?<!\w)(?:(?i:lieu-?dit|hameau(?: de| du)?|bp|cs) [\w'\- ]{2,30}?,? (?:- )?"
+    r"|(?:Le|La|Les|L'|Domaine|Ferme|Mas|Moulin|Chateau|Quartier|Village|Residence)[ ']{0,2}[A-Z][\w'\- ]{2,30}?, )"
+    r"\d{5} [A-Z][\w'\-]+"
 )
 _CONNECTORS = words("de du des la le les l d et a au aux en sur sous saint sainte st ste the of dit")
 _STOPS = words(

@@ -13,7 +13,8 @@ from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_sho
 _CLOSE = re.compile(r"[ \t.'\-_]{0,3}")
 _COMMA = re.compile(r" ?,[ _]{0,2}|\n")
 _INTRODUCED = re.compile(
-    r"(?:\b(?:je suis|je m'appelle|c'est|moi|moi c'est|ici|signe|signed|my name is|my name's|i'm|i am|"
+    r"(?:\b(?:je suis|je m'appelle|m'appellent?|call me|known as|c'est|moi|moi c'est|ici|signe|signed|"
+    r"my name is|my name's|i'm|i am|"
     r"im|this is|it's|its|it is|name|nom|prenom|nomme[e]?|"
     r"mon nom|called|soussigne\w*|soussigne\(e\)|au nom de|in the name of|addressed to|adresse[e]?s? a|"
     r"cordialement|regards|sincerely|faithfully|thanks|cheers|merci|bien a vous|salutations|bises|love|"
@@ -158,7 +159,7 @@ def _stands_alone(
         return False
     exact = any(c in "FL" for c in run)
     words = [tokens[i].text for i in main]
-    plain_word = all(w in ordinary_words() or len(w) < 4 for w in words)
+    plain_word = all(w in ordinary_words() or w.removesuffix("s") in ordinary_words() or len(w) < 4 for w in words)
     if exact and not plain_word:
         return True
     if (introduced or signed) and (capital or (introduced and not plain_word)):

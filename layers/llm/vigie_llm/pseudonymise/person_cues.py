@@ -2,7 +2,7 @@
 
 import re
 
-from vigie_llm.pseudonymise.lexicon import section
+from vigie_llm.pseudonymise.lexicon import section, words
 
 ROLES = section("roles")
 ROLE_TAIL = section("after a role")
@@ -67,6 +67,17 @@ HUMAN_DEED = re.compile(
     r"says|rang|phoned|promised|listened|answered|called|sorted|fixed|assured|apologi[sz]ed|advised|went "
     r"out of|took (?:the|her|his)|in the branch|"
     r"at the (?:counter|desk|till|branch)|from (?:the|your)|au guichet|a l'accueil|du service|de l'agence)"
+)
+CONJUNCTIONS = words("que qu et mais quand lorsque puis car and but when then because since where while that if so ou")
+# What banks and shops do not do: whoever does it is a person, in the lexicon or not.
+PERSONAL_DEED = re.compile(
+    r"^ (?:(?:a|avait|ait) (?:pris (?:sa|son|le temps|ma|mon)|souri|raccroche)|est (?:partie? (?:a|en|"
+    r"sans)|en (?:conge|arret|vacances|retraite))|"
+    r"s'est (?:occup|excus|demen|moqu|tromp)|(?:m'a|nous a) (?:ecoute|recue?s?|accueilli|souri|raccroche|"
+    r"rassure|aide|appris)|"
+    r"(?:is|was|went) (?:on (?:leave|holiday|maternity)|off sick)|retired|(?:has |had )?left the (?:branch|"
+    r"bank|team)|hung up|smiled|apologi[sz]ed|shrugged|"
+    r"went out of (?:her|his|their) way|kept (?:her|his) word|could not have been|couldn't have been)\b"
 )
 PERHAPS_HUMAN = re.compile(
     r"^(?: (?:was|is|has|had|who|qui|est|etait|does|did|didn't|hasn't|gave|made|took|knows|n'a|ne )\b|'s (?:been|"

@@ -10,6 +10,7 @@ from vigie_llm.pseudonymise.person_cues import (
     AT_WORK,
     CALENDAR,
     CAPITAL_AFTER_KIN,
+    CONJUNCTIONS,
     DETERMINERS,
     DOTTED,
     GREETING,
@@ -20,6 +21,7 @@ from vigie_llm.pseudonymise.person_cues import (
     NOT_NAME,
     PARTICLES,
     PERHAPS_HUMAN,
+    PERSONAL_DEED,
     ROLE_TAIL,
     ROLES,
     STRONG_CUE,
@@ -189,6 +191,8 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
         and not starts_sentence(view.clean, token.start - 1 if token.start else 0)
     ):
         return True
+    if PERSONAL_DEED.match(view.low[token.end : token.end + 40]) and not starts_sentence(view.clean, token.start):
+        return tokens[i - 1].text in CONJUNCTIONS
     if STRONG_CUE.search(before):
         return _known_first(token) or (
             _capital(view.clean, token)
