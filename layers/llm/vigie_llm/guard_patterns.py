@@ -8,7 +8,7 @@ from vigie_llm.pseudonymise import validation
 from vigie_llm.pseudonymise.folding import has_digit
 
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)*\.[A-Za-z]{2,}")
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[ .\-]?\d{2}(?:[ .\-_]{0,2}[A-Za-z0-9]){10,32}")
+_IBAN = re.compile(r"(?<![A-Za-z0-9])(?=([A-Za-z]{2}[ .\-]?\d{2}(?:[ .\-_]{0,2}[A-Za-z0-9]){10,32}))")
 _DIGIT_RUN = re.compile(r"(?<![\w.,])\d(?:[ .\-]?\d){11,18}(?![\w])")
 _NIR = re.compile(
     r"(?<!\w)[12](?:[ .\-]?\d){4}[ .\-]?(?:\d[ .\-]?\d|2[ .\-]?[ABab])(?:[ .\-]?\d){6}[ .\-/]{0,3}(?:cle )?\d[ "
@@ -37,7 +37,7 @@ def find_patterns(plain: str) -> list[str]:
 
 def _has_iban(plain: str) -> bool:
     for match in _IBAN.finditer(plain):
-        compact = validation.compact(match.group())
+        compact = validation.compact(match[1])
         length = validation.iban_length(compact[:2])
         if length is not None and len(compact) >= length and validation.is_iban(compact[:length]):
             return True

@@ -174,6 +174,19 @@ def test_an_unknown_customer_and_an_empty_text_are_no_error() -> None:
     assert masked("bonjour", KnownIdentity(birth_date=date(1980, 1, 1), phone="", iban=None)) == "bonjour"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("in 0572 was used, left for GB25 XQCB 9913 2905 9172 44 and", "in 0572 was used, left for <IBAN_1> and"),
+        ("card 4970 4312 8806 5514 11/26 lost", "card <CARD_1> 11/26 lost"),
+        ("appelez le 06 39 98 33 50 2 fois", "appelez le <PHONE_1> 2 fois"),
+        ("0639983350 12/03 ok", "<PHONE_1> 12/03 ok"),
+    ],
+)
+def test_neighbouring_digits_hide_no_identifier(text: str, expected: str) -> None:
+    assert masked(text) == expected
+
+
 @pytest.mark.parametrize("unit", ["1 ", "a.", "a@", "-", "A ", "point ", "06 ", "*", "1/", "&#", ":", "le de ", "Mr "])
 def test_long_repetitive_text_is_read_in_reasonable_time(unit: str) -> None:
     text = unit * (20_000 // len(unit))

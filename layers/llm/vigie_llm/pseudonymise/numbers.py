@@ -3,15 +3,17 @@
 import re
 
 from vigie_llm.pseudonymise.folding import View, has_digit
+from vigie_llm.pseudonymise.phones import find_phones, find_spoken_phones, is_amount
 from vigie_llm.pseudonymise.spans import CONTEXT, SHAPED, VALIDATED, Found
 from vigie_llm.pseudonymise.spelled import Skeleton
 
 from . import validation
 
-_IBAN = re.compile(r"(?<![a-z0-9])([a-z]{2}) ?[.\-]?(\d{2})((?:[ .\-_/\t]{0,3}[a-z0-9]){10,34})")
+# Ahead only: "in 0572 ... GB25 XQCB ..." must not hide the IBAN behind a false start.
+_IBAN = re.compile(r"(?<![a-z0-9])(?=([a-z]{2}) ?[.\-]?(\d{2})((?:[ .\-_/\t]{0,3}[a-z0-9]){10,34}))")
 _RIB = re.compile(r"(?<!\d)\d{5}[ .\-/]?\d{5}[ .\-/]?[\da-z]{11}[ .\-/]?(?:cle )?\d{2}(?![a-z0-9])")
 _CARD = re.compile(r"(?<![\da-z])(?:\d[ .\-_/]{0,2}){12,18}\d(?![a-z0-9])")
-_MASK = r"[*x•#●\.…_]"
+_FOUR_FOURS = re.compile(r"\d{4}([ .\-_/]{0,2})\d{4}\1\d{4}\1\d{4}(?!\d)")
 _MASKED_CARD = re.compile(
     r"(?<![\w])(?:\d{4}[ \-]?(?:\d{2})?)?(?:[*x•#●]{2,4}[ \-]?){1,4}(?:[*x•#●]{2,12}[ \-]?)?\d{2,4}(?!\w)"
     r"|(?<![\w*])\*{1,12} ?\d{4}(?!\w)"
@@ -33,10 +35,6 @@ _IDENTITY_PAPER = re.compile(
     r"de conduire)?|nhs|"
     r"nino|national insurance|ni|numero fiscal|utr|ssn)(?: (?:number|no|num|numero|n|is|est|card|:))*[ "
     r":.n°o#(]{0,5}([a-z]{0,5}[ ]?\d[\da-z ]{5,16}\d[a-z]{0,3}|\d[a-z\d]{7,14})(?![a-z0-9])"
-)
-_PHONE = re.compile(
-    r"(?<![\da-z.,/_#])(?<![a-z]-)(?:\(?\+ ?|\(?00 ?)?\(?[\do]\d?(?:[ .\-/()_\u00b7]{0,3}\d){6,14}(?![\da-z_]|"
-    r"[.,]\d)"
 )
 _ENDING = re.compile(
     r"\b(?:ending(?: in| with| by)?|ends?(?: in| with)?|finishing(?: in| with)?|last (?:four|4)(?: digits?)?(?"
@@ -88,8 +86,6 @@ _NOT_MINE = re.compile(
     r"(?:\bref|\breference|\btarif|\btariff|\bbrochure|\bleaflet|\bfiche|\bsiret|\bsiren|\bform|\bformulaire|"
     r"\bticket|\barticle|\bversion|\bv|\bcolis|\btracking|\bsuivi)[^\n.;]{0,12}$"
 )
-_AMOUNT_AFTER = re.compile(r"^ ?(?:€|£|\$|%|eur\b|euros?\b|pounds?\b|gbp\b|balles\b|quid\b|k€)")
-_AMOUNT_BEFORE = re.compile(r"[€£$] ?$")
 
 
 def find_numbers(view: View, digits: Skeleton, language: str) -> list[Found]:
@@ -100,9 +96,9 @@ def find_numbers(view: View, digits: Skeleton, language: str) -> list[Found]:
         found += _ibans(low)
         found += _cards(low)
         found += _national_ids(low)
-        found += _phones(low, language)
+        found += find_phones(low, language)
         found += _accounts(low)
-    found += _spoken_phones(low, digits)
+    found += find_spoken_phones(low, digits)
     return found
 
 
@@ -118,7 +114,7 @@ def _iban_in(low: str, match: re.Match[str]) -> Found | None:
     if length is None:
         return None
     position, count = match.start(), 0
-    while position < match.end() and count < length:
+    while position < match.end(3) and count < length:
         count += low[position].isalnum()
         position += 1
     if count < length:
@@ -150,6 +146,8 @@ def _cards(low: str) -> list[Found]:
             found.append(Found(*m.span(), "CARD", VALIDATED))
         elif grouped or (len(number) == 16 and _CARD_WORDS.search(low[max(0, m.start() - 40) : m.start()])):
             found.append(Found(*m.span(), "CARD", SHAPED))
+        elif (first := _FOUR_FOURS.match(low, m.start())) and validation.is_luhn(validation.compact(first.group())):
+            found.append(Found(*first.span(), "CARD", VALIDATED))
     found += [Found(*m.span(), "CARD", SHAPED) for m in _MASKED_CARD.finditer(low) if _is_masked_card(low, m)]
     for pattern in (_ENDING, _LAST_FOUR_AFTER):
         found += [_last_four(low, m) for m in pattern.finditer(low) if not _is_year_only(low, m)]
@@ -207,62 +205,6 @@ def _national_ids(low: str) -> list[Found]:
     return found
 
 
-def _phones(low: str, language: str) -> list[Found]:
-    found: list[Found] = []
-    for m in _PHONE.finditer(low):
-        if _is_amount(low, *m.span()):
-            continue
-        number = re.sub(r"[^\d+]", "", m.group().replace("o", "0").replace("(0)", ""))
-        if _is_phone(number, language, low, m):
-            end = m.end() - (len(m.group()) - len(m.group().rstrip(" .-/()_")))
-            rank = SHAPED + 2 if number.startswith(("0", "+", "33", "44")) else CONTEXT - 2
-            found.append(Found(m.start(), end, "PHONE", rank))
-    return found
-
-
-_PHONE_WORDS = re.compile(
-    r"\b(?:tel|telephone|phone|mobile|portable|numero|number|appel\w*|rappel\w*|joindre|joignable|call|ring|"
-    r"text|reach|fixe|gsm|sms|whatsapp|contact\w*|au|on|cell|mob|num|06|07)\b[^\n]{0,25}$"
-)
-
-
-def _is_phone(number: str, language: str, low: str, match: re.Match[str]) -> bool:
-    if number.startswith("00"):
-        number = "+" + number[2:]
-    if number.startswith("+"):
-        return validation.is_phone(number, "FR")
-    regions = ("FR", "GB") if language == "fr" else ("GB", "FR")
-    if number.startswith("0"):
-        return any(validation.is_phone(number, region) for region in regions)
-    named = bool(_PHONE_WORDS.search(low[max(0, match.start() - 40) : match.start()]))
-    if number.startswith(("33", "44")) and len(number) in {11, 12}:
-        return validation.is_phone("+" + number, "FR")
-    # "6 39 98 33 50": the leading zero left out.
-    return (
-        named
-        and len(number) in {9, 10}
-        and number[0] in "123467"
-        and any(validation.is_phone("0" + number, r) for r in regions)
-    )
-
-
-def _is_amount(low: str, start: int, end: int) -> bool:
-    return bool(_AMOUNT_AFTER.match(low[end : end + 8]) or _AMOUNT_BEFORE.search(low[max(0, start - 3) : start]))
-
-
-def _spoken_phones(low: str, digits: Skeleton) -> list[Found]:
-    """About ten digits from 0, read aloud in part; "quatre vingt-neuf" may be 4 29 or 89."""
-    found: list[Found] = []
-    for m in re.finditer(r"(?:0033|33|0044|44)?0?[1-9]\d{7,9}", digits.text):
-        if not m.group().startswith(("0", "33", "44")):
-            continue
-        start, end = digits.locate(*m.span())
-        surface = low[start:end]
-        if any(c.isalpha() for c in surface) and not re.search(r"[.!?;]\s|[\n/:]", surface):
-            found.append(Found(start, end, "PHONE", SHAPED + 1))
-    return found
-
-
 def _accounts(low: str) -> list[Found]:
     found: list[Found] = []
     for m in _ACCOUNT.finditer(low):
@@ -274,7 +216,7 @@ def _accounts(low: str) -> list[Found]:
         spans = [m.span()] if re.fullmatch(r"[ ,/]+", low[m.end(1) : m.start(2)]) else [m.span(1), m.span(2)]
         found += [Found(*span, "ACCOUNT_NUMBER", SHAPED + 3) for span in spans]
     for m in _BARE.finditer(low):
-        if not _NOT_MINE.search(low[max(0, m.start() - 25) : m.start()]) and not _is_amount(low, *m.span()):
+        if not _NOT_MINE.search(low[max(0, m.start() - 25) : m.start()]) and not is_amount(low, *m.span()):
             found.append(Found(*m.span(), "ACCOUNT_NUMBER", CONTEXT - 5))
     return found
 
@@ -289,4 +231,4 @@ def _is_account(low: str, start: int, end: int) -> bool:
     count = sum(c.isdigit() for c in value)
     if count < 5 or _DATE_SHAPE.fullmatch(value):
         return False
-    return not (_is_amount(low, start, end) or _NOT_MINE.search(low[max(0, start - 25) : start]))
+    return not (is_amount(low, start, end) or _NOT_MINE.search(low[max(0, start - 25) : start]))
