@@ -1,7 +1,6 @@
 """Where the labelled data of a contract is."""
 
 import os
-import tempfile
 from pathlib import Path
 
 from model.contract import Contract
@@ -18,17 +17,29 @@ class SourceError(ValueError):
 def find_training_data(contract: Contract, given: Path | None = None) -> Path:
     """The labelled CSV: the one given (or `history.csv` in the folder given), or a shipped contract's own.
 
-    The bank's is drawn anew, the telecom one is read from the shared data.
+    The bank's is the demo bank's own history, drawn where there is none; the telecom one is shared data.
     """
     if given:
         return given / HISTORY if given.is_dir() else given
     if contract.name == "bank":
-        folder = Path(tempfile.mkdtemp(prefix="vigie-history-"))
-        synthesise(folder, customers=1, seed=SEED, history=4000)
-        return folder / HISTORY
+        return _demo_history()
     if contract.name == "telecom":
         return find_telecom()
     raise SourceError(f"contract {contract.name}: name the labelled file with DATA=path (--data path)")
+
+
+def local_home() -> Path:
+    """Where local state is kept: VIGIE_HOME, or .local in the repository."""
+    return Path(os.environ.get("VIGIE_HOME") or Path(__file__).parents[1] / ".local")
+
+
+def _demo_history() -> Path:
+    loaded = local_home() / "bank" / HISTORY
+    if loaded.is_file():
+        return loaded
+    drawn = local_home() / "model" / "bank" / "drawn"
+    synthesise(drawn, customers=1, seed=SEED, history=4000)
+    return drawn / HISTORY
 
 
 def find_telecom() -> Path:

@@ -4,7 +4,6 @@ import argparse
 import getpass
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -28,7 +27,7 @@ from model.faults import DataError
 from model.leaks import find_leaks
 from model.metrics import interval_by_bootstrap, measure, reliability, roc_points
 from model.registry import Artefacts, RegistryError, approve, current, register
-from model.sources import SourceError, find_training_data
+from model.sources import SourceError, find_training_data, local_home
 from model.validate import Table, read_table
 from vigie_scoring.drift import build_reference
 from vigie_scoring.scorer import Scorer
@@ -89,8 +88,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def default_folder(contract: Contract) -> Path:
     """Where training writes unless told otherwise: under VIGIE_HOME, or .local in the repository."""
-    home = os.environ.get("VIGIE_HOME") or Path(__file__).parents[1] / ".local"
-    return Path(home) / "model" / contract.name
+    return local_home() / "model" / contract.name
 
 
 def _register(folder: Path, contract: Path) -> str:
