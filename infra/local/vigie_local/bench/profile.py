@@ -1,0 +1,84 @@
+"""Where a run's time goes: CPU by process, the database, the model's latency, and each agent's waiting.
+
+An agent works on one batch at a time. Its time is split into: waiting for the model (what its calls' latencies come
+to at its concurrency), its own work within batches, and the time between two batches, when queue and state machine
+have their turn.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vigie_local.bench.cloud import BenchCloud
+from vigie_local.bench.database_load import DatabaseLoad
+from vigie_local.bench.execution import execute
+from vigie_local.bench.options import Options
+from vigie_local.bench.pipeline import PURPOSES, figures, measured_run
+from vigie_local.bench.table import Row
+
+SPANS = """
+WITH spans AS (
+    SELECT agent, (details ->> 'batch_no')::int AS batch_no, min(occurred_at) FILTER (WHERE event_type = 'BATCH_START')
+        AS began, max(occurred_at) FILTER (WHERE event_type = 'BATCH_END') AS ended
+    FROM audit_log WHERE run_id = %s AND event_type IN ('BATCH_START', 'BATCH_END') GROUP BY 1, 2
+)
+SELECT agent, count(*), extract(epoch FROM sum(ended - began)), extract(epoch FROM max(ended) - min(began)) FROM spans
+GROUP BY agent ORDER BY agent
+"""
+LATENCIES = """
+SELECT purpose, count(*), sum(latency_ms) / 1000.0, percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_ms),
+       percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_ms)
+FROM egress_ledger WHERE run_id = %s AND latency_ms IS NOT NULL GROUP BY purpose
+"""
+
+
+def run(cloud: BenchCloud, options: Options) -> dict[str, Any]:
+    """One warm run of `options.customers`, watched closely; slower for it than in the part `pipeline`."""
+    cloud.set_model(latency_ms=options.latency_ms)
+    execute(cloud, {"limit": 1})
+    with DatabaseLoad(cloud) as load:
+        execution, usage = measured_run(cloud, options, options.customers)
+    found = figures(cloud, options, execution, usage)
+    return found | {"agents": agents_time(cloud, execution.run_id, found), "database": load.as_dict()}
+
+
+def agents_time(cloud: BenchCloud, run_id: str, found: dict[str, Any]) -> dict[str, Any]:
+    """Seconds of each agent, from the first batch's start to the last one's end."""
+    purposes = {purpose: agent for agent, purpose in PURPOSES.items()}
+    latencies = {purposes[row[0]]: row[1:] for row in cloud.query(LATENCIES, run_id)}
+    agents: dict[str, Any] = {}
+    for agent, batches, busy, whole in cloud.query(SPANS, run_id):
+        one = {"batches": int(batches), "busy": float(busy), "between": max(0.0, float(whole) - float(busy))}
+        if agent in latencies:
+            _count, total, median, late = latencies[agent]
+            model = float(found["calls"][agent]) * found["latency_ms"] / 1000 / found["calls_at_once"][agent]
+            one |= {
+                "model": model,
+                "own": float(busy) - model,
+                "call_p50_ms": float(median),
+                "call_p95_ms": float(late),
+            }
+            one["calls_seconds"] = float(total)
+        agents[str(agent)] = {name: round(value, 2) for name, value in one.items()}
+    return agents
+
+
+def rows(found: dict[str, Any]) -> list[Row]:
+    """CPU by process, then each agent's time, then the database's statements."""
+    usage = found["usage"]
+    ours = sum(usage["cpu_seconds"].values())
+    table = [Row("customers", f"{found['customers']:,}"), Row("seconds", f"{found['seconds']:.1f}")]
+    for name, spent in sorted(usage["cpu_seconds"].items(), key=lambda item: -item[1]):
+        each = spent / found["customers"] * 1000
+        table.append(Row(f"CPU of {name}", f"{spent:.1f} s", f"{spent / ours:.0%}", f"{each:.2f} ms a customer"))
+    table.append(Row("CPU of other programs", f"{usage['elsewhere_cpu_seconds']:.1f} s"))
+    for agent, one in found["agents"].items():
+        words = f"{one['batches']} batches; between them {one['between']:.1f} s"
+        if "model" in one:
+            words += f"; model {one['model']:.1f} s, own {one['own']:.1f} s; a call {one['call_p50_ms']:.0f} ms"
+        table.append(Row(f"{agent} in batches", f"{one['busy']:.1f} s", "", words))
+    for name, spent in found["database"]["seconds_by_statement"].items():
+        table.append(Row(f"database, {name}", f"{spent:.1f} s"))
+    for name, spent in found["database"]["seconds_by_wait"].items():
+        table.append(Row(f"database waits, {name}", f"{spent:.1f} s"))
+    return table
