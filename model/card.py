@@ -128,7 +128,7 @@ def _read_drift(contract: str) -> list[Drift]:
         cursor.execute(
             "SELECT subject, measure, value, level, details FROM run_drift WHERE run_id = "
             "(SELECT run_id FROM run_drift JOIN runs USING (run_id) WHERE contract = %s "
-            "ORDER BY planned_at DESC LIMIT 1)",
+            "AND measure = 'psi' ORDER BY planned_at DESC LIMIT 1)",
             (contract,),
         )
         return [Drift(*row) for row in cursor.fetchall()]

@@ -1,0 +1,159 @@
+"""Compares a run's predictions with what came of its customers: live AUC and calibration."""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from model.contract import Contract, ContractError, load_contract
+from model.database import DatabaseUnknownError, connect
+from model.faults import DataError, Fault
+from model.load import customer_uuid
+from model.metrics import interval_by_bootstrap, measure, reliability
+from model.validate import decode, read_bytes, split_of
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+# Fewer than these say too little.
+LEAST = 20
+# How far live figures may fall behind the held-out ones: AUC lost, calibration error gained.
+WARNS, ALARMS = 0.05, 0.10
+
+
+class OutcomesError(ValueError):
+    """When outcomes cannot be compared with predictions; names the remedy."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The run whose predictions are judged, and its model's held-out figures."""
+
+    run_id: str
+    model_version: str
+    held_out: Mapping[str, float]
+    probability: Mapping[str, float]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Command line: `python -m model.outcomes --data outcomes.csv --contract bank [--run RUN]`."""
+    parser = argparse.ArgumentParser(prog="python -m model.outcomes", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="CSV with the contract's id and label columns")
+    parser.add_argument("--contract", default="bank", help="a shipped contract's name, or a path")
+    parser.add_argument("--run", default="", help="default: the newest run of this contract")
+    parser.add_argument("--json", type=Path, help="write the same figures here")
+    parser.add_argument("--dsn", help="database; by default what PGHOST and its kin name")
+    given = parser.parse_args(arguments)
+    try:
+        contract = load_contract(given.contract)
+        outcomes = read_outcomes(given.data, contract)
+        with closing(connect(given.dsn)) as conn:
+            figures = judge(find_run(conn, contract.name, given.run), outcomes)
+            store(conn, figures)
+    except (ContractError, DatabaseUnknownError, DataError, OutcomesError) as exc:
+        print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)
+        return 1
+    print(_describe(figures))
+    if given.json:
+        given.json.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return 0
+
+
+def read_outcomes(path: Path, contract: Contract) -> dict[str, int]:
+    """Customer UUID to 1 (left) or 0 (stayed); raises DataError with every fault."""
+    stream = decode(read_bytes(path), path.name)
+    reader = csv.DictReader(stream, delimiter=split_of(stream))
+    key, label = contract.id_column, contract.label
+    missing = [c for c in (key, label.column) if c not in (reader.fieldnames or [])]
+    faults = [Fault(path.name, 1, c, "", "column is missing from the header") for c in missing]
+    outcomes: dict[str, int] = {}
+    for row, cells in enumerate(() if faults else reader, start=2):
+        value, customer = (cells[label.column] or "").strip(), (cells[key] or "").strip()
+        if value not in label.positive + label.negative:
+            known = ", ".join(label.positive + label.negative)
+            faults.append(Fault(path.name, row, label.column, value, f"is no known label; write one of {known}"))
+        outcomes[customer_uuid(contract, customer)] = int(value in label.positive)
+    if faults:
+        raise DataError(faults)
+    return outcomes
+
+
+def find_run(conn: "Connection", contract: str, run_id: str = "") -> Run:
+    """The named run, or the newest of this contract that predicted anybody."""
+    with conn, conn.cursor() as cursor:
+        cursor.execute(
+            "SELECT run_id, r.model_version, m.metrics->'held_out' FROM runs r "
+            "JOIN model_registry m ON m.version = r.model_version "
+            "WHERE r.contract = %(contract)s AND %(run)s IN ('', run_id) "
+            "AND EXISTS (SELECT FROM predictions p WHERE p.run_id = r.run_id) "
+            "ORDER BY planned_at DESC LIMIT 1",
+            {"contract": contract, "run": run_id},
+        )
+        if (row := cursor.fetchone()) is None:
+            raise OutcomesError(f"no run {run_id or 'of contract ' + contract} has predictions; make run makes one")
+        cursor.execute("SELECT customer_id::text, probability FROM predictions WHERE run_id = %s", (row[0],))
+        return Run(row[0], row[1], row[2] or {}, dict(cursor.fetchall()))
+
+
+def judge(run: Run, outcomes: Mapping[str, int]) -> dict[str, Any]:
+    """Live figures over the customers who were predicted and whose outcome is known."""
+    known = sorted(run.probability.keys() & outcomes.keys())
+    labels = np.array([outcomes[c] for c in known], dtype=np.int64)
+    left = int(labels.sum())
+    if min(left, len(known) - left) < LEAST:
+        raise OutcomesError(
+            f"run {run.run_id}: {len(known)} predicted customers have an outcome and {left} of them left; "
+            f"at least {LEAST} who left and {LEAST} who stayed are needed"
+        )
+    probability = np.array([run.probability[c] for c in known])
+    ece = interval_by_bootstrap(labels, probability)
+    return {
+        "run_id": run.run_id,
+        "model_version": run.model_version,
+        "customers": len(known),
+        "left": left,
+        **measure(labels, probability),
+        "ece_interval": [ece.low, ece.high],
+        "reliability": reliability(labels, probability),
+        "held_out": dict(run.held_out),
+    }
+
+
+def store(conn: "Connection", figures: Mapping[str, Any]) -> None:
+    """Keep the figures with the run, beside its drift; newer outcomes replace older ones."""
+    trained = figures["held_out"]
+    lost = {"auc": trained.get("auc", 0.0) - figures["auc"], "ece": figures["ece"] - trained.get("ece", 0.0)}
+    details = {"customers": figures["customers"], "left": figures["left"], "trained": trained}
+    with conn, conn.cursor() as cursor:
+        for name, gap in lost.items():
+            level = "alarm" if gap >= ALARMS else "warning" if gap >= WARNS else "ok"
+            cursor.execute(
+                "INSERT INTO run_drift (run_id, subject, measure, value, level, details) "
+                "VALUES (%s, 'outcomes', %s, %s, %s, %s) ON CONFLICT (run_id, subject, measure) DO UPDATE "
+                "SET value = EXCLUDED.value, level = EXCLUDED.level, details = EXCLUDED.details",
+                (figures["run_id"], f"live_{name}", figures[name], level, json.dumps(details)),
+            )
+
+
+def _describe(figures: Mapping[str, Any]) -> str:
+    lines = [
+        f"run {figures['run_id']}, model {figures['model_version']}: "
+        f"{figures['customers']:,} customers with an outcome, {figures['left']:,} left",
+        f"  {'':<18} {'live':>8} {'held out':>9}",
+    ]
+    titles = {"auc": "AUC", "brier": "Brier", "log_loss": "Log loss", "ece": "Calibration error"}
+    for key, title in titles.items():
+        trained = figures["held_out"].get(key)
+        lines.append(f"  {title:<18} {figures[key]:>8.4f} {'' if trained is None else f'{trained:9.4f}'}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
