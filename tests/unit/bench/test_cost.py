@@ -1,0 +1,104 @@
+"""Cost on AWS: what is counted in a run, and how it grows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vigie_local.cost.counting import Counts, FunctionUse, count_events, count_requests, function_use
+from vigie_local.cost.estimate import estimate, monthly, units
+from vigie_local.cost.prices import read_prices
+from vigie_local.cost.quotas import needs
+
+REPORT = (
+    "REPORT RequestId: 1\tDuration: 1500.20 ms\tBilled Duration: 1501 ms\t"
+    "Memory Size: 1024 MB\tMax Memory Used: 87 MB\t\n"
+)
+COUNTS = Counts(
+    run_id="run", seconds=10, customers=1000, batches=10, children=10, transitions_of_run=7, transitions_of_batches=60,
+    messages=31, functions={name: FunctionUse(10, 20.0, 1024, 90) for name in ("nlp-agent", "prediction-agent",
+    "action-agent", "audit-agent", "planner")}, log_bytes=2_000_000, log_events=9000,
+    requests={"s3.PutObject": 3, "s3.GetObject": 1, "kms.Sign": 2, "secretsmanager.GetSecretValue": 8}, calls=2000,
+    tokens_in=800_000, tokens_out=200_000, database_bytes=5_000_000,
+)  # fmt: skip
+
+
+def event(kind: str, resource: str = "") -> dict[str, Any]:
+    details = {"taskScheduledEventDetails": {"resourceType": resource}} if resource else {}
+    return {"type": kind, **details}
+
+
+def test_states_entered_are_transitions_and_sends_are_messages() -> None:
+    events = [
+        event("ExecutionStarted"), event("TaskStateEntered"), event("TaskScheduled", "sqs"), event("TaskSucceeded"),
+        event("TaskStateExited"), event("ChoiceStateEntered"), event("ChoiceStateExited"), event("SucceedStateEntered"),
+    ]  # fmt: skip
+    assert count_events(events) == {"transitions": 3, "messages": 1}
+
+
+def test_a_retry_is_a_transition_although_it_enters_no_state() -> None:
+    events = [event("TaskStateEntered"), event("TaskScheduled", "sqs"), event("TaskScheduled", "sqs")]
+    assert count_events(events) == {"transitions": 2, "messages": 2}
+
+
+def test_gb_seconds_come_from_the_report_lines() -> None:
+    found = function_use([("nlp-agent", REPORT), ("nlp-agent", REPORT), ("nlp-agent", "START RequestId: 1")])
+    assert found["nlp-agent"].invocations == 2
+    assert found["nlp-agent"].gb_seconds == pytest.approx(3.002)
+    assert found["nlp-agent"].most_used_mb == 87
+    assert found["planner"] == FunctionUse()
+
+
+def test_requests_outside_the_run_are_not_counted(tmp_path: Path) -> None:
+    log = tmp_path / "localstack.log"
+    line = "2026-11-23T08:{}:00.000  INFO --- [reactor-1] localstack.request.aws     : AWS s3.PutObject => 200\n"
+    log.write_text(line.format("10") + line.format("20") + "no request\n" + line.format("30"))
+    from datetime import datetime
+
+    began, ended = (datetime.fromisoformat(f"2026-11-23T08:{minute}:00").timestamp() for minute in (15, 25))
+    assert count_requests(log, began, ended) == {"s3.PutObject": 1}
+
+
+def test_every_counted_unit_has_a_price_with_its_unit_and_date() -> None:
+    prices = read_prices()
+    assert set(units(COUNTS, 10)) == set(prices.by_use)
+    assert all(price.unit for price in prices.by_use.values())
+    assert prices.as_of.startswith("20")
+
+
+def test_what_happens_for_each_customer_grows_and_what_happens_once_does_not() -> None:
+    small, large = units(COUNTS, 1000), units(COUNTS, 10_000)
+    for name in ("lambda_gb_second", "log_gb", "model_input_token", "sqs_request", "database_gb_month"):
+        assert large[name] == pytest.approx(10 * small[name]), name
+    assert large["kms_sign"] == small["kms_sign"]
+    assert large["state_transition"] == 7 + 600 + 100
+
+
+def test_a_state_transition_costs_its_list_price() -> None:
+    counts = replace(COUNTS, transitions_of_run=0, transitions_of_batches=990, children=10)
+    dollars = estimate(counts, read_prices(), 1000, at_once=6).dollars["state_transition"]
+    assert dollars == pytest.approx(1000 / 1000 * 0.025)
+
+
+def test_more_batches_at_once_take_less_time_and_more_connections() -> None:
+    slow, fast = (estimate(COUNTS, read_prices(), 1_000_000, at_once=n) for n in (6, 60))
+    assert slow.engine_hours == pytest.approx(10 * fast.engine_hours)
+    # 10,000 batches of 6 s make 16.7 hours of work: three at once end in a night of eight.
+    assert slow.at_once_for_a_night == 3
+    assert slow.connections_for_a_night == 6
+    assert slow.calls_per_minute_for_a_night == pytest.approx(2_000_000 / 480)
+
+
+def test_a_quota_that_is_too_small_is_said_to_be() -> None:
+    small, huge = (needs(COUNTS, estimate(COUNTS, read_prices(), n, at_once=6)) for n in (10_000, 10_000_000_000))
+    assert all(need.fits for need in small)
+    assert not all(need.fits for need in huge)
+
+
+def test_months_without_a_run_are_paid_too() -> None:
+    months = monthly(read_prices(), COUNTS)
+    assert months["database"] == pytest.approx(0.159 * 730)
+    assert months["sealing_every_minute"] > 0
