@@ -13,6 +13,8 @@ from model.contract import Contract, Feature
 from model.design import Matrix
 from vigie_scoring.scorer import FORMAT
 
+# Part of every version's name: raise it when the same model is written differently.
+EXPORTER = "2"
 HOW_TO_READ = (
     "log-odds of leaving = intercept + one value per term. A table's first place is for a missing value, "
     "its last for an unknown one; between them a number falls between the cuts (a value equal to a cut "
@@ -40,6 +42,7 @@ def export_scorer(
         "intercept": intercept,
         "features": [_describe_feature(f) for f in inputs],
         "terms": terms,
+        "groups": [_describe_feature(f) for f in contract.features if f.sensitive],
     }
 
 

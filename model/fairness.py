@@ -1,21 +1,16 @@
 """Error rates and segment rates across groups that the contract declares sensitive, with intervals."""
 
-import itertools
 import re
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.contract import Feature
 from model.metrics import share_interval
 from model.validate import Table
-from vigie_scoring.columns import number_of, word_of
 from vigie_scoring.decision import DEFAULT, Decision
-
-MISSING = "(missing)"
+from vigie_scoring.groups import name_groups
 
 
 def measure_fairness(
@@ -32,27 +27,12 @@ def measure_fairness(
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     for feature in (f for f in table.contract.features if f.sensitive):
-        words = name_groups(feature, [table.rows[i].get(feature.name) for i in rows])
+        words = name_groups(feature.numeric, [table.rows[i].get(feature.name) for i in rows])
         found[feature.name] = {
             group: _measure_group(labels[words == group], probability[words == group], decision)
             for group in dict.fromkeys(sorted(words.tolist(), key=group_order))
         }
     return found
-
-
-def name_groups(feature: Feature, values: Sequence[object]) -> NDArray[np.object_]:
-    """Each row's group: its word, or for numbers the quarter of the customers that it falls in."""
-    if not feature.numeric:
-        return np.array([word_of(v) or MISSING for v in values], dtype=object)
-    numbers = np.array([number_of(v) for v in values], dtype=np.float64)
-    known = numbers[~np.isnan(numbers)]
-    if not len(known):
-        return np.full(len(numbers), MISSING, dtype=object)
-    cuts = np.unique(np.quantile(known, (0.25, 0.5, 0.75)))
-    edges = [known.min(), *cuts, known.max()]
-    names = np.array([f"{low:g} to {high:g}" for low, high in itertools.pairwise(edges)], dtype=object)
-    named = names[np.minimum(np.searchsorted(cuts, numbers, side="right"), len(names) - 1)]
-    return np.where(np.isnan(numbers), MISSING, named)
 
 
 def group_order(group: str) -> tuple[float, str]:

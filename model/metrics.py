@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.stats import t as student  # type: ignore[import-untyped]
 from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score, roc_curve  # type: ignore[import-untyped]
 
+from vigie_scoring.groups import wilson
+
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 BINS = 10
@@ -77,9 +79,5 @@ def interval_by_bootstrap(labels: Labels, probability: Floats, draws: int = 200,
 
 def share_interval(count: int, total: int) -> Estimate:
     """A share with Wilson's 95 % interval; zero of zero is unknown, from 0 to 1."""
-    if total == 0:
-        return Estimate(float("nan"), 0.0, 1.0)
-    z, share = 1.959964, count / total
-    centre = (share + z * z / (2 * total)) / (1 + z * z / total)
-    reach = z * ((share * (1 - share) + z * z / (4 * total)) / total) ** 0.5 / (1 + z * z / total)
-    return Estimate(share, max(0.0, centre - reach), min(1.0, centre + reach))
+    low, high = wilson(count, total)
+    return Estimate(count / total if total else float("nan"), low, high)

@@ -21,7 +21,7 @@ from model.compare import RULE, Comparison, Progress, compare
 from model.contract import Contract, ContractError, Feature, contract_path, load_contract
 from model.database import connect, names_database
 from model.design import Matrix, design_matrix
-from model.export import export_scorer, write_scorer
+from model.export import EXPORTER, export_scorer, write_scorer
 from model.fairness import measure_fairness
 from model.faults import DataError
 from model.leaks import find_leaks
@@ -149,7 +149,7 @@ def used_inputs(table: Table) -> tuple[Feature, ...]:
 def name_version(table: Table, candidate: Candidate) -> str:
     """A version that the same data, contract, model and libraries always get."""
     libraries = [f"{name}=={version_of(name)}" for name in LIBRARIES]
-    parts = [table.sha256, table.contract.fingerprint(), candidate.key, repr(EBM_SETTINGS), *libraries]
+    parts = [table.sha256, table.contract.fingerprint(), candidate.key, repr(EBM_SETTINGS), EXPORTER, *libraries]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return "-".join(filter(None, (table.contract.name, max(table.as_of), digest[:8])))
 

@@ -55,7 +55,10 @@ class Scores:
 
 @dataclass(frozen=True)
 class Scorer:
-    """A sum of tables and lines that gives the log-odds of leaving."""
+    """A sum of tables and lines that gives the log-odds of leaving.
+
+    `groups` are the attributes declared sensitive, read for fairness whether they are inputs or not.
+    """
 
     version: str
     kind: str
@@ -64,6 +67,7 @@ class Scorer:
     intercept: float
     features: tuple[ScoredFeature, ...]
     terms: tuple[Term, ...]
+    groups: tuple[ScoredFeature, ...] = ()
     reference: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -139,12 +143,13 @@ def _build(raw: Mapping[str, Any]) -> Scorer:
         intercept=float(intercept),
         features=features,
         terms=tuple(parse_term(t, numeric, f"terms[{i}]") for i, t in enumerate(terms)),
+        groups=tuple(_build_feature(f, i, "groups") for i, f in enumerate(raw.get("groups", []))),
         reference=raw.get("reference", {}),
     )
 
 
-def _build_feature(raw: Mapping[str, Any], position: int) -> ScoredFeature:
-    place = f"features[{position}]."
+def _build_feature(raw: Mapping[str, Any], position: int, of: str = "features") -> ScoredFeature:
+    place = f"{of}[{position}]."
     kind = _want(raw, "type", str, place)
     if kind not in TYPES:
         raise ScorerError(f"{place}type: {kind!r}; must be one of {', '.join(TYPES)}")

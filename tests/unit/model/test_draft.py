@@ -8,9 +8,9 @@ import pytest
 
 from model.contract import ROW_NUMBER, ContractError, load_contract, parse_contract
 from model.draft import Asked, draft, main
-from model.fairness import name_groups
 from model.train import train
 from model.validate import read_table
+from vigie_scoring.groups import name_groups
 
 
 @pytest.fixture
@@ -84,6 +84,6 @@ def test_the_shipped_telecom_contract_could_have_been_drafted(tmp_path: Path) ->
 
 def test_numbers_are_grouped_in_quarters_for_fairness(foreign: Path) -> None:
     age = parse_contract(draft(foreign, ASKED)).feature("age")
-    groups = name_groups(age, [*range(20, 60), None])
+    groups = name_groups(age.numeric, [*range(20, 60), None])
     assert len(set(groups.tolist())) == 5
     assert groups[-1] == "(missing)"
