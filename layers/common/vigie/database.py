@@ -17,7 +17,6 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 60
 LOCK_SECONDS = 20
 CONSENT_NOT_IN_FORCE = "VG001"
-LOCK_NOT_AVAILABLE = "55P03"
 GONE = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
@@ -59,6 +58,7 @@ class Database:
         Raises:
             ConsentChangedError: the database refused a row whose consent is not in force.
             StatementRefusedError: the database refused a statement for another reason.
+            BatchBusyError: somebody else has held what it needs for longer than `LOCK_SECONDS`.
             DatabaseUnavailableError: the database cannot be reached, or went away; whether a commit that was
                 under way took place is not known, so work must look before it writes.
         """
@@ -69,12 +69,11 @@ class Database:
                 yield running
                 if running.events:
                     insert_events(cursor, origin, running.events)
+        except psycopg2.errors.LockNotAvailable:
+            raise BatchBusyError(f"somebody else has held a row or a batch for {LOCK_SECONDS} s") from None
         except GONE as error:
             self.close()
             raise DatabaseUnavailableError("the database went away") from error
-        except psycopg2.errors.AdminShutdown as error:
-            self.close()
-            raise DatabaseUnavailableError("the database is shutting down") from error
         except psycopg2.Error as error:
             if error.pgcode == CONSENT_NOT_IN_FORCE:
                 raise ConsentChangedError("a consent is no longer in force") from None
@@ -90,13 +89,8 @@ class Database:
             BatchBusyError: somebody else has held it for longer than `LOCK_SECONDS`.
         """
         name = "/".join(str(part) for part in key)
-        try:
-            with self.transaction(origin) as locking:
-                locking.cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
-        except StatementRefusedError as error:
-            if error.code != LOCK_NOT_AVAILABLE:
-                raise
-            raise BatchBusyError("another delivery of this batch is being worked on") from error
+        with self.transaction(origin) as locking:
+            locking.cursor.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (name,))
         holder = self._connection
         try:
             yield

@@ -52,7 +52,7 @@ class ConsentChangedError(TransientError):
 
 
 class BatchBusyError(TransientError):
-    """When another delivery of the same batch is being worked on."""
+    """When another delivery of the same batch, or whoever else holds what it needs, is not done yet."""
 
 
 class StatementRefusedError(VigieError):
