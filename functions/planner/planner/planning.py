@@ -21,7 +21,7 @@ def plan_run(
     Returns the manifest's place and the counts that the state machine needs.
 
     Raises:
-        InvalidInputError: a customer id is unknown, or a run of this name was planned otherwise.
+        InvalidInputError: a customer id is unknown.
         ModelNotApprovedError: there is no approved model.
     """
     request = request.for_run(asked.run_id)

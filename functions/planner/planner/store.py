@@ -166,6 +166,8 @@ def close_run(transaction: Transaction, run_id: str, status: str, counts: dict[s
 
 
 def closed_run(transaction: Transaction, run_id: str) -> tuple[str, int, dict[str, int] | None] | None:
-    """A run's status, size and counts; counts are missing until it is closed."""
-    rows: list[Any] = transaction.fetch("SELECT status, planned, counts FROM runs WHERE run_id = %s", (run_id,))
+    """A run's status, size and counts; counts are missing until it is closed. Two closers wait for each other here."""
+    rows: list[Any] = transaction.fetch(
+        "SELECT status, planned, counts FROM runs WHERE run_id = %s FOR NO KEY UPDATE", (run_id,)
+    )
     return rows[0] if rows else None
