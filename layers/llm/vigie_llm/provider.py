@@ -1,16 +1,24 @@
 """The model provider as an agent uses it: its secret kept for a bounded time, its calls bounded."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from aws_lambda_powertools import Logger
+
+from vigie.errors import VigieError
 from vigie.secrets import LlmSecret, read_secret
 from vigie.settings import AgentSettings
 from vigie_llm.calls import Call, CallRunner, Outcome
-from vigie_llm.chat import ChatAnswer
+from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.client import GroqModel
+from vigie_llm.errors import ModelRefusedError
 from vigie_llm.ledger import Ledger
 from vigie_llm.recipients import recipient_of
+
+logger = Logger(child=True)
+UNAUTHORISED = 401
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,14 @@ class Provider:
         self._runner = CallRunner(settings.llm_concurrency)
         self._secret: LlmSecret | None = None
         self._model: GroqModel | None = None
+        self._replaced: list[GroqModel] = []
+        self._asked_again_for: GroqModel | None = None
+        self._rotating = threading.Lock()
+
+    @property
+    def model(self) -> str:
+        """The model's id."""
+        return self._current().model
 
     def ledger(self, run_id: str, purpose: str, prompt_version: str) -> Ledger:
         """The pages of the ledger for calls to this provider."""
@@ -43,14 +59,52 @@ class Provider:
         seconds_left: Callable[[], float],
     ) -> Iterator[list[Outcome[T]]]:
         """Make the calls, to whom the ledger opened last names; see `CallRunner.run`."""
+        yield from self._runner.run(self, calls, accept, seconds_left)
+
+    def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
+        """Ask; a key that is refused is read again once and, when it was rotated, the new one is tried."""
+        model = self._current()
+        try:
+            return model.complete(request, seconds_left)
+        except ModelRefusedError as error:
+            rotated = self._with_new_key(model) if error.status == UNAUTHORISED else None
+            if rotated is None:
+                raise
+        return rotated.complete(request, seconds_left)
+
+    def _with_new_key(self, refused: GroqModel) -> GroqModel | None:
+        """The same model with another key; None when there is no other key, or when anything else changed, too:
+        the ledger names whom the calls of this batch go to."""
+        with self._rotating:
+            if self._model is refused and self._asked_again_for is not refused:
+                self._asked_again_for = refused
+                self._take_new_key()
+            return self._model if self._model is not refused else None
+
+    def _take_new_key(self) -> None:
+        try:
+            secret = self._fetch(True)
+        except VigieError as error:
+            logger.error("the model provider's key cannot be read again", error=type(error).__name__)
+            return
+        old = self._secret
+        if old is not None and secret != old and replace(secret, api_key=old.api_key) == old:
+            logger.warning("the model provider's key was rotated")
+            # Other calls may still be under way with the old one.
+            self._replaced.append(self._current())
+            self._secret, self._model = secret, GroqModel(secret, self._concurrency)
+
+    def _current(self) -> GroqModel:
         assert self._model is not None  # noqa: S101  (set when the ledger was opened)
-        yield from self._runner.run(self._model, calls, accept, seconds_left)
+        return self._model
 
     def _refresh(self) -> LlmSecret:
         secret = self._fetch(False)
+        self._asked_again_for = None
         if secret != self._secret:
-            if self._model is not None:
-                self._model.close()
-            self._secret = secret
-            self._model = GroqModel(secret, self._concurrency)
+            self._replaced += [self._model] if self._model is not None else []
+            self._secret, self._model = secret, GroqModel(secret, self._concurrency)
+        # No call is under way between two batches.
+        while self._replaced:
+            self._replaced.pop().close()
         return secret
