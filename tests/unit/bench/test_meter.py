@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from vigie_local.bench.meter import Meter, function_name
 from vigie_local.processes import ProcessSpec, start_process, stop_process
