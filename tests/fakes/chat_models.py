@@ -9,6 +9,7 @@ from typing import Any
 from vigie_llm.calls import Call, CallRunner, Outcome
 from vigie_llm.chat import ChatAnswer, ChatModel, ChatRequest
 from vigie_llm.ledger import Ledger
+from vigie_llm.provider import Provider
 from vigie_llm.recipients import Recipient
 
 ANALYSIS = {
@@ -54,15 +55,17 @@ class FakeChatModel:
         return self.reply(request)
 
 
-class FakeProvider:
-    """What an agent sees of `vigie_llm.provider.Provider`, with a fake model behind it."""
+class FakeProvider(Provider):
+    """A provider with a fake model behind it; `before_ledger` runs when an agent opens its pages."""
 
-    def __init__(self, model: FakeChatModel | None = None, concurrency: int = 4) -> None:
-        self.model = model or FakeChatModel()
+    def __init__(self, model: FakeChatModel, concurrency: int = 4, before_ledger: Callable[[], object] = tuple) -> None:
+        self.fake = model
         self._runner = CallRunner(concurrency)
+        self._before_ledger = before_ledger
 
     def ledger(self, run_id: str, purpose: str, prompt_version: str) -> Ledger:
-        return Ledger(run_id, purpose, self.model.model, prompt_version, Recipient("nobody", "none", "nothing"))
+        self._before_ledger()
+        return Ledger(run_id, purpose, self.fake.model, prompt_version, Recipient("nobody", "none", "nothing"))
 
     def run[T](
         self,
@@ -70,7 +73,7 @@ class FakeProvider:
         accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
         seconds_left: Callable[[], float],
     ) -> Iterator[list[Outcome[T]]]:
-        yield from self._runner.run(self.model, calls, accept, seconds_left)
+        yield from self._runner.run(self.fake, calls, accept, seconds_left)
 
 
 def _proves_the_interface(fake: FakeChatModel) -> ChatModel:
