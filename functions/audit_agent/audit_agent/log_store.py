@@ -13,11 +13,11 @@ from vigie.verify import Frontier
 # What commits later has a higher xact, and is taken by a later round: nobody is waited for, nobody is missed.
 WAITING = """
 SELECT event_id, occurred_at, run_id, agent, event_type, status, customer_id, details::text, request_id,
-       xact::text, seq
+       xact::text AS xact_text, seq
 FROM audit_log l
 WHERE (xact, seq) > (%s::xid8, %s) AND xact < pg_snapshot_xmin(pg_current_snapshot())
   AND NOT EXISTS (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)
-ORDER BY xact, seq LIMIT %s
+ORDER BY l.xact, l.seq LIMIT %s
 """
 # After a restore into a younger cluster, transaction numbers begin again below those of the rows: what has no
 # leaf is looked for one by one, and the place afterwards is the newest transaction that is final here.
@@ -26,7 +26,7 @@ SELECT event_id, occurred_at, run_id, agent, event_type, status, customer_id, de
        (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)::text, 9223372036854775807
 FROM audit_log l
 WHERE NOT EXISTS (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)
-ORDER BY seq LIMIT %s
+ORDER BY l.seq LIMIT %s
 """
 INSERT_LEAVES = """
 INSERT INTO audit_leaf (leaf_index, event_id, leaf_hash)
