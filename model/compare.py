@@ -8,6 +8,7 @@ import numpy as np
 from joblib import Parallel, delayed  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 from sklearn.model_selection import RepeatedStratifiedKFold  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from model.candidates import CANDIDATES, SEED, Candidate, fit
 from model.contract import Feature
@@ -117,8 +118,10 @@ def _cross_validate(candidate: Candidate, matrix: Matrix, labels: Labels, inputs
 def _fit_and_predict(
     candidate: Candidate, inputs: Sequence[Feature], matrix: Matrix, labels: Labels, train: Rows, test: Rows
 ) -> Floats:
-    model = fit(candidate, inputs, matrix[train], labels[train])
-    return np.asarray(model.predict_proba(matrix[test])[:, 1], dtype=np.float64)
+    # Folds run side by side, so each keeps to one thread: more would only wait for each other.
+    with threadpool_limits(limits=1):
+        model = fit(candidate, inputs, matrix[train], labels[train])
+        return np.asarray(model.predict_proba(matrix[test])[:, 1], dtype=np.float64)
 
 
 def _pooled_ece(labels: Labels, held_out: Floats) -> Estimate:

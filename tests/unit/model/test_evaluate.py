@@ -31,7 +31,9 @@ def test_at_twenty_thousand_customers_the_model_is_within_two_percent_of_the_bes
     assert read["as_drawn"] < read["as_read"] < read["unread"]
 
 
-def test_the_figures_are_written_as_json(tmp_path: Path) -> None:
+def test_the_figures_are_written_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.compare.FOLDS", 2)
+    monkeypatch.setattr("model.compare.REPEATS", 1)
     synthesise(tmp_path, customers=1, seed=2, history=300)
     out = tmp_path / "figures.json"
     assert main(["--contract", "bank", "--data", str(tmp_path), "--json", str(out)]) == 0
