@@ -6,8 +6,9 @@ CLOUD := $(PY) -m vigie_local
 JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy-local run load dashboard logs status test lint \
-	train promote rollback evaluate evaluate-analysis evaluate-privacy up down clean environment lock
+.PHONY: help deploy-local run load dashboard logs status test lint claims bench cost \
+	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
+	export-audit verify-audit prove-event up down clean environment lock
 
 help: ## Explain each target (this list)
 	@printf 'Vigie: churn prediction by serverless agents, with an audit trail.\n\n'
@@ -42,6 +43,11 @@ lint: environment ## Check style, formatting and types
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy .
 
+contract: environment ## Draft a feature contract: DATA=file.csv LABEL=column POSITIVE=value ID=column OUT=file.toml CONSENTS=why
+	@$(if $(and $(DATA),$(LABEL),$(POSITIVE),$(OUT)),,echo 'Say what to read: make contract DATA=churn.csv LABEL=Exited POSITIVE=1 ID=CustomerId OUT=churn.toml' >&2; exit 2)
+	@$(PY) -m model.draft --data "$(DATA)" --label "$(LABEL)" --positive "$(POSITIVE)" --out "$(OUT)" \
+		$(if $(ID),--id "$(ID)") $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(CONSENTS),--consents "$(CONSENTS)")
+
 train: environment ## Compare models, train and register a candidate; CONTRACT=bank, DATA=folder
 	@$(CLOUD) with-cloud python -m model.train $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)")
 
@@ -54,12 +60,39 @@ rollback: environment ## Approve again the model before this one; CONTRACT=bank
 evaluate: environment ## Measure the churn model against the known truth; CONTRACT=bank, DATA=… (JSON=path)
 	@$(PY) -m model.evaluate $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)") $(JSON_OPTION)
 
+model-card: environment ## Write MODEL_CARD.md and its plots from the registry; CONTRACT=bank
+	@$(CLOUD) with-cloud python -m model.card $(if $(CONTRACT),--contract "$(CONTRACT)")
+
+load-outcomes: environment ## Compare a run with what came of its customers: DATA=file.csv, CONTRACT=bank, RUN=… (JSON=path)
+	@$(if $(DATA),,echo 'Say what came of the customers: make load-outcomes DATA=outcomes.csv' >&2; exit 2)
+	@$(CLOUD) with-cloud python -m model.outcomes --data "$(DATA)" $(if $(CONTRACT),--contract "$(CONTRACT)") \
+		$(if $(RUN),--run "$(RUN)") $(JSON_OPTION)
+
 evaluate-privacy: environment ## Measure the pseudonymiser: FILE=… or built-in messages (JSON=path)
 	@$(PY) -m vigie_local.evaluate_privacy $(if $(FILE),"$(FILE)") $(JSON_OPTION) $(ARGS)
 
 evaluate-analysis: environment ## Score the language model on labelled feedback: FILE=… (JSON=path)
 	@$(if $(FILE),,echo 'Say what to score: make evaluate-analysis FILE=tests/data/feedback_dev.jsonl' >&2; exit 2)
 	@$(CLOUD) with-cloud python -m vigie_local.evaluate_analysis "$(FILE)" $(JSON_OPTION)
+
+export-audit: environment ## A run for an auditor, CSV, JSON Lines and cover sheet; RUN=… for another than the newest
+	@$(CLOUD) with-cloud python -m vigie_local.audit_export run $(if $(RUN),--run "$(RUN)") $(ARGS)
+
+verify-audit: environment ## Export the whole audit log and check it offline
+	@$(CLOUD) with-cloud python -m vigie_local.audit_export verify $(ARGS)
+
+prove-event: environment ## Prove that one event is in the signed log: EVENT=event id
+	@$(if $(EVENT),,echo 'Say which event: make prove-event EVENT=…' >&2; exit 2)
+	@$(CLOUD) with-cloud python -m vigie_local.audit_export inclusion --event "$(EVENT)" $(ARGS)
+
+claims: environment ## Run the test behind every governance claim (JSON=path)
+	@$(PY) -m vigie_local.claims $(JSON_OPTION) $(ARGS)
+
+bench: environment ## Measure speed on this machine; ONLY=pipeline for a part (JSON=path)
+	@$(PY) -m vigie_local.bench $(if $(ONLY),--only "$(ONLY)") $(JSON_OPTION) $(ARGS)
+
+cost: environment ## What a run would cost on AWS; RUN=… for another than the newest (JSON=path)
+	@$(CLOUD) with-cloud python -m vigie_local.cost $(if $(RUN),--run "$(RUN)") $(JSON_OPTION)
 
 up: environment ## Start PostgreSQL, LocalStack and the model server, and nothing else
 	@$(CLOUD) up
