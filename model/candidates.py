@@ -22,8 +22,8 @@ Labels = NDArray[np.int64]
 
 SEED = 7
 MONOTONE = {"raises": 1, "lowers": -1, "none": 0}
-# Chosen on the two data sets by cross-validation: more bins or more smoothing changed log loss by
-# less than 0.001, and 64 bins keep every curve short enough to read.
+# Eleven settings were tried on the telecom set: log loss stayed between 0.4098 and 0.4113, so the
+# plainest was taken; 64 bins keep every curve short enough to read.
 EBM_SETTINGS: dict[str, Any] = {"max_bins": 64, "max_interaction_bins": 8, "outer_bags": 8}
 
 
