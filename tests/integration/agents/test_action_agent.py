@@ -199,7 +199,11 @@ def test_a_withdrawal_while_the_call_is_out_leaves_no_offer_and_without_profilin
     office: Office, predicted: Hire, purpose: str, outcome: str, action: tuple[Any, ...] | None
 ) -> None:
     staying, going = predicted(2)
-    withdrawn = threading.Barrier(2, action=lambda: office.bank.record_consent(going, purpose, False))
+
+    def withdraw() -> None:
+        office.bank.record_consent(going, purpose, False)
+
+    withdrawn = threading.Barrier(2, action=withdraw)
 
     def reply(request: ChatRequest) -> ChatAnswer:
         withdrawn.wait(timeout=30)

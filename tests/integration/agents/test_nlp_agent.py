@@ -179,7 +179,11 @@ def test_a_consent_withdrawn_before_the_ledger_is_written_stops_the_call(office:
 def test_a_consent_withdrawn_while_the_call_is_out_leaves_nothing_stored(office: Office, hire: Hire) -> None:
     staying, going = hire(2)
     plan(office, [staying, going])
-    withdrawn = threading.Barrier(2, action=lambda: office.bank.record_consent(going, PURPOSE, False))
+
+    def withdraw() -> None:
+        office.bank.record_consent(going, PURPOSE, False)
+
+    withdrawn = threading.Barrier(2, action=withdraw)
 
     def reply(request: ChatRequest) -> ChatAnswer:
         withdrawn.wait(timeout=30)
@@ -266,12 +270,14 @@ def test_a_prompt_version_that_this_code_lacks_fails_for_good_and_nothing_leaves
 
 
 def test_no_event_and_no_log_line_holds_what_a_customer_wrote_or_who_they_are(
-    office: Office, hire: Hire, bank: Bank, capfd: pytest.CaptureFixture[str]
+    office: Office, hire: Hire, bank: Bank, caplog: pytest.LogCaptureFixture
 ) -> None:
     plan(office, hire(2))
-    office.analyse()
+    with caplog.at_level("DEBUG"):
+        office.analyse()
     events = str(bank.query("SELECT details FROM audit_log WHERE run_id = %s", office.run_id))
-    logged = "".join(capfd.readouterr())
+    logged = str([record.__dict__ for record in caplog.records])
+    assert "ANALYSIS_SAVED" in logged
     for personal in ("Ada", "Byron", "612345678", "example.org", "fees are too high", str(ANALYSIS["summary"])):
         assert personal not in events
         assert personal not in logged

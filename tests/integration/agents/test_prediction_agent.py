@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,14 +16,11 @@ from vigie.errors import ModelNotApprovedError, UnknownRunError
 Hire = Callable[..., list[UUID]]
 
 
-def predictions(office: Office) -> list[tuple[UUID, float, float | None]]:
-    return [
-        (row[0], row[1], row[2])
-        for row in office.bank.query(
-            "SELECT customer_id, log_odds, sentiment_score FROM predictions WHERE run_id = %s ORDER BY customer_id",
-            office.run_id,
-        )
-    ]
+def predictions(office: Office) -> list[tuple[Any, ...]]:
+    return office.bank.query(
+        "SELECT customer_id, log_odds, sentiment_score FROM predictions WHERE run_id = %s ORDER BY customer_id",
+        office.run_id,
+    )
 
 
 def test_a_batch_is_scored_with_the_sentiment_just_found_missing_where_there_is_none(

@@ -1,0 +1,247 @@
+"""The planner against the real database: planned once, counted exactly, closed once."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from planner.closing import finish_run
+from planner.manifest import Manifests
+from planner.planning import plan_run
+from planner.requests import FinishRequest, PlanRequest
+from planner.settings import PlannerSettings
+from tests.fakes.object_store import FakeObjectStore
+from tests.fakes.scorers import SCORER_SHA256
+from tests.integration.agents.conftest import Office
+from tests.integration.conftest import Bank
+from vigie.errors import InvalidInputError, ModelNotApprovedError, UnknownRunError
+
+Hire = Callable[..., list[UUID]]
+SETTINGS = PlannerSettings("vigie/database/planner", "runs", "analysis-1", "action-1", 100, 6, 0.70, 0.35)
+
+
+@pytest.fixture
+def store() -> FakeObjectStore:
+    return FakeObjectStore()
+
+
+@pytest.fixture
+def everybody(bank: Bank, hire: Hire) -> Iterator[list[UUID]]:
+    """Seven who are due, and one each without consent to profiling, with it withdrawn, and without features."""
+    bank.query("DELETE FROM customer_features")
+    due = hire(7, feedback=False)
+    hire(1, feedback=False, consents=("feedback_analysis", "retention_offers"))
+    [withdrawn] = hire(1, feedback=False)
+    bank.record_consent(withdrawn, "profiling", False)
+    [unknown] = hire(1, feedback=False)
+    bank.query("DELETE FROM customer_features WHERE customer_id = %s", unknown)
+    yield due
+    bank.query("DELETE FROM customer_features")
+
+
+def plan(office: Office, store: FakeObjectStore, settings: PlannerSettings = SETTINGS, **asked: Any) -> dict[str, Any]:
+    request = PlanRequest.parse({"run_id": office.run_id, "input": asked})
+    manifests = Manifests("runs", store)
+    return plan_run(request, settings, office.database("planner"), manifests, office.request("planner"))
+
+
+def finish(office: Office, audit: dict[str, Any] | None = None, run_id: str | None = None) -> dict[str, Any]:
+    asked = FinishRequest(run_id or office.run_id, audit or {})
+    return finish_run(asked, office.database("planner"), office.request("planner"))
+
+
+def members(office: Office) -> dict[UUID, int]:
+    rows = office.bank.query("SELECT customer_id, batch_no FROM run_customers WHERE run_id = %s", office.run_id)
+    return {row[0]: row[1] for row in rows}
+
+
+def test_everybody_due_is_planned_in_batches_and_nobody_without_consent(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    planned = plan(office, store, batch_size=3)
+    key = f"runs/{office.run_id}/batches.json"
+    assert planned == {
+        "run_id": office.run_id, "planned": 7, "batches": 3, "max_concurrency": 6,
+        "manifest": {"bucket": "runs", "key": key},
+    }  # fmt: skip
+    assert json.loads(store.objects[key]) == [{"batch_no": 0}, {"batch_no": 1}, {"batch_no": 2}]
+    assert members(office) == {customer_id: place // 3 for place, customer_id in enumerate(sorted(everybody))}
+
+
+def test_what_a_run_is_made_with_is_frozen_and_audited(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    plan(office, store, purpose="test")
+    [row] = office.bank.query(
+        "SELECT purpose, status, contract, model_version, scorer_sha256, prompt_versions, thresholds, batch_size"
+        " FROM runs WHERE run_id = %s",
+        office.run_id,
+    )
+    prompts, thresholds = {"analysis": "analysis-1", "action": "action-1"}, {"high": 0.7, "medium": 0.35}
+    assert row == ("test", "running", "tiny", "tiny-1", SCORER_SHA256, prompts, thresholds, 100)
+    [(_, status, details)] = office.bank.events(office.run_id, "RUN_PLANNED")
+    assert status == "ok"
+    assert details["left_out_without_profiling_consent"] == 2
+    assert (details["planned"], details["batches"], details["model_version"]) == (7, 1, "tiny-1")
+
+
+def test_planned_again_the_answer_is_the_same_and_nothing_is_added(
+    office: Office, store: FakeObjectStore, everybody: list[UUID], hire: Hire
+) -> None:
+    first = plan(office, store, batch_size=3)
+    before = members(office)
+    hire(2, feedback=False)
+    assert plan(office, store, batch_size=3) == first
+    assert members(office) == before
+    assert len(office.bank.events(office.run_id, "RUN_PLANNED")) == 1
+
+
+def test_two_planners_at_once_plan_once(office: Office, store: FakeObjectStore, everybody: list[UUID]) -> None:
+    asked = PlanRequest.parse({"run_id": office.run_id, "input": {}})
+    databases = [office.bank.database("planner") for _ in range(4)]
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            plans = list(
+                threads.map(
+                    lambda database: plan_run(
+                        asked, SETTINGS, database, Manifests("runs", store), office.request("planner")
+                    ),
+                    databases,
+                )
+            )
+    finally:
+        for database in databases:
+            database.close()
+    assert plans == [plans[0]] * 4
+    assert len(office.bank.events(office.run_id, "RUN_PLANNED")) == 1
+
+
+def test_a_limit_takes_so_many_of_those_who_consented(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    assert plan(office, store, limit=5, batch_size=2)["planned"] == 5
+    assert sorted(members(office)) == sorted(everybody)[:5]
+    assert sorted(members(office).values()) == [0, 0, 1, 1, 2]
+
+
+def test_customers_chosen_by_id_are_planned_and_nobody_else(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    chosen = everybody[2:4]
+    assert plan(office, store, customer_ids=[str(customer_id) for customer_id in chosen])["planned"] == 2
+    assert set(members(office)) == set(chosen)
+
+
+def test_unknown_customers_are_refused_by_id_and_nothing_is_planned(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    unknown = uuid4()
+    with pytest.raises(InvalidInputError, match=rf"1 have no features under contract tiny: {unknown}.*make load"):
+        plan(office, store, customer_ids=[str(everybody[0]), str(unknown)])
+    assert office.bank.query("SELECT count(*) FROM runs WHERE run_id = %s", office.run_id) == [(0,)]
+    assert store.objects == {}
+
+
+def test_with_nobody_due_there_are_no_batches_and_the_run_succeeds(
+    office: Office, store: FakeObjectStore, bank: Bank
+) -> None:
+    bank.query("DELETE FROM customer_features")
+    assert plan(office, store)["batches"] == 0
+    assert list(store.objects.values()) == [b"[]"]
+    assert finish(office)["status"] == "succeeded"
+
+
+def test_without_an_approved_model_nothing_is_planned(office: Office, store: FakeObjectStore, bank: Bank) -> None:
+    with pytest.raises(ModelNotApprovedError, match="train one with make train, approve it with make promote"):
+        plan(office, store, replace(SETTINGS, contract="another"))
+    assert office.bank.query("SELECT count(*) FROM runs WHERE run_id = %s", office.run_id) == [(0,)]
+
+
+def test_a_finished_run_s_counts_add_up(
+    office: Office, store: FakeObjectStore, everybody: list[UUID], bank: Bank
+) -> None:
+    for customer_id in everybody[:3]:
+        bank.add_feedback(customer_id.int >> 96)
+    bank.record_consent(everybody[0], "feedback_analysis", False)
+    plan(office, store, batch_size=4)
+    for batch_no in (0, 1):
+        office.analyse(batch_no)
+        office.predict(batch_no)
+        office.act(batch_no)
+    audit = {"tree_size": 9, "root_hash": "ab", "gaps": 0, "anything": "else"}
+    assert finish(office, audit) == {
+        "run_id": office.run_id,
+        "status": "succeeded",
+        "customers": {
+            "planned": 7, "analysed": 2, "without_consent": 1, "without_feedback": 4,
+            "predicted": 7, "actions": 7, "failed": 0,
+        },
+        "audit": {"tree_size": 9, "root_hash": "ab", "gaps": 0},
+    }  # fmt: skip
+
+
+def test_after_a_batch_that_failed_everyone_is_still_accounted_for(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    plan(office, store, batch_size=4)
+    office.analyse(0)
+    office.predict(0)
+    office.act(0)
+    office.analyse(1)
+    finished = finish(office)
+    assert finished["status"] == "partial"
+    counts = finished["customers"]
+    assert (counts["planned"], counts["predicted"], counts["actions"], counts["failed"]) == (7, 4, 4, 3)
+    assert office.counts()["run_steps"] == 3 * 7
+    ended = [details for _, _, details in office.bank.events(office.run_id, "STEP_ENDED")]
+    failed = {"outcome": "failed", "reason": "BatchFailed"}
+    assert [one for one in ended if one["outcome"] == "failed"].count({"step": "predict", **failed}) == 3
+    assert ended.count({"step": "decide", **failed}) == 3
+
+
+def test_a_run_of_which_nothing_was_predicted_failed(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    plan(office, store)
+    finished = finish(office)
+    assert (finished["status"], finished["customers"]["failed"]) == ("failed", 7)
+    assert finished["audit"] == {"tree_size": None, "root_hash": None, "gaps": None}
+
+
+def test_a_run_is_closed_once_whoever_closes_it_again(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    plan(office, store)
+    databases = [office.bank.database("planner") for _ in range(4)]
+    asked = FinishRequest(office.run_id, {})
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            ends = list(threads.map(lambda database: finish_run(asked, database, office.request("planner")), databases))
+    finally:
+        for database in databases:
+            database.close()
+    assert ends == [ends[0]] * 4
+    assert finish(office) == ends[0]
+    assert len(office.bank.events(office.run_id, "RUN_FINISHED")) == 1
+    assert len(office.bank.events(office.run_id, "STEP_ENDED")) == 21
+
+
+def test_an_agent_that_comes_after_the_end_changes_nothing(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    plan(office, store)
+    finish(office)
+    before = office.counts()
+    office.analyse()
+    office.predict()
+    office.act()
+    assert office.counts() == before
+
+
+def test_a_run_that_was_never_planned_cannot_be_closed(office: Office) -> None:
+    with pytest.raises(UnknownRunError, match="run nobody was never planned"):
+        finish(office, run_id="nobody")
