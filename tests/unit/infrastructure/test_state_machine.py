@@ -1,0 +1,110 @@
+"""Every task of the run can be late, silent or failing, and the run still ends."""
+
+from collections.abc import Iterator
+
+import pytest
+
+import vigie.errors
+from tests.unit.infrastructure.conftest import STATE_MACHINE, Json
+from vigie.errors import BusinessError, InvalidInputError
+
+OURS = {name for name in dir(vigie.errors) if name.endswith("Error")}
+
+
+def tasks(states: Json) -> Iterator[tuple[str, Json]]:
+    for name, state in states.items():
+        if state["Type"] == "Task":
+            yield name, state
+        if "ItemProcessor" in state:
+            yield from tasks(state["ItemProcessor"]["States"])
+
+
+@pytest.fixture(scope="module")
+def all_tasks(definition: Json) -> dict[str, Json]:
+    return dict(tasks(definition["States"]))
+
+
+@pytest.fixture(scope="module")
+def awaited(all_tasks: dict[str, Json]) -> dict[str, Json]:
+    """The tasks that the run depends on: all but those it only sets off."""
+    return {name: task for name, task in all_tasks.items() if task["Parameters"].get("InvocationType") != "Event"}
+
+
+def test_the_run_has_its_states(all_tasks: dict[str, Json]) -> None:
+    assert set(all_tasks) >= {"Plan", "Analyse", "Predict", "Decide", "CloseAudit", "Finish"}
+
+
+def test_every_task_ends_in_time_and_notices_silence(all_tasks: dict[str, Json]) -> None:
+    for name, task in all_tasks.items():
+        assert 0 < task["HeartbeatSeconds"] < task["TimeoutSeconds"], name
+
+
+def test_every_task_is_tried_again_with_jitter_and_a_limit(awaited: dict[str, Json]) -> None:
+    for name, task in awaited.items():
+        general = task["Retry"][-1]
+        assert general["ErrorEquals"] == ["States.ALL"], name
+        assert general["JitterStrategy"] == "FULL"
+        assert 1 <= general["MaxAttempts"] <= 6
+        assert general["BackoffRate"] > 1
+        assert general["MaxDelaySeconds"] <= 60
+
+
+def test_what_is_final_is_not_tried_again(awaited: dict[str, Json]) -> None:
+    for name, task in awaited.items():
+        [final, _] = task["Retry"]
+        assert final["MaxAttempts"] == 0, name
+        assert InvalidInputError.__name__ in final["ErrorEquals"]
+        for error in final["ErrorEquals"]:
+            assert error in OURS
+            assert issubclass(getattr(vigie.errors, error), (BusinessError, vigie.errors.SettingsError))
+
+
+def test_every_task_s_failure_is_caught(all_tasks: dict[str, Json]) -> None:
+    for name, task in all_tasks.items():
+        assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"], name
+
+
+def test_what_is_only_set_off_cannot_stop_the_run(all_tasks: dict[str, Json], awaited: dict[str, Json]) -> None:
+    for name in all_tasks.keys() - awaited.keys():
+        task = all_tasks[name]
+        assert {catch["Next"] for catch in task["Catch"]} == {task["Next"]}, name
+
+
+def test_a_batch_without_analysis_goes_on_and_one_without_prediction_fails_alone(definition: Json) -> None:
+    batches = definition["States"]["Batches"]
+    inner = batches["ItemProcessor"]["States"]
+    assert inner["Analyse"]["Catch"][-1]["Next"] == "Predict"
+    assert inner["Predict"]["Catch"][-1]["Next"] == "BatchFailed"
+    assert batches["ToleratedFailureCount"] >= 1_000_000
+    assert batches["Catch"][-1]["Next"] == "CloseAudit"
+
+
+def test_what_a_deadline_left_is_sent_again(definition: Json) -> None:
+    inner = definition["States"]["Batches"]["ItemProcessor"]["States"]
+    for choice, again in (("AllAnalysed", "Analyse"), ("AllDecided", "Decide")):
+        [rule] = inner[choice]["Choices"]
+        assert rule["NumericGreaterThan"] == 0
+        assert rule["Variable"].endswith(".remaining")
+        assert rule["Next"] == again
+
+
+def test_batches_run_distributed_and_as_many_at_once_as_planned(definition: Json) -> None:
+    batches = definition["States"]["Batches"]
+    assert batches["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
+    assert batches["MaxConcurrencyPath"] == "$.plan.max_concurrency"
+
+
+def test_agents_are_asked_through_queues_and_answer_tokens(awaited: dict[str, Json]) -> None:
+    for name, task in awaited.items():
+        if name in ("Plan", "Finish"):
+            continue
+        assert task["Resource"] == "arn:aws:states:::sqs:sendMessage.waitForTaskToken", name
+        body = task["Parameters"]["MessageBody"]
+        assert body["task_token.$"] == "$$.Task.Token"
+        assert set(body) <= {"run_id.$", "batch_no.$", "task_token.$"}
+
+
+def test_it_stays_on_jsonpath() -> None:
+    text = STATE_MACHINE.read_text(encoding="utf-8")
+    assert "JSONata" not in text
+    assert "{%" not in text
