@@ -1,0 +1,296 @@
+"""Reconciliation: each kind of gap is made to happen in a finished run, and found under its name."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from aws_lambda_powertools import Metrics
+
+from audit_agent.closing import Closer
+from audit_agent.execution_history import Executions
+from audit_agent.gaps import Gap
+from audit_agent.log_reading import Logs
+from audit_agent.reconciling import Reconciled, Reconciler
+from tests.integration.audit.finished_run import RUN, FinishedRun
+from tests.integration.audit.ground import Ground, request
+
+MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:vigie-retention-run"
+
+
+@pytest.fixture
+def run(ground: Ground) -> Iterator[FinishedRun]:
+    """A finished run whose records agree."""
+    finished = FinishedRun(ground)
+    finished.write()
+    yield finished
+    finished.close()
+
+
+def reconciler(run: FinishedRun, seconds: float = 0.0) -> Reconciler:
+    """A reconciler over the run's stand-ins for logs and history."""
+    logs = Logs(("/aws/lambda/all",), run.logs)
+    return Reconciler(run.ground.database("audit_agent"), logs, Executions(MACHINE, run.steps), seconds)
+
+
+def reconcile(run: FinishedRun) -> Reconciled:
+    return reconciler(run).reconcile(RUN, request(run_id=RUN))
+
+
+def test_a_run_whose_records_agree_has_no_gap(run: FinishedRun) -> None:
+    found = reconcile(run)
+    assert found.gaps == []
+    assert found.expected == []
+    assert found.events == len(run.logs.lines)
+
+
+def test_a_sealed_run_whose_records_agree_has_no_gap(run: FinishedRun) -> None:
+    run.ground.sealer().seal(request())
+    assert reconcile(run).gaps == []
+
+
+type Break = Callable[[FinishedRun], None]
+
+
+def sql(statement: str, customer: int) -> Break:
+    """Breaks a run by a statement, as superuser with triggers off."""
+    return lambda run: run.ground.tamper(statement, str(run.customers[customer]))
+
+
+def event_gone(event_type: str, customer: int | None = 0, agent: str | None = None) -> Break:
+    """Breaks a run by taking an audit row and its log line away: as if it had never been written."""
+
+    def break_it(run: FinishedRun) -> None:
+        event_id = run.event_id(event_type, customer, agent)
+        run.ground.tamper("DELETE FROM audit_log WHERE event_id = %s", str(event_id))
+        run.logs.lines = [line for line in run.logs.lines if line["event_id"] != str(event_id)]
+
+    return break_it
+
+
+# What is broken; then step, store and problem of the one gap, and the customer it is about.
+BREAKS: dict[str, tuple[Break, tuple[str, str, str], int | None]] = {
+    "a step that nobody ended": (
+        sql("DELETE FROM run_steps WHERE step = 'predict' AND customer_id = %s", 1),
+        ("predict", "run_steps", "StepNotDone"),
+        1,
+    ),
+    "a prediction without its event": (
+        event_gone("PREDICTION_SAVED", 2),
+        ("predict", "audit_log", "ResultWithoutEvent"),
+        2,
+    ),
+    "an analysis without its event": (
+        event_gone("ANALYSIS_SAVED", 1),
+        ("analyse", "audit_log", "ResultWithoutEvent"),
+        1,
+    ),
+    "an action without its segmentation": (
+        event_gone("SEGMENTATION", 0),
+        ("decide", "audit_log", "SegmentWithoutEvent"),
+        0,
+    ),
+    "a result without a consent check": (
+        event_gone("CONSENT_CHECK", 0, "prediction_agent"),
+        ("predict", "audit_log", "ConsentNotChecked"),
+        0,
+    ),
+    "a skipped step without its event": (event_gone("STEP_ENDED", 3), ("analyse", "audit_log", "StepWithoutEvent"), 3),
+    "a call without an outcome": (
+        sql("UPDATE egress_ledger SET outcome = NULL WHERE agent = 'action_agent' AND customer_id = %s", 2),
+        ("decide", "egress_ledger", "CallWithoutOutcome"),
+        2,
+    ),
+    "a call whose start was not told": (
+        event_gone("LLM_CALL_START", 1, "nlp_agent"),
+        ("analyse", "audit_log", "CallStartWithoutEvent"),
+        1,
+    ),
+    "a call whose end was not told": (
+        event_gone("LLM_CALL_END", 1, "action_agent"),
+        ("decide", "audit_log", "CallEndWithoutEvent"),
+        1,
+    ),
+    "a pseudonymisation that was not told": (
+        event_gone("ANONYMISATION", 2),
+        ("analyse", "audit_log", "PseudonymisationNotTold"),
+        2,
+    ),
+    "a plan that was not told": (event_gone("RUN_PLANNED", None), ("run", "run_customers", "PlanDiffers"), None),
+}
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_gap_is_found_and_named(name: str, run: FinishedRun) -> None:
+    break_it, (step, store, problem), customer = BREAKS[name]
+    break_it(run)
+    expected = Gap(step, store, problem, None if customer is None else run.customers[customer])
+    assert expected in reconcile(run).gaps
+
+
+def test_a_missing_log_line_is_found(run: FinishedRun) -> None:
+    event_id = run.event_id("ACTION_SAVED", 1)
+    run.logs.lines = [line for line in run.logs.lines if line["event_id"] != str(event_id)]
+    assert reconcile(run).gaps == [Gap("decide", "cloudwatch", "EventNotLogged", run.customers[1], event_id)]
+
+
+def test_a_log_line_that_tells_something_else_is_found(run: FinishedRun) -> None:
+    event_id = run.event_id("PREDICTION_SAVED", 0)
+    for line in run.logs.lines:
+        if line["event_id"] == str(event_id):
+            line["details"] = {"probability": 0.51}
+    assert reconcile(run).gaps == [Gap("predict", "cloudwatch", "LogLineDiffers", run.customers[0], event_id)]
+
+
+def test_an_audit_row_that_was_taken_away_is_found_by_its_log_line(run: FinishedRun) -> None:
+    event_id = run.event_id("BATCH_START", agent="nlp_agent")
+    run.ground.tamper("DELETE FROM audit_log WHERE event_id = %s", str(event_id))
+    assert reconcile(run).gaps == [Gap("analyse", "audit_log", "LoggedWithoutRow", None, event_id)]
+
+
+def test_an_event_without_its_result_is_found(run: FinishedRun) -> None:
+    run.ground.tamper("DELETE FROM predictions WHERE customer_id = %s", str(run.customers[0]))
+    event_id = run.event_id("PREDICTION_SAVED", 0)
+    assert set(reconcile(run).gaps) == {
+        Gap("predict", "predictions", "ResultMissing", run.customers[0]),
+        Gap("predict", "predictions", "EventWithoutResult", run.customers[0], event_id),
+    }
+
+
+def test_a_second_event_of_one_result_is_found(run: FinishedRun) -> None:
+    from vigie.audit import Event
+
+    again = Event("PREDICTION_SAVED", customer_id=run.customers[0], details={"probability": 0.5})
+    run._told("prediction_agent", again)
+    assert reconcile(run).gaps == [
+        Gap("predict", "predictions", "EventWithoutResult", run.customers[0], again.event_id)
+    ]
+
+
+def test_an_event_about_a_call_that_the_ledger_does_not_know_is_found(run: FinishedRun) -> None:
+    run.ground.tamper(
+        "DELETE FROM egress_ledger WHERE agent = 'action_agent' AND customer_id = %s", str(run.customers[0])
+    )
+    problems = {(gap.store, gap.problem) for gap in reconcile(run).gaps}
+    assert problems == {("egress_ledger", "EventWithoutCall"), ("egress_ledger", "ResultWithoutAnswer")}
+
+
+def test_a_row_that_was_changed_after_it_was_sealed_is_found(run: FinishedRun) -> None:
+    run.ground.sealer().seal(request())
+    event_id = run.event_id("PREDICTION_SAVED", 2)
+    run.ground.tamper("UPDATE audit_log SET status = 'failed' WHERE event_id = %s", str(event_id))
+    stores = {(gap.store, gap.problem, gap.event_id) for gap in reconcile(run).gaps}
+    assert stores == {("audit_leaf", "LeafDiffers", event_id), ("cloudwatch", "LogLineDiffers", event_id)}
+
+
+def test_a_row_that_the_sealer_was_made_to_pass_over_is_found(run: FinishedRun) -> None:
+    run.ground.sealer().seal(request())
+    event_id = run.event_id("ACTION_SAVED", 0)
+    run.ground.tamper("DELETE FROM audit_leaf WHERE event_id = %s", str(event_id))
+    assert reconcile(run).gaps == [Gap("decide", "audit_leaf", "NotSealed", run.customers[0], event_id)]
+
+
+def batch_failed(run: FinishedRun) -> None:
+    """Batch 1 got as far as its analysis: nothing is stored or told of its prediction and decision."""
+    for step, agent in (("predict", "prediction_agent"), ("decide", "action_agent")):
+        for number in (2, 3):
+            customer = str(run.customers[number])
+            for table in ("actions", "egress_ledger", "predictions"):
+                if table != "predictions" or step == "predict":
+                    condition = "AND agent = 'action_agent'" if table == "egress_ledger" else ""
+                    run.ground.tamper(f"DELETE FROM {table} WHERE customer_id = %s {condition}", customer)
+            run.ground.tamper(f"DELETE FROM run_steps WHERE step = '{step}' AND customer_id = %s", customer)
+        gone: list[str] = [
+            line["event_id"]
+            for line in run.logs.lines
+            if line["agent"] == agent
+            and (line["customer_id"] in map(str, run.customers[2:]) or line["details"].get("batch_no") == 1)
+        ]
+        run.ground.tamper("DELETE FROM audit_log WHERE event_id = ANY(%s::uuid[])", gone)
+        run.logs.lines = [line for line in run.logs.lines if line["event_id"] not in gone]
+
+
+@pytest.mark.parametrize("listed", [[1], None])
+def test_steps_of_a_batch_that_failed_are_expected_failures_not_gaps(
+    run: FinishedRun, listed: list[int] | None
+) -> None:
+    batch_failed(run)
+    run.steps.failed, run.steps.failed_batches = 1, listed
+    found = reconcile(run)
+    assert found.gaps == []
+    assert {(gap.step, gap.customer_id) for gap in found.expected} == {
+        (step, run.customers[number]) for step in ("predict", "decide") for number in (2, 3)
+    }
+
+
+def test_steps_of_a_batch_that_step_functions_calls_succeeded_are_gaps(run: FinishedRun) -> None:
+    batch_failed(run)
+    gaps = reconcile(run).gaps
+    assert Gap("run", "audit_log", "BatchEndNotTold", batch_no=1) in gaps
+    assert {gap.customer_id for gap in gaps if gap.problem == "StepNotEnded"} == set(run.customers[2:])
+
+
+@pytest.mark.parametrize(
+    ("total", "problem"), [(0, "NoBatchStarted"), (1, "BatchesNotStarted"), (3, "BatchesNotStarted")]
+)
+def test_batches_that_step_functions_did_not_start_are_found(run: FinishedRun, total: int, problem: str) -> None:
+    run.steps.total = total
+    assert reconcile(run).gaps == [Gap("run", "step_functions", problem)]
+
+
+def test_a_store_that_cannot_be_read_is_one_gap_not_thousands(run: FinishedRun) -> None:
+    run.logs.down = run.steps.down = True
+    assert {(gap.store, gap.problem) for gap in reconcile(run).gaps} >= {
+        ("cloudwatch", "StoreUnavailable"),
+        ("step_functions", "StoreUnavailable"),
+    }
+    assert len(reconcile(run).gaps) == 2
+
+
+def test_log_lines_that_arrive_late_are_waited_for(run: FinishedRun) -> None:
+    run.logs.late = 5
+    assert reconciler(run, seconds=20).reconcile(RUN, request(run_id=RUN)).gaps == []
+    assert run.logs.looks == 2
+
+
+def close(run: FinishedRun) -> dict[str, Any]:
+    closer = Closer(run.ground.database("audit_agent"), reconciler(run), run.ground.sealer())
+    return closer.close(RUN, request(run_id=RUN), Metrics(namespace="Vigie", service="test"))
+
+
+def test_closing_stores_counts_audits_and_seals_the_gaps(run: FinishedRun) -> None:
+    run.logs.lines.pop()
+    output = close(run)
+    assert output["gaps"] == 1
+    assert run.ground.fetch("SELECT store, problem FROM run_gaps WHERE run_id = %s", RUN) == [
+        ("cloudwatch", "EventNotLogged")
+    ]
+    told = run.ground.fetch(
+        "SELECT status, details->>'gaps', leaf_index < %s FROM audit_log JOIN audit_leaf USING (event_id)"
+        " WHERE event_type = 'RUN_RECONCILED'",
+        output["tree_size"],
+    )
+    assert told == [("failed", "1", True)]
+    assert run.ground.verify().valid
+
+
+def test_closing_again_names_each_gap_once(run: FinishedRun) -> None:
+    run.logs.lines.pop()
+    close(run)
+    run.ground.tamper("DELETE FROM audit_log WHERE event_type IN ('RUN_RECONCILED', 'CHECKPOINT_SIGNED')")
+    close(run)
+    assert run.ground.fetch("SELECT count(*) FROM run_gaps") == [(1,)]
+
+
+@pytest.mark.parametrize("fault", ["kms", "s3"])
+def test_closing_without_key_or_store_answers_at_once_that_nothing_was_sealed(run: FinishedRun, fault: str) -> None:
+    run.ground.kms.down = fault == "kms"
+    run.ground.s3.down = {"list_objects_v2"} if fault == "s3" else set()
+    assert close(run) == {"tree_size": None, "root_hash": None, "gaps": 0}
+    run.ground.kms.down, run.ground.s3.down = False, set()
+    signed = run.ground.sealer().seal(request())
+    assert signed is not None
+    assert run.ground.fetch(
+        "SELECT count(*) FROM audit_log l WHERE run_id = %s AND NOT EXISTS"
+        " (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)",
+        RUN,
+    ) == [(0,)]
