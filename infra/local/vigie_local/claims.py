@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -159,8 +160,6 @@ def commit_now() -> str:
 
 def clean_environment() -> dict[str, str]:
     """The caller's environment without the settings of a running local cloud, which tests must not touch."""
-    import os
-
     ours = ("VIGIE_", "POSTGRES_", "LOCALSTACK_", "MODEL_PORT", "DASHBOARD_", "CUSTOMERS", "GROQ_", "LLM_", "AWS_")
     return {name: value for name, value in os.environ.items() if not name.startswith(ours) or name == "VIGIE_DATA"}
 
