@@ -15,8 +15,8 @@ from detect_secrets.settings import transient_settings
 ROOT = Path(__file__).parents[3]
 # Entropy alone is no sign here: hashes, keys of test vectors and ids are everywhere, and are public.
 NOT_USED = {"Base64HighEntropyString", "HexHighEntropyString", "IPPublicDetector"}
-SHAPES = [{"name": kind.__name__} for kind in get_mapping_from_secret_type_to_class().values()
-          if kind.__name__ not in NOT_USED]  # fmt: skip
+DETECTORS: list[str] = [kind.__name__ for kind in get_mapping_from_secret_type_to_class().values()]
+SHAPES = [{"name": name} for name in DETECTORS if name not in NOT_USED]
 HEURISTICS = [
     {"path": f"detect_secrets.filters.heuristic.{name}"}
     for name in ("is_indirect_reference", "is_likely_id_string", "is_potential_uuid", "is_templated_secret",
