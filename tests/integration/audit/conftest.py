@@ -14,8 +14,8 @@ TEMPLATE = "migrated"
 numbers = count()
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[PostgresServer]:
+@contextlib.contextmanager
+def migrated_server() -> Iterator[PostgresServer]:
     """A server with the schema in a template database, and a password for every role."""
     with temporary_postgres() as server:
         prepare_database(server, PASSWORD, TEMPLATE)
@@ -23,6 +23,13 @@ def server() -> Iterator[PostgresServer]:
         with contextlib.closing(server.connect("postgres")) as connection, connection:
             for role in (*ROLES, OWNER):
                 set_password(connection, role, PASSWORD)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[PostgresServer]:
+    """The server of these tests."""
+    with migrated_server() as server:
         yield server
 
 
