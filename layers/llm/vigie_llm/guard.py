@@ -4,19 +4,17 @@ It does not call the pseudonymiser: a fault there must be caught here.
 """
 
 import json
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from vigie_llm.guard_identity import find_identity
-from vigie_llm.guard_patterns import ANSWER_PATTERNS, find_patterns, matches
+from vigie_llm.guard_patterns import ANSWER_PATTERNS, matches
+from vigie_llm.guard_reading import Reading, read
 from vigie_llm.pseudonymise import KnownIdentity
-from vigie_llm.pseudonymise.folding import fold_character
 
-_PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{1,30}_\d{1,6}>")
-_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")
-_MARKER = re.compile(r"\b[0-9a-f]{32}\b")
+_ROLES = ("user", "assistant", "tool")
+_KEYS = ("role", "content", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,58 +47,61 @@ def scan_answer(
     found: list[Finding] = []
     for index, text in enumerate(texts):
         where = f"answer[{index}]"
-        found += _scan(text, where, known, is_ours=False)
-        plain = _plain(text)
-        found += [Finding(label, where) for label in sorted(forbidden) if matches(label, plain)]
+        reading = read(text)
+        found += _scan(reading, where, known, is_ours=False)
+        found += [Finding(label, where) for label in sorted(forbidden) if matches(label, reading.plain)]
     return _once(found)
 
 
-def _scan(text: str, where: str, known: KnownIdentity, is_ours: bool) -> list[Finding]:
-    plain = _plain(text)
-    labels = [*find_patterns(plain), *find_identity(plain, known, names_alone=not is_ours)]
+def _scan(text: Reading, where: str, known: KnownIdentity, is_ours: bool) -> list[Finding]:
+    labels = [*text.patterns, *find_identity(text, known, names_alone=not is_ours)]
     return [Finding(label, where) for label in labels]
 
 
-def _plain(text: str) -> str:
-    """The text without placeholders, escapes, accents, invisible characters or look-alikes; case kept."""
-    readable = _ESCAPED.sub(lambda m: chr(int(m[1], 16)), text)
-    readable = _MARKER.sub(" ", _PLACEHOLDER.sub(" ; ", readable))
-    if readable.isascii():
-        return readable
-    return "".join(map(fold_character, unicodedata.normalize("NFKC", readable)))
+@lru_cache(maxsize=8)
+def _read_instructions(text: str) -> Reading:
+    """Our instructions are the same in every request: read the first time, then only compared with each customer."""
+    return read(text)
 
 
-def _texts(body: bytes) -> Iterator[tuple[str, str, bool]]:
-    """(where, text, is ours) of what a JSON body says, or of the body itself when it is not JSON."""
+def _texts(body: bytes) -> Iterator[tuple[str, Reading, bool]]:
+    """(where, reading, is ours) of what a JSON body says, or of the body itself when it is not JSON."""
     raw = body.decode("utf-8", errors="replace")
     try:
         parsed = json.loads(raw)
     except ValueError:
-        yield "body", raw, False
+        yield "body", read(raw), False
         return
     ours: list[str] = []
-    for where, text, is_ours in _strings(parsed, "body", isinstance(parsed, dict) and "messages" in parsed):
-        if is_ours:
-            ours.append(text)
-        else:
-            yield where, text, False
-    yield "instructions", "\n;\n".join(ours), True
+    others: list[tuple[str, str]] = []
+    _sort_strings(parsed, "body", isinstance(parsed, dict) and "messages" in parsed, ours, others)
+    for where, text in others:
+        yield where, read(text), False
+    yield "instructions", _read_instructions("\n;\n".join(ours)), True
 
 
-def _strings(value: object, where: str, is_ours: bool) -> Iterator[tuple[str, str, bool]]:
-    """Every string, key and number, with whether the request's author is us."""
+def _sort_strings(value: object, where: str, is_ours: bool, ours: list[str], others: list[tuple[str, str]]) -> None:
+    """Every string, key and number, by whether we wrote it or the request quotes it under another's role."""
     if isinstance(value, str):
-        yield where, value, is_ours or value in {"user", "assistant", "tool"}
+        _add(value, where, is_ours or value in _ROLES, ours, others)
     elif isinstance(value, dict):
-        is_ours = is_ours and value.get("role") not in {"user", "assistant", "tool"}
+        is_ours = is_ours and value.get("role") not in _ROLES
         for key, item in value.items():
-            yield f"{where} key", key, is_ours or key in {"role", "content", "name"}
-            yield from _strings(item, f"{where}.{key}" if is_ours or "role" in value else where, is_ours)
+            _add(key, f"{where} key", is_ours or key in _KEYS, ours, others)
+            inside = f"{where}.{key}" if is_ours or "role" in value else where
+            _sort_strings(item, inside, is_ours, ours, others)
     elif isinstance(value, list):
         for position, item in enumerate(value):
-            yield from _strings(item, f"{where}[{position}]", is_ours)
+            _sort_strings(item, f"{where}[{position}]", is_ours, ours, others)
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield where, str(value), is_ours
+        _add(str(value), where, is_ours, ours, others)
+
+
+def _add(text: str, where: str, is_ours: bool, ours: list[str], others: list[tuple[str, str]]) -> None:
+    if is_ours:
+        ours.append(text)
+    else:
+        others.append((where, text))
 
 
 def _once(found: list[Finding]) -> list[Finding]:

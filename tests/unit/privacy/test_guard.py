@@ -84,6 +84,25 @@ def test_identifiers_put_into_our_own_instructions_are_found() -> None:
     assert "PHONE" in labels(scan_outgoing(body("ok", system="call 06 39 98 42 17"), KNOWN))
 
 
+def test_instructions_seen_before_are_still_compared_with_each_customer() -> None:
+    """Constant instructions are read once: what was found in them, and whose name they hold, is said every time."""
+    with_phone = body("ok", system="never seen before: call 06 39 98 42 17")
+    with_name = body("ok", system="never seen before: about Éléonore Van der Meersch")
+    stranger = KnownIdentity(first_name="Hugo", last_name="Petitjean")
+    assert [labels(scan_outgoing(with_phone, known)) for known in (stranger, KNOWN, stranger)] == [{"PHONE"}] * 3
+    found = [labels(scan_outgoing(with_name, known)) for known in (stranger, KNOWN, stranger, KNOWN)]
+    assert found == [set(), {"CUSTOMER_NAME"}] * 2
+
+
+def test_dates_of_birth_are_found_beside_other_dates() -> None:
+    text = "12 mars 03 août 79, 3 of August 1979 and August 3rd, '79"
+    assert labels(scan_outgoing(body(text), KNOWN)) == {"BIRTH_DATE"}
+    for written in ("3 août 1979", "03 aout 79", "August 3, 1979", "1979/8/3", "le 12 mars 03 aout 79"):
+        assert labels(scan_outgoing(body(written), KNOWN)) == {"BIRTH_DATE"}, written
+    for other in ("3 août 1978", "4 August 1979", "13 août 1979", "août 1979", "3 avril 1979"):
+        assert scan_outgoing(body(other), KNOWN) == [], other
+
+
 def test_words_of_our_instructions_are_nobodys_name() -> None:
     known = KnownIdentity(first_name="Claire", last_name="Read")
     assert scan_outgoing(body("<NAME_1> écrit", system="You read, card, feedback, claire"), known) == []
