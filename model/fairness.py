@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from model.metrics import share_interval
 from model.validate import Table
-from vigie_scoring.decision import DEFAULT, Decision
+from vigie.decision import DEFAULT, Decision
 from vigie_scoring.groups import name_groups
 
 

@@ -139,6 +139,13 @@ def test_each_event_is_in_the_database_and_in_the_log(cloud: Cloud, finished: Fi
     assert cloud.logged_events(finished.run_id, finished.began) == stored
 
 
+def test_the_run_is_measured_against_what_the_model_was_trained_on(cloud: Cloud, finished: FinishedRun) -> None:
+    measured = cloud.query(
+        "SELECT subject, measure FROM run_drift WHERE run_id = %s AND subject = 'sentiment_score'", finished.run_id
+    )
+    assert measured
+
+
 def test_dead_letter_queues_are_empty(cloud: Cloud, finished: FinishedRun) -> None:
     assert {queue: cloud.depth(f"{queue}-dlq") for queue in QUEUES} == dict.fromkeys(QUEUES, 0)
 

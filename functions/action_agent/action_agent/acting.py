@@ -17,7 +17,6 @@ from action_agent.deciding import (
     from_catalogue,
     from_model,
     offers_for,
-    segment_of,
     why_not,
     without_offer,
 )
@@ -151,7 +150,7 @@ class _Batch:
 
     def segment(self, candidate: Candidate) -> str:
         assert candidate.probability is not None  # noqa: S101  (see deciding.why_not)
-        return segment_of(candidate.probability, self.run.thresholds)
+        return self.run.decision.segment(candidate.probability, candidate.annual_value_eur)
 
     def decide(self, candidate: Candidate, earlier: Earlier | None) -> Action | Ask:
         return decide(candidate, self.segment(candidate), earlier, self.offers_of(candidate))

@@ -27,6 +27,7 @@ class Candidate:
     customer_id: UUID
     known: KnownIdentity
     language: str
+    annual_value_eur: float | None
     consent_id: int | None
     profiled: bool
     probability: float | None
@@ -58,13 +59,6 @@ class Ask:
     segment: str
     attempt: int
     lost: UUID | None = None
-
-
-def segment_of(probability: float, thresholds: dict[str, float]) -> str:
-    """High from the high threshold, Medium from the medium one, Low below."""
-    if probability >= thresholds["high"]:
-        return "High"
-    return "Medium" if probability >= thresholds["medium"] else "Low"
 
 
 def why_not(candidate: Candidate) -> tuple[str, str] | None:

@@ -10,7 +10,8 @@ from vigie_llm.pseudonymise import KnownIdentity
 # Identifiers are read for one thing: the guard that stops them from leaving.
 CANDIDATES = """
 SELECT c.customer_id, c.first_name, c.last_name, c.email, c.phone, c.address, c.birth_date::text, c.iban,
-       c.customer_number, c.language, consent_granted_now(c.customer_id, 'retention_offers'),
+       c.customer_number, c.language, c.annual_value_eur::float,
+       consent_granted_now(c.customer_id, 'retention_offers'),
        consent_granted_now(c.customer_id, 'profiling') IS NOT NULL, p.probability, coalesce(p.drivers, '[]'),
        a.sentiment, a.topics, a.summary
 FROM run_customers r
@@ -41,11 +42,12 @@ def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> lis
             customer_id=row[0],
             known=KnownIdentity(*row[1:9]),
             language=row[9],
-            consent_id=row[10],
-            profiled=row[11],
-            probability=row[12],
-            drivers=tuple(row[13]),
-            found=Found(row[14], tuple(row[15]), row[16]) if row[14] is not None else None,
+            annual_value_eur=row[10],
+            consent_id=row[11],
+            profiled=row[12],
+            probability=row[13],
+            drivers=tuple(row[14]),
+            found=Found(row[15], tuple(row[16]), row[17]) if row[15] is not None else None,
         )
         for row in rows
     ]

@@ -1,6 +1,6 @@
 """Planning a run: who is in it, and with which model, prompts and thresholds."""
 
-import json
+from pathlib import Path
 from typing import Any
 
 from planner import store
@@ -9,8 +9,11 @@ from planner.requests import PlanRequest
 from planner.settings import PlannerSettings
 from vigie.audit import Event
 from vigie.database import Database, Transaction
-from vigie.errors import InvalidInputError
+from vigie.decision import Decision, DecisionError, parse_decision
+from vigie.errors import InvalidInputError, SettingsError
 from vigie.runtime import Request
+
+DECISION_FILE = Path(__file__).with_name("decision.toml")
 
 
 def plan_run(
@@ -41,9 +44,12 @@ def plan_run(
 
 def _plan(transaction: Transaction, asked: PlanRequest, settings: PlannerSettings) -> store.Plan:
     model = store.approved_model(transaction, settings.contract)
-    batch_size = asked.batch_size or settings.batch_size
-    thresholds = {"high": settings.high_threshold, "medium": settings.medium_threshold}
-    prompts = {"analysis": settings.analysis_prompt, "action": settings.action_prompt}
+    frozen = store.Frozen(
+        model=model,
+        prompts={"analysis": settings.analysis_prompt, "action": settings.action_prompt},
+        decision=_decision_rule(settings),
+        batch_size=asked.batch_size or settings.batch_size,
+    )
     if asked.customer_ids:
         unknown = store.unknown_customers(transaction, asked.customer_ids, model.contract)
         if unknown:
@@ -52,8 +58,8 @@ def _plan(transaction: Transaction, asked: PlanRequest, settings: PlannerSetting
                 f"customer_ids: {len(unknown)} have no features under contract {model.contract}: {shown}. "
                 "Load them with make load, or leave them out."
             )
-    store.insert_run(transaction, asked, model, batch_size, json.dumps(thresholds), json.dumps(prompts))
-    left_out = store.choose_customers(transaction, asked, model.contract, batch_size)
+    store.insert_run(transaction, asked, frozen)
+    left_out = store.choose_customers(transaction, asked, model.contract, frozen.batch_size)
     plan = store.count_plan(transaction, asked.run_id)
     transaction.audit(
         Event(
@@ -70,3 +76,12 @@ def _plan(transaction: Transaction, asked: PlanRequest, settings: PlannerSetting
         )
     )
     return plan
+
+
+def _decision_rule(settings: PlannerSettings) -> Decision:
+    try:
+        return parse_decision(
+            DECISION_FILE.read_text(encoding="utf-8"), settings.high_threshold, settings.medium_threshold
+        )
+    except DecisionError as error:
+        raise SettingsError(f"the decision rule cannot be used: {error}") from error

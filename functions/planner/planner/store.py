@@ -7,6 +7,7 @@ from uuid import UUID
 
 from planner.requests import PlanRequest
 from vigie.database import Transaction
+from vigie.decision import Decision
 from vigie.errors import ModelNotApprovedError
 
 # Due: has features under the model's contract. Profiling needs a consent in force.
@@ -39,6 +40,16 @@ class ApprovedModel:
     version: str
     contract: str
     scorer_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What a run is made with, and keeps."""
+
+    model: ApprovedModel
+    prompts: dict[str, str]
+    decision: Decision
+    batch_size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +94,21 @@ def unknown_customers(transaction: Transaction, customer_ids: tuple[UUID, ...], 
     return [row[0] for row in rows]
 
 
-def insert_run(
-    transaction: Transaction, asked: PlanRequest, model: ApprovedModel, batch_size: int, thresholds: str, prompts: str
-) -> None:
+def insert_run(transaction: Transaction, asked: PlanRequest, frozen: Frozen) -> None:
     """Store a run; its counts follow."""
     transaction.cursor.execute(
         "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
-        " batch_size, batches, planned) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
+        " decision, batch_size, batches, planned) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
         (
             asked.run_id,
             asked.purpose,
-            model.contract,
-            model.version,
-            model.scorer_sha256,
-            prompts,
-            thresholds,
-            batch_size,
+            frozen.model.contract,
+            frozen.model.version,
+            frozen.model.scorer_sha256,
+            json.dumps(frozen.prompts),
+            json.dumps({"high": frozen.decision.high, "medium": frozen.decision.medium}),
+            json.dumps(frozen.decision.as_frozen()),
+            frozen.batch_size,
         ),
     )
 

@@ -7,6 +7,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from prediction_agent.scoring import Candidate, Prediction, score_candidates, why_not
 from prediction_agent.store import insert_predictions, load_candidates, load_scorer
+from prediction_agent.watching import watch_run
 from vigie.audit import Event
 from vigie.database import Database, Transaction
 from vigie.errors import ModelNotApprovedError
@@ -48,6 +49,7 @@ class Predictor:
             outcomes = count_outcomes(transaction, run.run_id, message.batch_no, STEP)
             ended = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": 0}
             transaction.audit(Event("BATCH_END", details=ended))
+        watch_run(run, scorer, self._database, request)
         metrics.add_metric("CustomersPredicted", MetricUnit.Count, outcomes.get("done", 0))
         return {"outcomes": outcomes, "remaining": 0}
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vigie.database import Transaction
+from vigie.decision import Decision, read_decision
 from vigie.errors import UnknownRunError
 
 
@@ -16,7 +17,7 @@ class Run:
     model_version: str
     scorer_sha256: str
     prompt_versions: dict[str, str]
-    thresholds: dict[str, float]
+    decision: Decision
 
 
 def load_run(transaction: Transaction, run_id: str) -> Run:
@@ -26,10 +27,12 @@ def load_run(transaction: Transaction, run_id: str) -> Run:
         UnknownRunError: no such run was planned.
     """
     rows: list[Any] = transaction.fetch(
-        "SELECT run_id, contract, model_version, scorer_sha256, prompt_versions, thresholds"
+        "SELECT run_id, contract, model_version, scorer_sha256, prompt_versions, thresholds, decision"
         " FROM runs WHERE run_id = %s",
         (run_id,),
     )
     if not rows:
         raise UnknownRunError(f"run {run_id} was never planned: start one with make run")
-    return Run(*rows[0])
+    found, contract, version, sha256, prompts, thresholds, rule = rows[0]
+    decision = read_decision(rule, thresholds["high"], thresholds["medium"])
+    return Run(found, contract, version, sha256, prompts, decision)

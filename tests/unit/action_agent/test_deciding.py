@@ -19,7 +19,6 @@ from action_agent.deciding import (
     from_model,
     offers_for,
     probability_band,
-    segment_of,
     why_not,
 )
 from vigie_llm.action import Offer, WordedAction
@@ -28,7 +27,6 @@ from vigie_llm.pseudonymise import KnownIdentity
 
 CUSTOMER = UUID("00000000-0000-4000-8000-000000000001")
 EGRESS = UUID("00000000-0000-7000-8000-000000000002")
-THRESHOLDS = {"high": 0.70, "medium": 0.35}
 DRIVERS = tuple(
     {
         "feature": f"f{n}",
@@ -40,7 +38,7 @@ DRIVERS = tuple(
     }
     for n in range(5)
 )
-CANDIDATE = Candidate(CUSTOMER, KnownIdentity("Ada", "Byron"), "fr", 9, True, 0.8, DRIVERS, None)
+CANDIDATE = Candidate(CUSTOMER, KnownIdentity("Ada", "Byron"), "fr", 500.0, 9, True, 0.8, DRIVERS, None)
 OFFERS = (
     Offer("advisor_call", "A call", "We call.", ("High", "Medium"), ("other", "communication")),
     Offer("fee_review", "Fees", "We review fees.", ("High", "Medium"), ("fees", "card")),
@@ -48,18 +46,6 @@ OFFERS = (
     Offer("thanks", "Thanks", "Thank you.", ("Low",), ()),
 )
 WORDED = {"offer_id": "fee_review", "reason": "Fees.", "message": "Let us talk."}
-
-
-@pytest.mark.parametrize(
-    ("probability", "segment"),
-    [(1.0, "High"), (0.70, "High"), (0.6999999, "Medium"), (0.35, "Medium"), (0.3499999, "Low"), (0.0, "Low")],
-)
-def test_a_threshold_belongs_to_the_segment_above_it(probability: float, segment: str) -> None:
-    assert segment_of(probability, THRESHOLDS) == segment
-
-
-def test_thresholds_are_the_run_s_own() -> None:
-    assert segment_of(0.5, {"high": 0.5, "medium": 0.4}) == "High"
 
 
 @pytest.mark.parametrize(

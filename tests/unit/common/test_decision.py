@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from vigie_scoring.decision import DEFAULT, Decision, DecisionError, Offer, parse_decision
+from vigie.decision import DEFAULT, Decision, DecisionError, Offer, parse_decision, read_decision
 
-SHIPPED = Path(__file__).parents[3] / "model" / "decision.toml"
+SHIPPED = Path(__file__).parents[3] / "functions" / "planner" / "planner" / "decision.toml"
 OFFERS = {"High": Offer(60, 0.30), "Medium": Offer(12, 0.12)}
 
 
@@ -18,7 +18,7 @@ def test_the_default_cuts_at_seventy_and_thirty_five_percent(probability: float,
 
 
 def test_the_shipped_file_says_the_default() -> None:
-    assert parse_decision(SHIPPED.read_text(encoding="utf-8")) == DEFAULT
+    assert parse_decision(SHIPPED.read_text(encoding="utf-8"), 0.70, 0.35) == DEFAULT
 
 
 def test_by_expected_value_an_offer_is_made_only_where_it_pays() -> None:
@@ -50,8 +50,6 @@ def test_break_even_is_where_the_gain_is_nothing() -> None:
     ("old", "new", "said"),
     [
         ('mode = "thresholds"', 'mode = "guess"', "mode"),
-        ("high = 0.70", "high = 70", "thresholds.high"),
-        ("medium = 0.35", "medium = 0.9", "thresholds.medium"),
         ("save_rate = 0.12", "save_rate = 0", "Medium.save_rate"),
         ("cost_eur = 60", "cost_eur = -1", "offers.High.cost_eur"),
     ],
@@ -60,4 +58,15 @@ def test_a_bad_file_names_field_value_and_remedy(old: str, new: str, said: str) 
     text = SHIPPED.read_text(encoding="utf-8")
     assert old in text
     with pytest.raises(DecisionError, match=said):
-        parse_decision(text.replace(old, new))
+        parse_decision(text.replace(old, new), 0.70, 0.35)
+
+
+@pytest.mark.parametrize(("high", "medium", "said"), [(70, 0.35, "threshold high"), (0.7, 0.9, "threshold medium")])
+def test_bad_thresholds_are_named(high: float, medium: float, said: str) -> None:
+    with pytest.raises(DecisionError, match=said):
+        parse_decision(SHIPPED.read_text(encoding="utf-8"), high, medium)
+
+
+def test_a_frozen_rule_reads_back_the_same() -> None:
+    rule = Decision("expected_value", 0.6, 0.3, OFFERS)
+    assert read_decision(rule.as_frozen(), 0.6, 0.3) == rule

@@ -1,10 +1,8 @@
 """Turns a probability into a segment: by fixed thresholds, or by what an offer would earn."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 SEGMENTS = ("High", "Medium", "Low")
@@ -12,7 +10,7 @@ MODES = ("thresholds", "expected_value")
 
 
 class DecisionError(ValueError):
-    """When the decision file cannot be used; names field, value and remedy."""
+    """When a decision rule cannot be used; names field, value and remedy."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,10 @@ class Decision:
             return self._segment_by_value(probability, annual_value_eur)
         return "High" if probability >= self.high else "Medium" if probability >= self.medium else "Low"
 
+    def as_frozen(self) -> dict[str, Any]:
+        """Mode and offers as JSON, to be stored with a run beside its thresholds."""
+        return {"mode": self.mode, "offers": {segment: asdict(offer) for segment, offer in self.offers.items()}}
+
     def _segment_by_value(self, probability: float, value: float) -> str:
         gains = {s: self.offers[s].gain(probability, value) for s in ("High", "Medium")}
         best = max(gains, key=lambda s: (gains[s], s == "Medium"))
@@ -55,30 +57,39 @@ class Decision:
 DEFAULT = Decision("thresholds", 0.70, 0.35, {"High": Offer(60.0, 0.30), "Medium": Offer(12.0, 0.12)})
 
 
-def parse_decision(text: str) -> Decision:
-    """Read a decision file (model/decision.toml); raises DecisionError."""
+def parse_decision(text: str, high: float, medium: float) -> Decision:
+    """Read a decision file (functions/planner/planner/decision.toml).
+
+    Raises:
+        DecisionError: the file or a threshold cannot be used.
+    """
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
-        raise DecisionError(f"decision file is not TOML: {exc}") from exc
+    except tomllib.TOMLDecodeError as error:
+        raise DecisionError(f"decision file is not TOML: {error}") from error
+    return read_decision(raw, high, medium)
+
+
+def read_decision(raw: Mapping[str, Any], high: float, medium: float) -> Decision:
+    """A rule from its parsed file, or from what was frozen with a run; errors as for `parse_decision`."""
     if (mode := raw.get("mode")) not in MODES:
         raise DecisionError(f"mode: {mode!r}; write one of {', '.join(MODES)}")
-    high, medium = (_share(raw, "thresholds", key) for key in ("high", "medium"))
+    for name, threshold in (("high", high), ("medium", medium)):
+        _require_share(f"threshold {name}", threshold)
     if medium > high:
-        raise DecisionError(f"thresholds.medium: {medium} is above thresholds.high {high}; lower it")
-    offers = {s: _parse_offer(raw.get("offers", {}), s) for s in ("High", "Medium")}
-    return Decision(mode, high, medium, offers)
+        raise DecisionError(f"threshold medium: {medium} is above threshold high {high}; lower it")
+    return Decision(mode, high, medium, {s: _read_offer(raw.get("offers", {}), s) for s in ("High", "Medium")})
 
 
-def _parse_offer(raw: Mapping[str, Any], segment: str) -> Offer:
-    cost = raw.get(segment, {}).get("cost_eur")
+def _read_offer(raw: Mapping[str, Any], segment: str) -> Offer:
+    given = raw.get(segment, {})
+    cost, save_rate = given.get("cost_eur"), given.get("save_rate")
     if not isinstance(cost, int | float) or isinstance(cost, bool) or cost < 0:
         raise DecisionError(f"offers.{segment}.cost_eur: {cost!r}; write euros, 0 or more")
-    return Offer(float(cost), _share(raw, segment, "save_rate"))
+    _require_share(f"offers.{segment}.save_rate", save_rate)
+    return Offer(float(cost), float(save_rate))
 
 
-def _share(raw: Mapping[str, Any], table: str, key: str) -> float:
-    value = raw.get(table, {}).get(key)
+def _require_share(name: str, value: object) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value <= 1:
-        raise DecisionError(f"{table}.{key}: {value!r}; write a share above 0, up to 1")
-    return float(value)
+        raise DecisionError(f"{name}: {value!r}; write a share above 0, up to 1")
