@@ -17,7 +17,7 @@ from vigie_local.bench.cloud import BenchCloud
 from vigie_local.services import database_server
 from vigie_local.settings import DATABASE
 
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.1
 SHOWN = 12
 COUNTERS = """
 SELECT xact_commit, active_time / 1000, blks_read, blks_hit, tup_inserted, tup_updated,

@@ -12,12 +12,12 @@ from vigie_local.bench.table import Row, ratio
 from vigie_local.errors import RunError
 
 FUNCTIONS = ("vigie-planner", "vigie-nlp-agent", "vigie-prediction-agent", "vigie-action-agent", "vigie-audit-agent")
-FINE_POLL_S = 0.02
+FINE_POLL_S = 0.1
 UPDATE_SECONDS = 60
 
 
 def run(cloud: BenchCloud, options: Options) -> dict[str, Any]:
-    """Runs of one customer, from the request to start until describe-execution says that it ended."""
+    """Runs of one customer, from the request to start to the end that describe-execution tells."""
     cloud.set_model(latency_ms=options.latency_ms)
     execute(cloud, {"limit": 1})
     options.say(f"  {options.idle_runs} warm runs of one customer")

@@ -1,7 +1,8 @@
 """CPU seconds and memory of every process of a local cloud while something is measured.
 
 Functions are told apart by the handler on their command line, whoever started them. Memory is the
-proportional set size: what processes share, such as PostgreSQL's buffers, counts once.
+proportional set size: what processes share, such as PostgreSQL's buffers, counts once. A service's memory is that of
+its whole family, a function's that of its largest process.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Usage:
             "seconds": round(self.seconds, 2),
             "cpu_seconds": {name: round(value, 2) for name, value in sorted(self.cpu_seconds.items())},
             "peak_mib": {name: round(value, 1) for name, value in sorted(self.peak_mib.items())},
+            "most_processes": dict(sorted(self.most_processes.items())),
             "elsewhere_cpu_seconds": round(self.elsewhere_cpu_seconds, 2),
         }
 
@@ -58,7 +60,7 @@ class Usage:
 class Meter:
     """Samples the families of some services, in a thread, while its context lasts; then see `usage`."""
 
-    def __init__(self, pid_files: Mapping[str, Path], interval_s: float = 1.0) -> None:
+    def __init__(self, pid_files: Mapping[str, Path], interval_s: float = 2.0) -> None:
         self._pid_files = pid_files
         self._interval_s = interval_s
         self._readings: dict[Key, Reading] = {}
@@ -103,7 +105,8 @@ class Meter:
         for name, processes in present.items():
             self._most[name] = max(self._most[name], len(processes))
             if memory:
-                self._peaks[name] = max(self._peaks[name], sum(map(proportional_mib, processes)))
+                together = sum if name in self._pid_files else max
+                self._peaks[name] = max(self._peaks[name], together(map(proportional_mib, processes)))
 
     def _processes(self) -> Iterable[tuple[str, psutil.Process]]:
         yield "bench", psutil.Process()
