@@ -3,6 +3,7 @@
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from planner.closing import finish_run
@@ -28,8 +29,12 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
     request = request_of("planner", context)
     match event.get("do"):
         case "plan":
-            return plan_run(PlanRequest.parse(event), settings, database, manifests, request)
+            planned = plan_run(PlanRequest.parse(event), settings, database, manifests, request)
+            metrics.add_metric("CustomersPlanned", MetricUnit.Count, planned["planned"])
+            return planned
         case "finish":
-            return finish_run(FinishRequest.parse(event), database, request)
+            finished = finish_run(FinishRequest.parse(event), database, request)
+            metrics.add_metric("CustomersFailed", MetricUnit.Count, finished["customers"]["failed"])
+            return finished
         case other:
             raise InvalidInputError(f"do={other!r} is unknown: use plan or finish")
