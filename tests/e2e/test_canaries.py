@@ -129,6 +129,7 @@ def empty_dead_letters(cloud: Cloud, queue: str) -> None:
     """Leave the queue as other tests expect it."""
     sqs = cloud.client("sqs")
     sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=f"{queue}-dlq")["QueueUrl"])
+    wait_until(lambda: cloud.depth(f"{queue}-dlq") == 0)
 
 
 def refuse_an_input(cloud: Cloud) -> None:
