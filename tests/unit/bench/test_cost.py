@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vigie_local.cost.counting import Counts, FunctionUse, count_events, count_requests, function_use
+from vigie_local.cost.counting import (
+    Counts,
+    FunctionUse,
+    count_events,
+    count_requests,
+    count_sends,
+    function_use,
+    map_of,
+    states_on_the_way,
+)
 from vigie_local.cost.estimate import estimate, monthly, units
 from vigie_local.cost.prices import read_prices
 from vigie_local.cost.quotas import needs
+from vigie_local.settings import REPOSITORY
 
 REPORT = (
     "REPORT RequestId: 1\tDuration: 1500.20 ms\tBilled Duration: 1501 ms\t"
@@ -44,6 +56,12 @@ def test_a_retry_is_a_transition_although_it_enters_no_state() -> None:
     assert count_events(events) == {"transitions": 2, "messages": 2}
 
 
+def test_the_way_of_a_batch_is_read_off_the_deployed_definition() -> None:
+    batch = map_of(json.loads((REPOSITORY / "infra/statemachine/retention_run.asl.json").read_text()))
+    assert states_on_the_way(batch) == ["Analyse", "AllAnalysed", "Predict", "Decide", "AllDecided", "BatchDone"]
+    assert count_sends(batch) == 3
+
+
 def test_gb_seconds_come_from_the_report_lines() -> None:
     found = function_use([("nlp-agent", REPORT), ("nlp-agent", REPORT), ("nlp-agent", "START RequestId: 1")])
     assert found["nlp-agent"].invocations == 2
@@ -56,8 +74,6 @@ def test_requests_outside_the_run_are_not_counted(tmp_path: Path) -> None:
     log = tmp_path / "localstack.log"
     line = "2026-11-23T08:{}:00.000  INFO --- [reactor-1] localstack.request.aws     : AWS s3.PutObject => 200\n"
     log.write_text(line.format("10") + line.format("20") + "no request\n" + line.format("30"))
-    from datetime import datetime
-
     began, ended = (datetime.fromisoformat(f"2026-11-23T08:{minute}:00").timestamp() for minute in (15, 25))
     assert count_requests(log, began, ended) == {"s3.PutObject": 1}
 

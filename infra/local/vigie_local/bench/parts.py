@@ -8,7 +8,7 @@ from typing import Any
 
 from vigie_local.bench import idle, pipeline, profile, rate_limit, scale
 from vigie_local.bench.cloud import BenchCloud
-from vigie_local.bench.elsewhere import flat_rows, measured_elsewhere
+from vigie_local.bench.elsewhere import flat_rows, measured_by_function, measured_by_program
 from vigie_local.bench.options import Options
 from vigie_local.bench.table import Row
 
@@ -50,10 +50,19 @@ PARTS: Sequence[CloudPart | LonePart] = (
         "rate-limit", "a provider with limits on calls and tokens a minute",
         rate_limit.run, rate_limit.rows, lambda options: options.limited_customers,
     ),
-    LonePart("scoring", "the prediction's import and its 7,043 rows", measured_elsewhere("model.bench"), flat_rows),
+    LonePart(
+        "scoring", "the prediction's import and its 7,043 rows", measured_by_program("model.bench"), flat_rows,
+    ),
+    LonePart(
+        "audit", "inserting and sealing audit events", measured_by_function("vigie_local.bench.audit"), flat_rows,
+    ),
+    LonePart(
+        "verify", "1,000,000 sealed events verified offline",
+        measured_by_function("tests.bench.verify_speed"), flat_rows,
+    ),
     LonePart(
         "first-paint", "the dashboard with 100,000 customers and 1,000,000 events, in a browser",
-        measured_elsewhere("tests.bench.dashboard_first_paint"), flat_rows,
+        measured_by_program("tests.bench.dashboard_first_paint"), flat_rows,
     ),
     CloudPart(
         "scale", "time per customer and memory as the run grows", scale.run, scale.rows,

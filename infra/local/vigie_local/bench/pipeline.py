@@ -18,15 +18,15 @@ from typing import Any
 
 from vigie_local import bank
 from vigie_local.bench.cloud import BenchCloud
+from vigie_local.bench.elsewhere import environment_with_functions
 from vigie_local.bench.execution import Execution, execute
 from vigie_local.bench.meter import Meter, Usage
 from vigie_local.bench.options import Options
 from vigie_local.bench.table import Row, ratio
-from vigie_local.settings import REPOSITORY, service_environment
+from vigie_local.settings import REPOSITORY
 from vigie_local.steps import run_tool
 
 PURPOSES = {"nlp_agent": "feedback_analysis", "action_agent": "retention_offers"}
-FUNCTIONS = ("planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent")
 
 
 def run(cloud: BenchCloud, options: Options) -> dict[str, Any]:
@@ -88,10 +88,8 @@ def calls_by_agent(cloud: BenchCloud, run_id: str) -> dict[str, int]:
 def run_sequential(cloud: BenchCloud, customers: int) -> dict[str, Any]:
     """The sequential program in a process of its own; its log stays in the cloud's folder."""
     answer = cloud.settings.home / "sequential.json"
-    paths = [str(REPOSITORY / "functions" / name) for name in FUNCTIONS]
-    base = service_environment(bank.tool_variables(cloud.settings))
-    environment = base | {
-        "PYTHONPATH": ":".join([base["PYTHONPATH"], *paths]),
+    environment = environment_with_functions() | bank.tool_variables(cloud.settings)
+    environment |= {
         "POWERTOOLS_SERVICE_NAME": "sequential",
         "POWERTOOLS_METRICS_NAMESPACE": "Vigie",
     }

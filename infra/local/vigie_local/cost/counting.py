@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -81,17 +82,19 @@ def count_run(client: Callable[[str], Any], query: Query, localstack_log: Path, 
     run_id = run_id or newest_run(query)
     execution = _describe(states, run_id)
     began, ended = execution["startDate"].timestamp(), execution["stopDate"].timestamp()
-    children = list(child_executions(states, execution["executionArn"]))
+    children = count_children(states, execution["executionArn"])
     own = count_events(history(states, execution["executionArn"]))
-    batches = count_events(event for arn in children for event in history(states, arn))
+    definition = json.loads(states.describe_state_machine(stateMachineArn=MACHINE)["definition"])
+    again = handed_back(query, run_id)
     logs = list(log_lines(client("logs"), began, ended + LAST_LINES_S))
     return Counts(
         run_id=run_id,
         seconds=round(ended - began, 3),
-        children=len(children),
+        children=children,
         transitions_of_run=own["transitions"],
-        transitions_of_batches=batches["transitions"],
-        messages=own["messages"] + batches["messages"],
+        # A batch that is handed back goes through its agent's state and the choice behind it once more.
+        transitions_of_batches=children * len(states_on_the_way(map_of(definition))) + 2 * again,
+        messages=own["messages"] + children * count_sends(map_of(definition)) + again,
         functions=function_use(logs),
         log_bytes=sum(len(message.encode()) + EVENT_OVERHEAD for _, message in logs),
         log_events=len(logs),
@@ -121,11 +124,44 @@ def _describe(states: Any, run_id: str) -> dict[str, Any]:
     return execution
 
 
-def child_executions(states: Any, arn: str) -> Iterator[str]:
-    """The executions that the run's map started, one per batch."""
-    for run in states.list_map_runs(executionArn=arn)["mapRuns"]:
-        for page in states.get_paginator("list_executions").paginate(mapRunArn=run["mapRunArn"]):
-            yield from (execution["executionArn"] for execution in page["executions"])
+def count_children(states: Any, arn: str) -> int:
+    """How many executions the run's map started, one per batch."""
+    runs = states.list_map_runs(executionArn=arn)["mapRuns"]
+    return sum(int(states.describe_map_run(mapRunArn=run["mapRunArn"])["executionCounts"]["total"]) for run in runs)
+
+
+def handed_back(query: Query, run_id: str) -> int:
+    """How often an agent came to its deadline and handed back customers of its batch."""
+    return int(
+        query(
+            "SELECT count(*) FROM audit_log WHERE run_id = %s AND event_type = 'BATCH_END'"
+            " AND (details ->> 'remaining')::int > 0",
+            run_id,
+        )[0][0]
+    )
+
+
+def map_of(definition: dict[str, Any]) -> dict[str, Any]:
+    """The state machine that each batch goes through."""
+    maps = [state["ItemProcessor"] for state in definition["States"].values() if state["Type"] == "Map"]
+    found: dict[str, Any] = maps[0]
+    return found
+
+
+def states_on_the_way(machine: dict[str, Any]) -> list[str]:
+    """The states from the first to the last when nothing goes wrong and nothing is handed back.
+
+    LocalStack keeps no history of a map's children, so that their transitions are read off the definition.
+    """
+    way = [machine["StartAt"]]
+    while following := machine["States"][way[-1]].get("Next") or machine["States"][way[-1]].get("Default"):
+        way.append(following)
+    return way
+
+
+def count_sends(machine: dict[str, Any]) -> int:
+    """The states on that way that send a message to a queue."""
+    return sum(":sqs:" in machine["States"][name].get("Resource", "") for name in states_on_the_way(machine))
 
 
 def history(states: Any, arn: str) -> Iterator[dict[str, Any]]:
