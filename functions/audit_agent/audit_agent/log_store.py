@@ -19,6 +19,11 @@ WHERE (xact, seq) > (%s::xid8, %s) AND xact < pg_snapshot_xmin(pg_current_snapsh
   AND NOT EXISTS (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)
 ORDER BY l.xact, l.seq LIMIT %s
 """
+# A log that grows has no statistics that fit: a planner that guesses reads and sorts all of it for every chunk.
+BY_INDEX = """
+SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_bitmapscan = off;
+SET LOCAL enable_seqscan = off
+"""
 # After a restore into a younger cluster, transaction numbers begin again below those of the rows: what has no
 # leaf is looked for one by one, and the place afterwards is the newest transaction that is final here.
 WAITING_AFTER_RESTORE = """
