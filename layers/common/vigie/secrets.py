@@ -67,9 +67,7 @@ def read_secret[S: Secret](kind: type[S], name: str) -> Callable[[bool], S]:
             text = parameters.get_secret(name, max_age=MAX_AGE_SECONDS, force_fetch=afresh)
         except GetParameterError as error:
             if "ResourceNotFound" in str(error):
-                raise SettingsError(
-                    f"secret {name} does not exist: deploy creates it (make deploy-local)"
-                ) from None
+                raise SettingsError(f"secret {name} does not exist: deploy creates it (make deploy-local)") from None
             raise TransientError(f"secret {name} cannot be read now") from error
         return kind.parse(name, str(text))
 
