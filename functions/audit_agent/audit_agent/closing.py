@@ -17,8 +17,8 @@ from vigie.runs import load_run
 from vigie.runtime import Request
 
 logger = Logger(child=True)
-# How long a foreign transaction may keep the run's last event from being final before the answer is given without it.
-SEAL_WAIT_SECONDS = 10.0
+# How long a backlog or a foreign transaction may keep the run's last event from being final before the answer is given without it.
+SEAL_WAIT_SECONDS = 30.0
 PAUSE_SECONDS = 0.2
 
 
@@ -63,7 +63,7 @@ class Closer:
             sealed = self._sealer.seal(request)
             while sealed and not self._sealer.has_sealed(last.event_id, sealed, request):
                 if time.monotonic() > end:
-                    logger.warning("run is not sealed to its end", reason="a transaction is still under way")
+                    logger.warning("run is not sealed to its end", reason="a backlog, or a transaction still under way")
                     return None
                 time.sleep(PAUSE_SECONDS)
                 sealed = self._sealer.seal(request)

@@ -40,7 +40,7 @@ class Sealer:
         self._store = store
 
     def seal(self, request: Request) -> Signed | None:
-        """One round; answers the newest checkpoint. It stops early when the deadline comes.
+        """One round; answers the newest checkpoint. A backlog is sealed in several rounds.
 
         Raises:
             SigningUnavailableError, StoreUnavailableError, BatchBusyError, DatabaseUnavailableError: what was sealed
@@ -48,7 +48,9 @@ class Sealer:
             LogBrokenError: the log does not continue what was signed or published before; nothing is signed.
         """
         origin = Origin(request.origin.agent, None, request.origin.request_id)
-        while request.seconds_left() > 0 and self._seal_chunk(origin):
+        # A backlog must not keep what is sealed already from being signed.
+        end = time.monotonic() + CHECKPOINT_AGE_SECONDS
+        while request.seconds_left() > 0 and self._seal_chunk(origin) and time.monotonic() < end:
             pass
         signed = self._sign(origin)
         self._publish(origin)
