@@ -166,7 +166,7 @@ def test_nothing_that_left_names_a_customer(cloud: Cloud, finished: FinishedRun)
 def test_a_second_run_adds_and_overwrites_nothing(cloud: Cloud, finished: FinishedRun) -> None:
     def fingerprints() -> list[tuple[Any, ...]]:
         return [
-            cloud.query(f"SELECT md5(string_agg(t::text, '|' ORDER BY customer_id)) FROM {table} t WHERE run_id = %s",
+            cloud.query(f"SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {table} t WHERE run_id = %s",
                         finished.run_id)[0]
             for table in (*RESULTS, "egress_ledger", "run_steps")
         ]  # fmt: skip
