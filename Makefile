@@ -8,7 +8,7 @@ JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 .DEFAULT_GOAL := help
 .PHONY: help deploy-local run load dashboard logs status test lint claims bench cost \
 	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
-	export-audit verify-audit prove-event up down clean environment lock
+	export-audit export-customer verify-audit prove-event up down clean environment lock
 
 help: ## Explain each target (this list)
 	@printf 'Vigie: churn prediction by serverless agents, with an audit trail.\n\n'
@@ -80,6 +80,10 @@ export-audit: environment ## A run for an auditor, CSV, JSON Lines and cover she
 
 verify-audit: environment ## Export the whole audit log and check it offline
 	@$(CLOUD) with-cloud python -m vigie_local.audit_export verify $(ARGS)
+
+export-customer: environment ## Everything held and done about one customer (GDPR 15): CUSTOMER=customer id
+	@$(if $(CUSTOMER),,echo 'Say whose: make export-customer CUSTOMER=…' >&2; exit 2)
+	@$(CLOUD) with-cloud python -m vigie_local.subject_access --customer "$(CUSTOMER)" $(ARGS)
 
 prove-event: environment ## Prove that one event is in the signed log: EVENT=event id
 	@$(if $(EVENT),,echo 'Say which event: make prove-event EVENT=…' >&2; exit 2)

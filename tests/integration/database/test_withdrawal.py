@@ -80,6 +80,25 @@ def test_withdrawing_offers_leaves_the_segment_and_takes_the_offer(bank: Bank, p
     assert steps(bank, customer_id)["decide"] == ("done", None)
 
 
+def test_what_the_model_answered_goes_with_the_consent_and_the_call_stays_told(
+    bank: Bank, people: Callable[[], UUID]
+) -> None:
+    customer_id = people()
+    store_everything(bank, customer_id)
+    egress_id = enter_egress(bank, customer_id, attempt=7)
+    bank.query("SELECT end_egress(%s, 'answered', '{\"summary\": \"unhappy\"}', 5, 6, 7)", egress_id, role="nlp_agent")
+    bank.query(
+        'UPDATE predictions SET sentiment_score = -0.5, drivers = \'[{"feature": "sentiment_score"},'
+        ' {"feature": "products"}]\' WHERE customer_id = %s',
+        customer_id,
+    )
+    bank.record_consent(customer_id, "feedback_analysis", False)
+    kept = bank.query("SELECT outcome, answer, tokens_in FROM egress_ledger WHERE egress_id = %s", egress_id)
+    assert kept == [("answered", None, 5)]
+    tone = bank.query("SELECT sentiment_score, drivers FROM predictions WHERE customer_id = %s", customer_id)
+    assert tone == [(None, [{"feature": "products"}])]
+
+
 def test_every_consent_that_is_recorded_is_audited(bank: Bank, people: Callable[[], UUID]) -> None:
     customer_id = people()
     withdrawn = bank.record_consent(customer_id, "profiling", False)
