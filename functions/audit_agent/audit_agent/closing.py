@@ -17,7 +17,7 @@ from vigie.runs import load_run
 from vigie.runtime import Request
 
 logger = Logger(child=True)
-# How long a backlog or a foreign transaction may keep the run's last event from being final before the answer is given without it.
+# How long a backlog or a foreign transaction may keep the run's last event from being sealed before the answer says so.
 SEAL_WAIT_SECONDS = 30.0
 PAUSE_SECONDS = 0.2
 

@@ -109,7 +109,7 @@ class FinishedRun:
         )
         self._run(
             "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
-            " batch_size, batches, planned) VALUES (%s, 'retention', 'bank', 'm-1', %s, '{}', '{}', 2, 2, 4)",
+            " batch_size, batches, planned) VALUES (%s, 'retention', 'bank', 'm-1', %s, '{}', '{\"high\": 0.7, \"medium\": 0.35}', 2, 2, 4)",
             RUN,
             SHA,
         )
