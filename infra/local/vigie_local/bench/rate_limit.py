@@ -97,6 +97,9 @@ def rows(found: dict[str, Any]) -> list[Row]:
         Row("seconds", f"{found['seconds']:.0f}"),
         Row(f"budget of {found['binding']} used", f"{found['budget_used']:.1%}", "", "95 % or more"),
         Row("calls refused (429)", f"{found['refused_share']:.2%}", "", "under 0.5 %"),
+        Row(
+            "calls never answered", str(sum(found["outcomes"].values()) - found["outcomes"].get("answered", 0)), "", "0"
+        ),
         Row("batches handed back", str(found["handed_back"])),
         Row("customers failed", str(found["counts"]["failed"])),
     ]
