@@ -60,7 +60,11 @@ _BRITISH_TYPE = (
     r"|grove|gr\.?|way|walk|row|square|sq\.?|hill|mews|park|parade|rise|view|green|wharf|quay|yard|gate|"
     r"vale|broadway|wynd|brae|path|meadows?|fields?|orchard|croft|villas?|cottages?|buildings|heights|"
     r"embankment|esplanade|circus|chase|dale|drove|passage|side|bank|bridge|lodge|house|promenade|parkway|"
-    r"end|copse|paddock|spinney|strand|backs|cross"
+    r"end|copse|paddock|spinney|strand|backs|cross|fold|garth|ginnel|vennel|loan|holt|leys?|mead|reach|approach|"
+    r"arcade|bottom|brow|burn|causeway|common|cliff|coppice|corner|crest|dell|dene|down|downs|drift|estate|ford|"
+    r"glade|glebe|glen|grange|haven|heath|hollow|hurst|island|knoll|landing|lea|link|links|loke|maltings|manor|"
+    r"mount|nook|oval|parks|pastures|pightle|pines|plantation|point|port|precinct|quadrant|ridge|ropewalk|"
+    r"sands|shore|slip|spur|steps|tye|twitten|viaduct|warren|waters|weir|wells|willows|woods?|works"
 )
 _BRITISH = re.compile(
     rf"(?<![\w.,/€£\-:])\d{{1,4}}(?:[-/]\d{{1,3}})?[a-f]?,? (?P<name>(?:the |st\.? )?(?:[a-z][\w'\-]*\.? "
@@ -79,6 +83,10 @@ _HOUSE_NAME = re.compile(
 )
 _POSTCODE = re.compile(r"(?<![\w])(?:[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})(?![\w])", re.IGNORECASE)
 _POSTCODE_NEXT = re.compile(r"[ \t]*,?[ \t]*\n?[ \t]*[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?!\w)", re.IGNORECASE)
+_PLACE_WORD = r"(?:(?!(?:Hi|Hello|Dear|My|I|The only)\b)[A-Z][\w'\-]+)"
+_PLACE_NAME = rf"(?:The )?{_PLACE_WORD}(?: (?:{_PLACE_WORD}|of|na|the|upon|on|under|y|by|next|le|de|in)){{0,4}}"
+# "Tigh na Mara, Glendale, Isle of Skye IV55 0ZZ": names, commas, then a postcode.
+_BEFORE_POSTCODE = re.compile(rf"(?<![\w'\-])(?:{_PLACE_NAME}(?:, ?\n?|\n)){{0,4}}{_PLACE_NAME},?[ \n]$")
 _TIME_UNITS = words(
     "years months weeks days hours minutes times people staff calls letters emails ans mois jours fois percent "
     "per of in on and to at working different other more"
@@ -96,7 +104,9 @@ def find_addresses(view: View) -> list[Found]:
     found += [_with_town(clean, *m.span(), french=False) for m in _HOUSE_NAME.finditer(clean)]
     for m in _POSTCODE.finditer(clean):
         if m.group() == m.group().upper() and any(c.isdigit() for c in m.group()[1:3]):
-            found.append(Found(*m.span(), "ADDRESS", CONTEXT))
+            before = _BEFORE_POSTCODE.search(clean[max(0, m.start() - 90) : m.start()])
+            named = len(before.group()) if before else 0
+            found.append(Found(m.start() - named, m.end(), "ADDRESS", NAME_KNOWN if named else CONTEXT))
     return found
 
 

@@ -30,7 +30,7 @@ _COMPACT = re.compile(r"(?<!\d)(\d{2})(\d{2})((?:19|20)\d{2})(?!\d)")
 _BORN_BEFORE = re.compile(
     r"(?:\bnee?s?(?: ?\(e?s?\))? (?:le|la|the|on|:)\b|\bnee?s?(?: ?\(e?s?\))? ?:?(?= ?$)|\bnee?s? (?:a|"
     r"au|en|aux) (?=[^\n.!?]{2,25}le $)|\bborn\b|\bdate (?:et lieu )?de naissance\b|\bnaiss(?:ance)?\b|"
-    r"\bd\.? ?o\.? ?b\b|\bddn\b"
+    r"\bd\.? ?o\.? ?b\b\.?|\bddn\b"
     r"|\bdate of birth\b|\bbirth ?(?:date|day)\b|\bb'?day\b|\banniversaire\b|\bdn\b)[^\n.!?]{0,25}?$"
 )
 _BORN_AFTER = re.compile(

@@ -10,6 +10,10 @@ from vigie_llm.pseudonymise.spans import NAME_KNOWN, NAMED, Found
 from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
 
+_NAMED_AFTER = re.compile(
+    r"^[\"']?,? ?(?:c'est mon (?:pre)?nom|est mon (?:pre)?nom|is my (?:sur|last |first |family |maiden )?name|"
+    r"that's me|c'est moi|here(?! (?:is|are))|a l'appareil)\b"
+)
 _CLOSE = re.compile(r"[ \t.'\-_]{0,3}")
 _COMMA = re.compile(r" ?,[ _]{0,2}|\n")
 _INTRODUCED = re.compile(
@@ -154,6 +158,7 @@ def _stands_alone(
         return _are_initials(clean, tokens, start, stop, forms)
     capital = clean[tokens[main[0]].start].isupper()
     introduced = bool(_INTRODUCED.search(view.low[max(0, begin - 30) : begin]))
+    introduced = introduced or bool(_NAMED_AFTER.match(view.low[end : end + 24]))
     signed = ends_message(clean, begin, end)
     if is_product(clean, tokens, start, stop):
         return False

@@ -6,6 +6,7 @@ from vigie_llm.pseudonymise.folding import View, read_plainly
 from vigie_llm.pseudonymise.identity import KnownIdentity, Pseudonymised
 from vigie_llm.pseudonymise.known_names import find_known_names
 from vigie_llm.pseudonymise.known_values import find_known_values
+from vigie_llm.pseudonymise.letter_names import find_letter_names
 from vigie_llm.pseudonymise.name_forms import name_forms
 from vigie_llm.pseudonymise.numbers import find_numbers
 from vigie_llm.pseudonymise.online import find_online
@@ -37,5 +38,6 @@ def _find(view: View, known: KnownIdentity, language: str) -> list[Found]:
     found += find_plates(view)
     found += find_addresses(view)
     found += find_known_names(view, tokens, forms)
+    found += find_letter_names(view, forms)
     found += find_persons(view, tokens, forms)
     return found

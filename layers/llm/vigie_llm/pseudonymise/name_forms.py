@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from vigie_llm.pseudonymise.folding import fold
-from vigie_llm.pseudonymise.lexicon import first_names, words
+from vigie_llm.pseudonymise.lexicon import first_names, ordinary_words, words
 from vigie_llm.pseudonymise.nicknames import short_forms
 from vigie_llm.pseudonymise.spelled import Token
 
+_FOND_ENDING = re.compile(r"(?:ie|y|i|o|ou|ounet|ounette|inou|inette)$")
 _PARTS = re.compile(r"[^\W_]+")
 
 
@@ -77,9 +78,11 @@ def kinds_of(token: Token, clean: str, forms: NameForms) -> str:
         return _initial(token, clean, forms)
     if word in forms.last:
         return "p"
+    if 2 <= len(word) <= 3 and clean[token.start : token.end].isupper():
+        return _several_initials(word, forms)
     if _is_whole_name(word, forms):
         return "W"
-    if word in forms.short:
+    if word in forms.short or _is_pet_form(word, forms):
         return "n"
     return _misspelt(word, forms)
 
@@ -108,6 +111,26 @@ def _initial(token: Token, clean: str, forms: NameForms) -> str:
     if dotted and any(w[0] == token.text for w in (*forms.core, *forms.last[:1])):
         kinds += "j"
     return kinds or ("p" if token.text in forms.last else "")
+
+
+def _is_pet_form(word: str, forms: NameForms) -> bool:
+    """ "Lachie" for Lachlan: the name cut short with a fond ending, unless it is another name."""
+    stem = _FOND_ENDING.sub("", word)
+    return (
+        stem != word
+        and len(stem) > 2
+        and word not in first_names()
+        and word not in ordinary_words()
+        and any(len(part) > 4 and part.startswith(stem) and part != word for part in forms.first)
+    )
+
+
+def _several_initials(word: str, forms: NameForms) -> str:
+    """ "AS" for Anne-Sophie, "GL" for Griffiths-Lloyd: they count beside the other half of the name."""
+    for kind, parts in (("i", forms.first), ("j", forms.core), ("j", forms.last)):
+        if len(parts) > 1 and word == "".join(part[0] for part in parts):
+            return kind
+    return ""
 
 
 def _misspelt(word: str, forms: NameForms) -> str:

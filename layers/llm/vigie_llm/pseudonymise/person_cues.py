@@ -5,6 +5,7 @@ import re
 from vigie_llm.pseudonymise.lexicon import section, words
 
 ROLES = section("roles")
+ROLES_IF_OWNED = section("roles only if somebody's")
 ROLE_TAIL = section("after a role")
 NOT_NAME = section("capitalised and nobody")
 GREETING = re.compile(

@@ -24,6 +24,7 @@ from vigie_llm.pseudonymise.person_cues import (
     PERSONAL_DEED,
     ROLE_TAIL,
     ROLES,
+    ROLES_IF_OWNED,
     STRONG_CUE,
     WEAK_TITLES,
 )
@@ -50,6 +51,8 @@ def find_persons(view: View, tokens: list[Token], forms: NameForms) -> list[Foun
 def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouting: bool) -> tuple[Found, int] | None:
     token = tokens[i]
     if token.text.isdigit() or (len(token.text) < 2 and not _is_initial(view.clean, token)):
+        return None
+    if token.text in ROLES and token.text in ordinary_words() and not _capital(view.clean, token):
         return None
     for check, rank in ((_after_title, CONTEXT + 2), (_after_role, CONTEXT), (_after_cue, CONTEXT - 2)):
         if check(view, tokens, i, shouting):
@@ -102,6 +105,8 @@ def _after_title(view: View, tokens: list[Token], i: int, shouting: bool) -> boo
     if i == 0 or tokens[i - 1].text not in TITLES:
         return False
     title, named = tokens[i - 1], _past_particles(view, tokens, i)
+    if tokens[i].text in TITLES and tokens[i].text not in WEAK_TITLES:
+        return False
     if named is None or named.text in NOT_NAME or named.text in ROLES or any(c.isdigit() for c in named.text):
         return False
     between = _between(view, tokens, i)
@@ -147,20 +152,9 @@ def _after_role(view: View, tokens: list[Token], i: int, shouting: bool) -> bool
 
 
 def _is_role_here(view: View, tokens: list[Token], role: int, name: int) -> bool:
-    if tokens[role].text in {
-        "benjamin",
-        "ex",
-        "staff",
-        "member",
-        "charge",
-        "manager",
-        "agent",
-        "man",
-        "law",
-        "meme",
-        "pepe",
-        "cousin",
-    } and not KIN_BEFORE.search(view.low[max(0, tokens[role].start - 26) : tokens[role].start]):
+    if tokens[role].text in ROLES_IF_OWNED and not KIN_BEFORE.search(
+        view.low[max(0, tokens[role].start - 26) : tokens[role].start]
+    ):
         return False
     if tokens[name - 1].text in {"de", "compte", "comptes", "agence", "du"}:
         return False
@@ -208,7 +202,6 @@ def _name_end(view: View, tokens: list[Token], i: int, shouting: bool) -> int:
     """Index after the last token of the name that starts at i."""
     stop = i + 1
     while stop < len(tokens) and stop < i + 6 and JOIN.fullmatch(_between(view, tokens, stop)):
-        token = tokens[stop]
         ahead = stop
         while (
             ahead < len(tokens) - 1
@@ -225,7 +218,6 @@ def _name_end(view: View, tokens: list[Token], i: int, shouting: bool) -> int:
         if not _continues(view, tokens, ahead, shouting):
             break
         stop = ahead + 1
-        del token
     return stop
 
 
@@ -238,6 +230,7 @@ def _continues(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
         return True
     if shouting or not _capital(view.clean, token):
         closed = view.clean[token.end : token.end + 1] in {",", "?", "!", ")"} and len(token.text) > 3
+        closed = closed or (shouting and bool(PERSONAL_DEED.match(view.low[token.end : token.end + 40])))
         return token.text not in ordinary_words() and (first_name or (closed and _between(view, tokens, i) == " "))
     return True
 

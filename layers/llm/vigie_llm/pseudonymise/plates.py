@@ -20,6 +20,7 @@ _VEHICLE = re.compile(
     r"opel|volkswagen|vw|honda|part exchange|part-ex|reprise|logbook|v5c?|mot|named driver|driver|conducteur|"
     r"garage|breakdown|depannage|sinistre|accident|assurance auto|motor)\b"
 )
+_VEHICLE_BEFORE = re.compile(_VEHICLE.pattern + r"[ :,(n°]{1,6}$")
 _WORDS = words(
     "de du le la les des et en me te se ne ce ma ta sa mes ses tes ca si be by at my pm am re eh as an he we"
 )
@@ -57,6 +58,7 @@ def _is_old(view: View, match: re.Match[str]) -> bool:
             r"\b(?:immatricul\w*|plaques?|plates?|reg|registration|registered)\b",
             view.low[max(0, match.start() - 40) : match.end() + 20],
         )
+        or _VEHICLE_BEFORE.search(view.low[max(0, match.start() - 30) : match.start()])
     )
 
 
