@@ -109,9 +109,8 @@ class FinishedRun:
         )
         self._run(
             "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
-            " batch_size, batches, planned) VALUES (%s, 'retention', 'bank', 'm-1', %s, '{}', '{\"high\": 0.7, \"medium\": 0.35}', 2, 2, 4)",
-            RUN,
-            SHA,
+            " batch_size, batches, planned) VALUES (%s, 'retention', 'bank', 'm-1', %s, '{}', %s, 2, 2, 4)",
+            *(RUN, SHA, json.dumps({"high": 0.7, "medium": 0.35})),
         )
         for number, customer_id in enumerate(self.customers):
             self._run("INSERT INTO customers (customer_id) VALUES (%s)", customer_id)
