@@ -164,9 +164,7 @@ def check_details(event_type: str, details: dict[str, Any]) -> None:
         ValueError: names the event type and property, never the value.
     """
     if event_type not in MEANINGS:
-        raise ValueError(
-            f"audit event type {event_type} is unknown: add it to vigie/events.py with its schema"
-        )
+        raise ValueError(f"audit event type {event_type} is unknown: add it to vigie/events.py with its schema")
     try:
         _validator(event_type)(details)
     except fastjsonschema.JsonSchemaValueException as error:

@@ -5,6 +5,7 @@ without us, and there is nobody left to tell.
 """
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 
 logger = Logger(child=True)
+HEARTBEAT_SECONDS = 10.0
 GONE = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 
 
@@ -21,6 +23,8 @@ class TaskTokens:
 
     def __init__(self, client: Any = None) -> None:
         self._client = client or boto3.client("stepfunctions")
+        self._beating = ""
+        self._last_beat = 0.0
 
     def succeed(self, token: str, output: Mapping[str, Any]) -> bool:
         """Answer with a JSON output; False when nobody waits for it any more."""
@@ -31,9 +35,12 @@ class TaskTokens:
         name, cause = type(error).__name__, str(error)[:1000]
         return self._answer("send_task_failure", taskToken=token, error=name, cause=cause)
 
-    def heartbeat(self, token: str) -> bool:
-        """Say that work goes on; False when nobody waits for it any more."""
-        return self._answer("send_task_heartbeat", taskToken=token)
+    def heartbeat(self, token: str) -> None:
+        """Say that work goes on, at most every `HEARTBEAT_SECONDS`, however often this is called."""
+        if token == self._beating and time.monotonic() - self._last_beat < HEARTBEAT_SECONDS:
+            return
+        self._beating, self._last_beat = token, time.monotonic()
+        self._answer("send_task_heartbeat", taskToken=token)
 
     def _answer(self, operation: str, **arguments: str) -> bool:
         try:

@@ -30,7 +30,7 @@ def test_failure_sends_the_class_name_and_the_message(tokens: TaskTokens, client
 
 @pytest.mark.parametrize("token", ["late", "never-existed", ""])
 def test_a_token_that_is_gone_is_no_error(tokens: TaskTokens, token: str) -> None:
-    assert not tokens.heartbeat(token)
+    tokens.heartbeat(token)
     assert not tokens.succeed(token, {})
     assert not tokens.fail(token, ModelNotApprovedError("no"))
 
@@ -40,8 +40,16 @@ def test_a_token_answered_twice_is_no_error_and_the_first_answer_stays(
 ) -> None:
     assert tokens.succeed("waiting", {"first": True})
     assert not tokens.succeed("waiting", {"first": False})
-    assert not tokens.heartbeat("waiting")
+    tokens.heartbeat("waiting")
     assert client.answered["waiting"] == {"output": {"first": True}}
+
+
+def test_heartbeats_of_one_task_are_rare_and_each_task_has_its_own(
+    tokens: TaskTokens, client: FakeStepFunctions
+) -> None:
+    for token in ("waiting", "waiting", "late", "late", "waiting"):
+        tokens.heartbeat(token)
+    assert client.heartbeats == ["waiting", "waiting"]
 
 
 def test_any_other_refusal_is_raised(monkeypatch: pytest.MonkeyPatch, client: FakeStepFunctions) -> None:
