@@ -29,7 +29,8 @@ _FRENCH_PREFIX = re.compile(
 )
 _FRENCH_PLACE = re.compile(
     r"(?<!\w)(?:(?i:lieu-?dit|hameau(?: de| du)?|bp|cs) [\w'\- ]{2,30}?,? (?:- )?"
-    r"|(?:Le|La|Les|L'|Domaine|Ferme|Mas|Moulin|Chateau|Quartier|Village|Residence)[ ']{0,2}[A-Z][\w'\- ]{2,30}?, )"
+    r"|(?:Le|La|Les|L'|Domaine|Ferme|Mas|Moulin|Chateau|Quartier|Village|Residence)[ ']{0,2}[A-Z][\w'\- ]{2,30}?, "
+    r"|[A-Z][\w'\-]+(?: (?:de|du|des|la|le|les|d'|en|sur|[A-Z][\w'\-]+)){0,4}(?:, ?|\n| - ))"
     r"\d{5} [A-Z][\w'\-]+"
 )
 _CONNECTORS = words("de du des la le les l d et a au aux en sur sous saint sainte st ste the of dit")
@@ -104,9 +105,9 @@ def find_addresses(view: View) -> list[Found]:
     found += [_with_town(clean, *m.span(), french=False) for m in _HOUSE_NAME.finditer(clean)]
     for m in _POSTCODE.finditer(clean):
         if m.group() == m.group().upper() and any(c.isdigit() for c in m.group()[1:3]):
-            before = _BEFORE_POSTCODE.search(clean[max(0, m.start() - 90) : m.start()])
+            before = " " in m.group() and _BEFORE_POSTCODE.search(clean[max(0, m.start() - 90) : m.start()])
             named = len(before.group()) if before else 0
-            found.append(Found(m.start() - named, m.end(), "ADDRESS", NAME_KNOWN if named else CONTEXT))
+            found.append(Found(m.start() - named, m.end(), "ADDRESS", NAME_KNOWN - 1 if named else CONTEXT))
     return found
 
 

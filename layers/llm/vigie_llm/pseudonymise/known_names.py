@@ -48,6 +48,7 @@ def find_known_names(view: View, tokens: list[Token], forms: NameForms) -> list[
 def _recognise_neighbours(clean: str, tokens: list[Token], kinds: list[str], forms: NameForms) -> None:
     """Beside one half of the name, a misspelt other half counts even cut or joined otherwise."""
     first, last = "".join(forms.first), "".join(forms.last)
+    _recognise_pairs(clean, tokens, kinds, first, last)
     for i in [i for i, kind in enumerate(kinds) if kind[:1] in {"F", "f", "g", "n", "L", "l"}]:
         wanted, mark = (last, "l") if kinds[i][0] in "Ffgn" else (first, "f")
         if len(wanted) < 4:
@@ -59,6 +60,27 @@ def _recognise_neighbours(clean: str, tokens: list[Token], kinds: list[str], for
                 for j in window:
                     kinds[j] = kinds[j] if kinds[j][:1] in {"F", "L"} else sign
                 break
+
+
+def _recognise_pairs(clean: str, tokens: list[Token], kinds: list[str], first: str, last: str) -> None:
+    """Both halves misspelt side by side, or an initial before a badly misspelt surname: "L. Ashwood"."""
+    for i in range(len(tokens) - 1):
+        if not _CLOSE.fullmatch(clean[tokens[i].end : tokens[i + 1].start]):
+            continue
+        for a, b in ((i, i + 1), (i + 1, i)):
+            near_last = _is_roughly(tokens[b].text, last) and clean[tokens[b].start].isupper()
+            if near_last and not kinds[b] and "i" in kinds[a]:
+                kinds[b] = "l"
+            elif near_last and not (kinds[a] or kinds[b]) and _is_roughly(tokens[a].text, first):
+                kinds[a], kinds[b] = "f", "l"
+
+
+def _is_roughly(word: str, own: str) -> bool:
+    """Same three first letters, and no more than two changes (three in eight letters or more)."""
+    if min(len(word), len(own)) < 5 or word[0] != own[0]:
+        return False
+    same_start = word[:4] == own[:4] and len(own) > 7
+    return edit_distance_at_most(word, own, 3 if same_start else 2)
 
 
 def _windows(clean: str, tokens: list[Token], i: int) -> list[range]:

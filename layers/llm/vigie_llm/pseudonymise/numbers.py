@@ -76,6 +76,18 @@ _ACCOUNT = re.compile(
     r"(?P<value>(?:[a-z]{1,4}[ \-/]?)?\d(?:[ .\-/]?\d|[a-z](?![a-z'])|[ .\-/]?[a-z]{1,2}(?=[\-/]?\d)){3,21})(?!["
     r"\da-z%€£$]|[.,]\d| ?(?:eur|euros?|pounds|gbp|€|£|%|\$|ans\b|years|k\b))"
 )
+# "contrat obseques n° OB-77120-443", "Mortgage redemption wrong. Ref MTG/208841/07": a word or more between.
+_VALUE = (
+    r"(?P<value>(?:[a-z]{1,5}[ \-/.]?)?\d[\da-z]*(?:[ \-/.][\da-z]*\d[\da-z]*){0,5}(?:[\-/][a-z]{1,3})?)"
+    r"(?![\w%€£$]|[.,]\d)"
+)
+_NUMBERED_ACCOUNT = re.compile(
+    rf"\b(?:{_ACCOUNT_WORDS})\b(?: [a-z'\-]+){{1,3}},? (?:n ?°|no\b\.?|n\.|numero|number|num\b\.?) ?:? ?{_VALUE}"
+)
+_CONTRACT_REF = re.compile(
+    r"\b(?:contrats?|contract|agreement|prets?|loan|credit|mortgage|policy|police)\b[^\n]{0,60}?"
+    r"\b(?:ref|reference|n°)[ .:]{1,2}" + _VALUE
+)
 _SORT_CODE = re.compile(r"(?:\bsort ?code|\bs/?c)\b[ :.(a-z]{0,8}(\d{2}[ \-–.]?\d{2}[ \-–.]?\d{2})(?!\d)")
 _SORT_AND_ACCOUNT = re.compile(
     r"(?<![\d\-])(\d{2}-\d{2}-\d{2})(?:[ ,/]{1,3}|[ ,]*(?:and |a/c |acc(?:ount|t)? ?(?:no\.?|number)? ?:? "
@@ -213,6 +225,10 @@ def _accounts(low: str) -> list[Found]:
             # "compte n° 0183 5529 047" is said to be an account, whatever phones look like.
             rank = SHAPED + 4 if _NUMBERED.search(m["between"]) else CONTEXT
             found.append(Found(start, end, "ACCOUNT_NUMBER", rank))
+    for m in (*_NUMBERED_ACCOUNT.finditer(low), *_CONTRACT_REF.finditer(low)):
+        start, end = m.span("value")
+        if _is_account(low, m.start(), start, end) and not _PAPER.search(m.group()):
+            found.append(Found(start, end, "ACCOUNT_NUMBER", CONTEXT))
     found += [Found(*m.span(1), "ACCOUNT_NUMBER", SHAPED + 3) for m in _SORT_CODE.finditer(low)]
     for m in _SORT_AND_ACCOUNT.finditer(low):
         spans = [m.span()] if re.fullmatch(r"[ ,/]+", low[m.end(1) : m.start(2)]) else [m.span(1), m.span(2)]
@@ -228,6 +244,9 @@ _DATE_SHAPE = re.compile(
 )
 
 
+_PAPER = re.compile(
+    r"\b(?:tarif|tariff|brochure|leaflet|depliant|fiche|form|formulaire|guide|plaquette|page|booklet)\w*"
+)
 _NUMBERED = re.compile(r"\b(?:n|no|nr|num|numero|number)\b|°")
 
 

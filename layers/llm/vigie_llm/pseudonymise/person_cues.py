@@ -33,8 +33,8 @@ STRONG_CUE = re.compile(
     r"|\b(?:then|and|or|also|first|later|finally|puis|et|ou|ensuite) (?:to|with|by|avec|par|a)"
     r"|\b(?:served|handled|helped|seen|advised|signed|told|promised|assured|sold|called|rung|phoned|contacted|"
     r"emailed|answered|processed|opened|looked after|interviewed|assisted) by"
-    r"|\b(?:named|called|name is|name was|name's|ask for|asked for|a certain|on behalf of|in the name "
-    r"of|according to|attorney for|attorney to|met|thank|praise|see)) ?$"
+    r"|\b(?:named|called|name of|first name|surname|name is|name was|name's|ask for|asked for|a certain|"
+    r"on behalf of|in the name of|according to|attorney for|attorney to|met|thank|praise|see)) ?$"
 )
 AT_WORK = re.compile(
     r"^ ?(?:,? ?(?:du service|de l'agence|au guichet|du guichet|a l'accueil|de l'accueil|du support|de "
@@ -79,6 +79,12 @@ PERSONAL_DEED = re.compile(
     r"(?:is|was|went) (?:on (?:leave|holiday|maternity)|off sick)|retired|(?:has |had )?left the (?:branch|"
     r"bank|team)|hung up|smiled|apologi[sz]ed|shrugged|"
     r"went out of (?:her|his|their) way|kept (?:her|his) word|could not have been|couldn't have been)\b"
+)
+# Where a role works: "le conseiller en visio, Enguerrand, ...".
+ROLE_AT = re.compile(
+    rf"\b(?:{'|'.join(sorted(ROLES, key=len, reverse=True))})"
+    r"(?: (?:en|de|du|des|au|aux|d'|a l'|a la|from|at|in|of|on|for) ?[a-z'\-]+"
+    r"(?: [a-z'\-]+){0,2})(?:, |,? \()$"
 )
 PERHAPS_HUMAN = re.compile(
     r"^(?: (?:was|is|has|had|who|qui|est|etait|does|did|didn't|hasn't|gave|made|took|knows|n'a|ne )\b|'s (?:been|"

@@ -2,26 +2,25 @@
 
 import re
 
+from vigie_llm.pseudonymise.first_name_alone import is_double_name, is_meant
 from vigie_llm.pseudonymise.folding import View
-from vigie_llm.pseudonymise.lexicon import PRODUCT_AFTER, TITLES, first_names, ordinary_words
-from vigie_llm.pseudonymise.name_forms import NameForms
+from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words
+from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most
+from vigie_llm.pseudonymise.name_shape import is_capital, text_before
 from vigie_llm.pseudonymise.person_cues import (
     APPOSED,
     AT_WORK,
-    CALENDAR,
     CAPITAL_AFTER_KIN,
     CONJUNCTIONS,
-    DETERMINERS,
     DOTTED,
     GREETING,
-    HUMAN_DEED,
     JOIN,
     KIN_BEFORE,
     NOT_AFTER_KIN,
     NOT_NAME,
     PARTICLES,
-    PERHAPS_HUMAN,
     PERSONAL_DEED,
+    ROLE_AT,
     ROLE_TAIL,
     ROLES,
     ROLES_IF_OWNED,
@@ -52,7 +51,9 @@ def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouti
     token = tokens[i]
     if token.text.isdigit() or (len(token.text) < 2 and not _is_initial(view.clean, token)):
         return None
-    if token.text in ROLES and token.text in ordinary_words() and not _capital(view.clean, token):
+    if token.text in ROLES and token.text in ordinary_words() and not is_capital(view.clean, token):
+        return None
+    if _signs(view, tokens, i, forms):
         return None
     for check, rank in ((_after_title, CONTEXT + 2), (_after_role, CONTEXT), (_after_cue, CONTEXT - 2)):
         if check(view, tokens, i, shouting):
@@ -67,9 +68,17 @@ def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouti
     return _by_lexicon(view, tokens, i, forms, shouting)
 
 
+def _signs(view: View, tokens: list[Token], i: int, forms: NameForms) -> bool:
+    """ "Mamie Ginette" at the end, written by Ginette: her own signature, whatever she calls herself."""
+    return tokens[i].text in forms.first and ends_message(view.clean, tokens[i - 1].start, tokens[i].end)
+
+
 def _is_own(tokens: list[Token], start: int, stop: int, forms: NameForms) -> bool:
     """ "Mme N Diaye", written by Aminata N'Diaye: a title before the customer's own surname."""
     words = [t.text for t in tokens[start:stop]]
+    written, own = "".join(words), "".join(forms.last)
+    if len(own) > 4 and len(written) > 4 and edit_distance_at_most(written, own, 2 if len(own) > 8 else 1):
+        return True
     return "".join(words) == "".join(forms.last) or all(w in forms.last or w in forms.joined for w in words)
 
 
@@ -83,20 +92,12 @@ def _with_dot(clean: str, token: Token) -> int:
     return token.end + dotted
 
 
-def _capital(clean: str, token: Token) -> bool:
-    return clean[token.start].isupper()
-
-
-def _between(view: View, tokens: list[Token], i: int) -> str:
-    return view.clean[tokens[i - 1].end : tokens[i].start] if i > 0 else view.clean[: tokens[i].start]
-
-
 def _may_be_name(view: View, token: Token, shouting: bool) -> bool:
     """Looks like a name here: capitalised and not a usual word, or a clear first name."""
     word = token.text
     if word in NOT_NAME or (word in TITLES and word not in WEAK_TITLES) or any(c.isdigit() for c in word):
         return False
-    if _capital(view.clean, token) and not shouting:
+    if is_capital(view.clean, token) and not shouting:
         return True
     return word in first_names() and word not in ordinary_words()
 
@@ -109,19 +110,19 @@ def _after_title(view: View, tokens: list[Token], i: int, shouting: bool) -> boo
         return False
     if named is None or named.text in NOT_NAME or named.text in ROLES or any(c.isdigit() for c in named.text):
         return False
-    between = _between(view, tokens, i)
+    between = text_before(view, tokens, i)
     if not re.fullmatch(r"\.? {0,2}", between) or ("." in between and title.text not in DOTTED):
         return False
-    capital = _capital(view.clean, named)
+    capital = is_capital(view.clean, named)
     if title.text in WEAK_TITLES:
-        return capital and _capital(view.clean, title) and (not shouting or (title.text == "m" and "." in between))
+        return capital and is_capital(view.clean, title) and (not shouting or (title.text == "m" and "." in between))
     return capital or (named.text not in ordinary_words() and len(named.text) > 2)
 
 
 def _past_particles(view: View, tokens: list[Token], i: int) -> Token | None:
     """The word that a name's particles lead to: "de la Cruz" leads to Cruz."""
     while i < len(tokens) and tokens[i].text in PARTICLES:
-        if i + 1 >= len(tokens) or not JOIN.fullmatch(_between(view, tokens, i + 1)):
+        if i + 1 >= len(tokens) or not JOIN.fullmatch(text_before(view, tokens, i + 1)):
             return None
         i += 1
     return tokens[i] if i < len(tokens) else None
@@ -130,7 +131,7 @@ def _past_particles(view: View, tokens: list[Token], i: int) -> Token | None:
 def _after_role(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     """ "ma conseillere bancaire, Sandrine", "my late husband Tom"."""
     clear = _may_be_name(view, tokens[i], shouting) or (
-        tokens[i].text in CAPITAL_AFTER_KIN and _capital(view.clean, tokens[i])
+        tokens[i].text in CAPITAL_AFTER_KIN and is_capital(view.clean, tokens[i])
     )
     if not clear and not (tokens[i].text in first_names() and tokens[i].text not in NOT_AFTER_KIN | NOT_NAME):
         return False
@@ -145,7 +146,7 @@ def _after_role(view: View, tokens: list[Token], i: int, shouting: bool) -> bool
             return False
         if tokens[j].text in ROLES:
             return (clear or j == i - 1) and _is_role_here(view, tokens, j, i)
-        if tokens[j].text not in ROLE_TAIL or (_capital(view.clean, tokens[j]) and not shouting):
+        if tokens[j].text not in ROLE_TAIL or (is_capital(view.clean, tokens[j]) and not shouting):
             return False
         j -= 1
     return False
@@ -161,7 +162,7 @@ def _is_role_here(view: View, tokens: list[Token], role: int, name: int) -> bool
     return (
         "," not in view.clean[tokens[role].end : tokens[name].start]
         or _known_first(tokens[name])
-        or _capital(view.clean, tokens[name])
+        or is_capital(view.clean, tokens[name])
     )
 
 
@@ -177,6 +178,8 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     before = view.low[max(0, token.start - 45) : token.start]
     if is_product(view.clean, tokens, i, i + 1):
         return False
+    if is_capital(view.clean, token) and ROLE_AT.search(before) and view.clean[token.end : token.end + 1] in {",", ")"}:
+        return True
     if GREETING.search(before):
         return _known_first(token) or view.clean[token.end : token.end + 1] in {",", "!"}
     if (
@@ -189,7 +192,7 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
         return tokens[i - 1].text in CONJUNCTIONS
     if STRONG_CUE.search(before):
         return _known_first(token) or (
-            _capital(view.clean, token)
+            is_capital(view.clean, token)
             and len(token.text) > 2
             and view.clean[token.start : token.end] != view.clean[token.start : token.end].upper()
         )
@@ -201,19 +204,19 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
 def _name_end(view: View, tokens: list[Token], i: int, shouting: bool) -> int:
     """Index after the last token of the name that starts at i."""
     stop = i + 1
-    while stop < len(tokens) and stop < i + 6 and JOIN.fullmatch(_between(view, tokens, stop)):
+    while stop < len(tokens) and stop < i + 6 and JOIN.fullmatch(text_before(view, tokens, stop)):
         ahead = stop
         while (
             ahead < len(tokens) - 1
             and tokens[ahead].text in PARTICLES
-            and JOIN.fullmatch(_between(view, tokens, ahead + 1))
+            and JOIN.fullmatch(text_before(view, tokens, ahead + 1))
         ):
             ahead += 1
         if tokens[stop].text in PARTICLES and not (
-            _capital(view.clean, tokens[ahead]) and ahead > stop and tokens[ahead].text not in NOT_NAME
+            is_capital(view.clean, tokens[ahead]) and ahead > stop and tokens[ahead].text not in NOT_NAME
         ):
             break
-        if "." in _between(view, tokens, stop) and len(tokens[stop - 1].text) > 1:
+        if "." in text_before(view, tokens, stop) and len(tokens[stop - 1].text) > 1:
             break
         if not _continues(view, tokens, ahead, shouting):
             break
@@ -226,12 +229,12 @@ def _continues(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     if token.text in NOT_NAME or any(c.isdigit() for c in token.text):
         return False
     first_name = token.text in first_names()
-    if _between(view, tokens, i) == "-" and (first_name or _capital(view.clean, token)):
+    if text_before(view, tokens, i) == "-" and (first_name or is_capital(view.clean, token)):
         return True
-    if shouting or not _capital(view.clean, token):
+    if shouting or not is_capital(view.clean, token):
         closed = view.clean[token.end : token.end + 1] in {",", "?", "!", ")"} and len(token.text) > 3
         closed = closed or (shouting and bool(PERSONAL_DEED.match(view.low[token.end : token.end + 40])))
-        return token.text not in ordinary_words() and (first_name or (closed and _between(view, tokens, i) == " "))
+        return token.text not in ordinary_words() and (first_name or (closed and text_before(view, tokens, i) == " "))
     return True
 
 
@@ -240,11 +243,11 @@ def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shout
     token = tokens[i]
     if not _known_first(token) or token.text in NOT_NAME or is_product(view.clean, tokens, i, i + 1):
         return None
-    if i > 0 and "@" in _between(view, tokens, i):
+    if i > 0 and "@" in text_before(view, tokens, i):
         return None
-    plain_word = token.text in ordinary_words() and not _is_double_name(view, tokens, i)
-    capital = _capital(view.clean, token)
-    if plain_word and not _is_meant(view, tokens, i, shouting):
+    plain_word = token.text in ordinary_words() and not is_double_name(view, tokens, i)
+    capital = is_capital(view.clean, token)
+    if plain_word and not is_meant(view, tokens, i, shouting):
         return None
     if not plain_word and not capital and len(token.text) < 4:
         return None
@@ -256,47 +259,3 @@ def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shout
         return None
     rank = (NAMED + 6 if stop - i > 1 else NAMED) if capital else GUESSED
     return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
-
-
-def _is_double_name(view: View, tokens: list[Token], i: int) -> bool:
-    """ "Jean-Loup", "minh-anh": two first names with a hyphen."""
-    if i + 1 >= len(tokens) or _between(view, tokens, i + 1) != "-" or tokens[i].text in {"saint", "sainte", "st"}:
-        return False
-    following = tokens[i + 1]
-    both_capital = (
-        _capital(view.clean, tokens[i]) and _capital(view.clean, following) and following.text not in ordinary_words()
-    )
-    return (
-        len(tokens[i].text) > 1 and following.text not in NOT_NAME and (following.text in first_names() or both_capital)
-    )
-
-
-def _is_meant(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
-    """A name that is also a word: meant as a name beside a surname, before what people do, or as a signature."""
-    clean, token = view.clean, tokens[i]
-    if shouting or not _capital(clean, token) or token.text in CALENDAR:
-        return False
-    begins = starts_sentence(clean, token.start)
-    determined = i > 0 and tokens[i - 1].text in DETERMINERS and not begins
-    if _beside_surname(view, tokens, i):
-        return not begins and not determined
-    after = view.low[token.end : token.end + 30]
-    if HUMAN_DEED.match(after) or AT_WORK.match(after) or (not begins and PERHAPS_HUMAN.match(after)):
-        return not determined
-    return ends_message(clean, token.start, token.end) and clean[: token.start].rstrip(" ")[-1:] in {"\n", "-"}
-
-
-def _beside_surname(view: View, tokens: list[Token], i: int) -> bool:
-    if (
-        i + 1 >= len(tokens)
-        or _between(view, tokens, i + 1) not in {" ", "-"}
-        or not _capital(view.clean, tokens[i + 1])
-    ):
-        return False
-    following = tokens[i + 1].text
-    return (
-        following not in NOT_NAME
-        and following not in PRODUCT_AFTER
-        and following not in CALENDAR
-        and not following.isdigit()
-    )
