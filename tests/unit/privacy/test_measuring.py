@@ -16,6 +16,7 @@ from vigie_local.privacy.labelled import CannotMeasureError, read_labelled, stri
 from vigie_local.privacy.scoring import score
 
 DEV_SET = Path(__file__).parents[2] / "data/feedback_dev.jsonl"
+EXTRA_SET = Path(__file__).parents[2] / "data/feedback_extra.jsonl"
 
 
 @settings(max_examples=600)
@@ -44,10 +45,14 @@ def test_generated_messages_are_labelled_right_and_repeatable(language: str) -> 
     assert all(sum(c.isdigit() for c in phone) >= 9 for phone in phones)
 
 
-def test_the_bar_is_met_on_the_labelled_file_and_on_generated_messages() -> None:
+def test_the_bar_is_met_on_the_labelled_files_and_on_generated_messages() -> None:
     from vigie_local.evaluate_privacy import masked_spans
 
-    for messages in (read_labelled(DEV_SET), generate(300, 11, "fr") + generate(300, 11, "en")):
+    for messages in (
+        read_labelled(DEV_SET),
+        read_labelled(EXTRA_SET),
+        generate(300, 11, "fr") + generate(300, 11, "en"),
+    ):
         measured = score(messages, masked_spans)
         assert min(measured["fr"]["f2"], measured["en"]["f2"]) >= 0.95
 

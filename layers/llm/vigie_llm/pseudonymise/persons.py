@@ -6,10 +6,11 @@ from vigie_llm.pseudonymise.first_name_alone import is_double_name, is_meant
 from vigie_llm.pseudonymise.folding import View
 from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words
 from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most
-from vigie_llm.pseudonymise.name_shape import is_capital, text_before
+from vigie_llm.pseudonymise.name_shape import is_capital, is_without_capitals, may_be_surname, text_before
 from vigie_llm.pseudonymise.person_cues import (
     APPOSED,
     AT_WORK,
+    CALENDAR,
     CAPITAL_AFTER_KIN,
     CONJUNCTIONS,
     DOTTED,
@@ -20,6 +21,7 @@ from vigie_llm.pseudonymise.person_cues import (
     NOT_NAME,
     PARTICLES,
     PERSONAL_DEED,
+    QUALITY_OF,
     ROLE_AT,
     ROLE_TAIL,
     ROLES,
@@ -114,6 +116,8 @@ def _after_title(view: View, tokens: list[Token], i: int, shouting: bool) -> boo
     if not re.fullmatch(r"\.? {0,2}", between) or ("." in between and title.text not in DOTTED):
         return False
     capital = is_capital(view.clean, named)
+    if title.text == "m" and "." in between and is_without_capitals(view.clean) and may_be_surname(named.text):
+        return True
     if title.text in WEAK_TITLES:
         return capital and is_capital(view.clean, title) and (not shouting or (title.text == "m" and "." in between))
     return capital or (named.text not in ordinary_words() and len(named.text) > 2)
@@ -180,6 +184,8 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
         return False
     if is_capital(view.clean, token) and ROLE_AT.search(before) and view.clean[token.end : token.end + 1] in {",", ")"}:
         return True
+    if QUALITY_OF.search(before):
+        return _known_first(token) and is_capital(view.clean, token) and token.text not in CALENDAR
     if GREETING.search(before):
         return _known_first(token) or view.clean[token.end : token.end + 1] in {",", "!"}
     if (
@@ -233,6 +239,9 @@ def _continues(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
         return True
     if shouting or not is_capital(view.clean, token):
         closed = view.clean[token.end : token.end + 1] in {",", "?", "!", ")"} and len(token.text) > 3
+        cased = not shouting and not is_without_capitals(view.clean)
+        if not cased and tokens[i - 1].text in first_names() and may_be_surname(token.text):
+            return True
         closed = closed or (shouting and bool(PERSONAL_DEED.match(view.low[token.end : token.end + 40])))
         return token.text not in ordinary_words() and (first_name or (closed and text_before(view, tokens, i) == " "))
     return True
