@@ -5,14 +5,14 @@ import re
 from vigie_llm.pseudonymise.folding import View
 from vigie_llm.pseudonymise.lexicon import first_names, ordinary_words
 from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most, kinds_of
-from vigie_llm.pseudonymise.person_cues import CALENDAR, DETERMINERS
+from vigie_llm.pseudonymise.person_cues import CALENDAR, DETERMINERS, NOT_NAME
 from vigie_llm.pseudonymise.spans import NAME_KNOWN, NAMED, Found
 from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
 
 _NAMED_AFTER = re.compile(
     r"^[\"']?,? ?(?:c'est mon (?:pre)?nom|est mon (?:pre)?nom|is my (?:sur|last |first |family |maiden )?name|"
-    r"that's me|c'est moi|here(?! (?:is|are))|a l'appareil)\b"
+    r"that's me|by name|c'est moi|here(?! (?:is|are))|a l'appareil)\b"
 )
 _CLOSE = re.compile(r"[ \t.'\-_]{0,3}")
 _COMMA = re.compile(r" ?,[ _]{0,2}|\n")
@@ -32,6 +32,7 @@ def find_known_names(view: View, tokens: list[Token], forms: NameForms) -> list[
         return []
     kinds = [kinds_of(t, view.clean, forms) for t in tokens]
     _recognise_neighbours(view.clean, tokens, kinds, forms)
+    _recognise_middle_initials(view.clean, tokens, kinds)
     shouting = is_shouting(view.clean)
     found: list[Found] = []
     position = 0
@@ -55,11 +56,22 @@ def _recognise_neighbours(clean: str, tokens: list[Token], kinds: list[str], for
             continue
         for window in _windows(clean, tokens, i):
             joined = "".join(tokens[j].text for j in window)
-            if edit_distance_at_most(joined, wanted, 2 if len(wanted) > 6 else 1):
+            ours = {*forms.first, *forms.last}
+            usual = any(tokens[j].text in NOT_NAME and tokens[j].text not in ours for j in window)
+            strange = usual and joined != wanted
+            if not strange and edit_distance_at_most(joined, wanted, 2 if len(wanted) > 6 else 1):
                 sign = "g" if mark == "f" and joined != wanted and joined in first_names() else mark
                 for j in window:
                     kinds[j] = kinds[j] if kinds[j][:1] in {"F", "L"} else sign
                 break
+
+
+def _recognise_middle_initials(clean: str, tokens: list[Token], kinds: list[str]) -> None:
+    """ "A. J. Nairn": the bank need not know what the J is for."""
+    for i in range(1, len(tokens) - 1):
+        unknown = not kinds[i] and len(tokens[i].text) == 1 and clean[tokens[i].start].isupper()
+        if unknown and set(kinds[i - 1]) & set("Ffni") and kinds[i + 1][:1] in {"L", "l"}:
+            kinds[i] = "i"
 
 
 def _recognise_pairs(clean: str, tokens: list[Token], kinds: list[str], first: str, last: str) -> None:

@@ -73,7 +73,8 @@ _ACCOUNT = re.compile(
     r"(?P<between>(?:[ :.,(#=/\-]|\b(?:n|no|nr|num|numero|number|nos|ref|reference|is|est|le|the|it's|"
     r"c'est|client|customer|compte|account|contrat|contract|de|du|of|my|mon|a savoir|id|numeros?|suivant|"
     r"porte|est le|under|with|sous|portant|bancaire|joint|courant|epargne|pret|loan|immo|auto)\b|°){0,14})"
-    r"(?P<value>(?:[a-z]{1,4}[ \-/]?)?\d(?:[ .\-/]?\d|[a-z](?![a-z'])|[ .\-/]?[a-z]{1,2}(?=[\-/]?\d)){3,21})(?!["
+    r"(?P<value>(?:[a-z]{1,4}[ \-/]?)?\d(?:[ .\-/]?\d|[a-z](?![a-z'])|[ .\-/]?[a-z]{1,2}(?=[\-/]?\d)"
+    r"|[\-/][a-z]{3,5}(?=[\-/]\d)){3,21})(?!["
     r"\da-z%€£$]|[.,]\d| ?(?:eur|euros?|pounds|gbp|€|£|%|\$|ans\b|years|k\b))"
 )
 # "contrat obseques n° OB-77120-443", "Mortgage redemption wrong. Ref MTG/208841/07": a word or more between.

@@ -80,6 +80,7 @@ PERSONAL_DEED = re.compile(
     r"bank|team)|hung up|smiled|apologi[sz]ed|shrugged|"
     r"went out of (?:her|his|their) way|kept (?:her|his) word|could not have been|couldn't have been)\b"
 )
+THANKED = re.compile(r"\b(?:merci|thanks|thank you|bravo|grace)(?: a| to)? $")
 QUALITY_OF = re.compile(
     r"\b(?:accueil|professionnalisme|gentillesse|patience|ecoute|travail|incompetence|amabilite|reactivite|attitude|"
     r"kindness|rudeness|professionalism|incompetence|help|advice)(?: [a-z]+)? (?:de|d'|of|from) ?$"

@@ -4,7 +4,7 @@ import re
 
 from vigie_llm.pseudonymise.first_name_alone import is_double_name, is_meant
 from vigie_llm.pseudonymise.folding import View
-from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words
+from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words, words
 from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most
 from vigie_llm.pseudonymise.name_shape import is_capital, is_without_capitals, may_be_surname, text_before
 from vigie_llm.pseudonymise.person_cues import (
@@ -27,11 +27,14 @@ from vigie_llm.pseudonymise.person_cues import (
     ROLES,
     ROLES_IF_OWNED,
     STRONG_CUE,
+    THANKED,
     WEAK_TITLES,
 )
 from vigie_llm.pseudonymise.spans import CONTEXT, GUESSED, NAMED, Found
 from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
+
+_OWNERS = words("my mon ma his her son sa our notre votre your")
 
 
 def find_persons(view: View, tokens: list[Token], forms: NameForms) -> list[Found]:
@@ -64,6 +67,7 @@ def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouti
                 check is _after_title
                 and _is_own(tokens, i, stop, forms)
                 and not _after_role(view, tokens, i - 1, shouting)
+                and not THANKED.search(view.low[max(0, tokens[i - 1].start - 16) : tokens[i - 1].start])
             ):
                 return Found(token.start, tokens[stop - 1].end, "CUSTOMER_NAME", rank), stop
             return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
@@ -137,6 +141,9 @@ def _after_role(view: View, tokens: list[Token], i: int, shouting: bool) -> bool
     clear = _may_be_name(view, tokens[i], shouting) or (
         tokens[i].text in CAPITAL_AFTER_KIN and is_capital(view.clean, tokens[i])
     )
+    owned = i > 1 and tokens[i - 1].text in ROLES and tokens[i - 2].text in _OWNERS
+    if owned and is_without_capitals(view.clean) and text_before(view, tokens, i) == " ":
+        clear = clear or (may_be_surname(tokens[i].text) and tokens[i].text not in ROLE_TAIL | ROLES)
     if not clear and not (tokens[i].text in first_names() and tokens[i].text not in NOT_AFTER_KIN | NOT_NAME):
         return False
     j = i - 1
