@@ -7,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 UNIT_TESTS = Path(__file__).parent / "unit"
+END_TO_END_TESTS = Path(__file__).parent / "e2e"
 OUR_MODULES = r"(vigie|vigie_llm|vigie_scoring|vigie_local|planner|\w+_agent|model|dashboard)(\.|$)"
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
@@ -27,8 +28,19 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", f"error:::{OUR_MODULES}")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """What LocalStack writes into this variable when it is imported, the model provider's client cannot read."""
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A unit test may talk to a server that it started on this machine, and to nothing else."""
+    """A unit test may talk to a server that it started on this machine, and to nothing else.
+
+    Workers take whole files, and one of them takes all end-to-end tests, which share one deployed cloud.
+    """
     for item in items:
+        together = "e2e" if item.path.is_relative_to(END_TO_END_TESTS) else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(together))
         if item.path.is_relative_to(UNIT_TESTS):
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1", "::1"]))
