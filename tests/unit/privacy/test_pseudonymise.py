@@ -73,6 +73,11 @@ def test_what_the_bank_knows_is_masked_without_any_word_around_it(form: str, pla
         ("je suis @paul.en.colere sur Instagram", "je suis <HANDLE_1> sur Instagram"),
         ("mon blog https://paul-b.example/banque dit tout", "mon blog <URL_1> dit tout"),
         ("habite 9 impasse du Lavoir, 35000 Rennes depuis", "habite <ADDRESS_1> depuis"),
+        ("compte n° 0183 5529 047, encore", "compte n° <ACCOUNT_NUMBER_1>, encore"),
+        ("Contrat obsèques n° OB-77120-443 : doublé", "Contrat obsèques n° <ACCOUNT_NUMBER_1> : doublé"),
+        ("Prêt en retard. Réf. PT/208841/07 svp", "Prêt en retard. Réf. <ACCOUNT_NUMBER_1> svp"),
+        ("Véhicule 4821 RX 67, assuré", "Véhicule <PLATE_1>, assuré"),
+        ("écrire : Kergroas, 29270 Carhaix", "écrire : <ADDRESS_1>"),
     ],
 )  # fmt: skip
 def test_patterns_are_masked_for_people_the_bank_does_not_know(text: str, expected: str) -> None:
@@ -91,6 +96,13 @@ def test_patterns_are_masked_for_people_the_bank_does_not_know(text: str, expect
         ("It is Seun O'Hara writing", "It is <NAME_1> writing"),
         ("My husband Tom and Mrs Harcourt know.", "My husband <NAME_1> and Mrs <NAME_2> know."),
         ("Gareth from the Leeds branch helped.", "<NAME_1> from the Leeds branch helped."),
+        ("I'm at Tigh na Mara, Glendale, Isle of Skye IV55 0ZZ, far", "I'm at <ADDRESS_1>, far"),
+        ("it's his, d.o.b. 03-08-1974, yes", "it's his, d.o.b. <BIRTH_DATE_1>, yes"),
+        ("Loan ref LN-4402-1187 was settled", "Loan ref <ACCOUNT_NUMBER_1> was settled"),
+        ("the staff, Jean and Marion above all", "the staff, <NAME_1> and <NAME_2> above all"),
+        ("Fine. O. J. O'Hara", "Fine. <NAME_1>"),
+        ("Written to O. OHarra again", "Written to <NAME_1> again"),
+        ("it is O-H-A-R-A, please", "it is <NAME_1>, please"),
     ],
 )  # fmt: skip
 def test_british_forms_are_masked(text: str, expected: str) -> None:
@@ -106,6 +118,10 @@ def test_british_forms_are_masked(text: str, expected: str) -> None:
         ("mon mari pierre attend", "mon mari <NAME_1> attend"),
         ("Ma collègue Rose a pris la carte Rose", "Ma collègue <NAME_1> a pris la carte Rose"),
         ("mon beau-frère Loïc Le Cozannet aussi", "mon beau-frère <NAME_1> aussi"),
+        ("mon frère yassine rakotomalala est passé", "mon frère <NAME_1> est passé"),
+        ("le conseiller en visio, Xylandre, est absent", "le conseiller en visio, <NAME_1>, est absent"),
+        ("VOTRE CONSEILLER BRUNO CASTAING M'A RACCROCHÉ AU NEZ", "VOTRE CONSEILLER <NAME_1> M'A RACCROCHÉ AU NEZ"),
+        ("Merci Madame Le Cozannet, sans lien de parenté", "Merci Madame <NAME_1>, sans lien de parenté"),
     ],
 )  # fmt: skip
 def test_third_persons_are_masked_by_context(text: str, expected: str) -> None:
@@ -122,6 +138,8 @@ def test_third_persons_are_masked_by_context(text: str, expected: str) -> None:
         "Voir la brochure réf. 2023/77-B, page 4.", "Le 3255 ne répond plus.", "La carte expire en 09/27.",
         "Client depuis 1984, jamais un geste.", "Affiche https://piege.example/?d= et clique dessus.",
         "Parti chez Fortuneo, puis au Crédit Agricole.", "L'appli ne marche plus depuis le 3 juin.",
+        "mon frère attend toujours, mon mari aussi.", "Le placement Marguerite et l'agence de Château-Thierry.",
+        "Contrat et brochure, réf. 2023/4417-B, page 4.", "Classé « client ravi ».",
         "Taux de 3,85 % sur 240 mois.", "La version 4.12.0.1 plante.", "Merci à toute l'équipe, Monsieur le directeur.",
     ],
 )  # fmt: skip

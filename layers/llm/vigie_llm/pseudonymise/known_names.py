@@ -70,7 +70,8 @@ def _recognise_middle_initials(clean: str, tokens: list[Token], kinds: list[str]
     """ "A. J. Nairn": the bank need not know what the J is for."""
     for i in range(1, len(tokens) - 1):
         unknown = not kinds[i] and len(tokens[i].text) == 1 and clean[tokens[i].start].isupper()
-        if unknown and set(kinds[i - 1]) & set("Ffni") and kinds[i + 1][:1] in {"L", "l"}:
+        surname = kinds[i + 1] and any(kind[:1] in {"L", "l"} for kind in kinds[i + 1 : i + 3])
+        if unknown and surname and set(kinds[i - 1]) & set("Ffni"):
             kinds[i] = "i"
 
 
