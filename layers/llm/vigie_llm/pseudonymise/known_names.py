@@ -54,10 +54,13 @@ def _recognise_neighbours(clean: str, tokens: list[Token], kinds: list[str], for
         wanted, mark = (last, "l") if kinds[i][0] in "Ffgn" else (first, "f")
         if len(wanted) < 4:
             continue
-        for window in _windows(clean, tokens, i):
+        for window in _windows(clean, tokens, kinds, i):
             joined = "".join(tokens[j].text for j in window)
             ours = {*forms.first, *forms.last}
-            usual = any(tokens[j].text in NOT_NAME and tokens[j].text not in ours for j in window)
+            usual = any(
+                tokens[j].text in NOT_NAME and tokens[j].text not in ours and clean[tokens[j].start - 1].isspace()
+                for j in window
+            )
             strange = usual and joined != wanted
             if not strange and edit_distance_at_most(joined, wanted, 2 if len(wanted) > 6 else 1):
                 sign = "g" if mark == "f" and joined != wanted and joined in first_names() else mark
@@ -96,17 +99,20 @@ def _is_roughly(word: str, own: str) -> bool:
     return edit_distance_at_most(word, own, 3 if same_start else 2)
 
 
-def _windows(clean: str, tokens: list[Token], i: int) -> list[range]:
-    """Up to four tokens right before and right after i, nearest first."""
+def _windows(clean: str, tokens: list[Token], kinds: list[str], i: int) -> list[range]:
+    """Up to four tokens right before and right after i, nearest first; particles before i are passed over."""
     windows: list[range] = []
     stop = i + 1
     while stop < min(i + 5, len(tokens)) and _is_close(clean, tokens, stop):
         stop += 1
         windows.append(range(i + 1, stop))
-    start = i
-    while start > max(0, i - 4) and _is_close(clean, tokens, start):
+    base = i
+    while base > 0 and kinds[base - 1] == "p" and _is_close(clean, tokens, base):
+        base -= 1
+    start = base
+    while start > max(0, base - 4) and _is_close(clean, tokens, start):
         start -= 1
-        windows.append(range(start, i))
+        windows.append(range(start, base))
     return windows
 
 
@@ -150,7 +156,8 @@ def _judge(
     if "W" in run or (several and ((has_first and has_last) or initialled)):
         return [_with_attached(view.clean, Found(span[0], end, "CUSTOMER_NAME", rank))]
     if _stands_alone(view, tokens, kinds, start, stop, forms, shouting):
-        return [Found(span[0], span[1], "CUSTOMER_NAME", NAMED + 4)]
+        alone = Found(span[0], span[1], "CUSTOMER_NAME", NAMED + 4)
+        return [_with_attached(view.clean, alone) if len(forms.first) > 1 and set(run) <= {"F"} else alone]
     return []
 
 

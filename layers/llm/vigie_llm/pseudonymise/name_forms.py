@@ -78,8 +78,8 @@ def kinds_of(token: Token, clean: str, forms: NameForms) -> str:
         return _initial(token, clean, forms)
     if word in forms.last:
         return "p"
-    if 2 <= len(word) <= 3 and clean[token.start : token.end].isupper():
-        return _several_initials(word, forms)
+    if 2 <= len(word) <= 3 and clean[token.start : token.end].isupper() and (kind := _several_initials(word, forms)):
+        return kind
     if _is_whole_name(word, forms):
         return "W"
     if word in forms.short or _is_pet_form(word, forms):
