@@ -6,6 +6,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
@@ -15,7 +16,8 @@ from detect_secrets.settings import transient_settings
 ROOT = Path(__file__).parents[3]
 # Entropy alone is no sign here: hashes, keys of test vectors and ids are everywhere, and are public.
 NOT_USED = {"Base64HighEntropyString", "HexHighEntropyString", "IPPublicDetector"}
-DETECTORS: list[str] = [kind.__name__ for kind in get_mapping_from_secret_type_to_class().values()]
+KINDS: dict[str, Any] = get_mapping_from_secret_type_to_class()
+DETECTORS: list[str] = [kind.__name__ for kind in KINDS.values()]
 SHAPES = [{"name": name} for name in DETECTORS if name not in NOT_USED]
 HEURISTICS = [
     {"path": f"detect_secrets.filters.heuristic.{name}"}
