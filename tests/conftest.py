@@ -34,6 +34,7 @@ def pytest_runtest_setup() -> None:
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the workers' own plug-in reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A unit test may talk to a server that it started on this machine, and to nothing else.
 
