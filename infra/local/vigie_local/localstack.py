@@ -134,6 +134,8 @@ class LocalStack:
             "SKIP_SSL_CERT_DOWNLOAD": "1",
             "DNS_ADDRESS": "0",
             "SQS_ENDPOINT_STRATEGY": "path",
+            # Its services call each other without going through its own web server.
+            "IN_MEMORY_CLIENT": "1",
             "LAMBDA_RUNTIME_EXECUTOR": "process",
             "VIGIE_RUNTIME_PYTHON": str(runtime_python()),
             # One poller per queue backs off to 10 s when idle; a run would wait for it.

@@ -1,7 +1,8 @@
 """Audit events: written to PostgreSQL in the transaction of what they tell, then to the structured log."""
 
 import json
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,8 @@ from vigie.events import check_details
 from vigie.ids import uuid7
 
 logger = Logger(child=True)
+_PLACE = "the place of an event"
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 INSERT = """
 INSERT INTO audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details, request_id)
@@ -51,10 +54,28 @@ def insert_events(cursor: Cursor, origin: Origin, events: Iterable[Event]) -> No
     execute_values(cursor, INSERT, [_row(origin, event) for event in events], page_size=500)
 
 
-def log_events(origin: Origin, events: Iterable[Event]) -> None:
+def log_events(origin: Origin, events: Sequence[Event]) -> None:
     """Write committed events to the structured log, one line each, with the same event ids."""
-    for event in events:
-        logger.info("audit event", audit=as_log_fields(origin, event))
+    handler = logger.registered_handler
+    if isinstance(handler, logging.StreamHandler) and logger.log_level <= logging.INFO:
+        _write_lines(handler, origin, events)
+    else:
+        # Outside a function nobody has set up Powertools: whoever listens gets records.
+        for event in events:
+            logger.info("audit event", audit=as_log_fields(origin, event))
+
+
+def _write_lines(handler: "logging.StreamHandler[Any]", origin: Origin, events: Sequence[Event]) -> None:
+    """Format the line once and put each event in its place: an eighth of an agent's CPU went into formatting."""
+    before, after = handler.format(_log_record()).split(json.dumps(_PLACE))
+    lines = (f"{before}{_COMPACT.encode(as_log_fields(origin, event))}{after}\n" for event in events)
+    handler.stream.write("".join(lines))
+    handler.flush()
+
+
+def _log_record() -> logging.LogRecord:
+    fields = {"name": logger.name, "levelno": logging.INFO, "levelname": "INFO", "msg": "audit event"}
+    return logging.makeLogRecord(fields | {"audit": _PLACE})
 
 
 def as_log_fields(origin: Origin, event: Event) -> dict[str, Any]:

@@ -38,10 +38,10 @@ class Transaction:
         self.cursor.execute(sql, parameters)
         return self.cursor.fetchall()
 
-    def insert(self, sql: str, rows: list[tuple[Any, ...]]) -> None:
-        """Insert rows with an `INSERT … VALUES %s` statement."""
+    def insert(self, sql: str, rows: list[tuple[Any, ...]], template: str | None = None) -> None:
+        """Run an `INSERT … VALUES %s`, or another statement over `VALUES %s`; `template` casts a row's values."""
         if rows:
-            psycopg2.extras.execute_values(self.cursor, sql, rows, page_size=500)
+            psycopg2.extras.execute_values(self.cursor, sql, rows, template, page_size=500)
 
 
 class Database:

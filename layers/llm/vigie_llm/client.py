@@ -1,5 +1,6 @@
 """The model provider, through the groq package: bounded, retried within the deadline, guarded byte by byte."""
 
+import json
 import math
 import random
 import time
@@ -110,19 +111,28 @@ class GroqModel:
         raise ModelUnavailableError(f"no answer from {self.model} after {attempt + 1} attempts")
 
     def _ask(self, request: ChatRequest, timeout: float) -> ChatAnswer:
+        # The package's typed method walks every request and answer through its type annotations, a quarter of an
+        # agent's CPU; its untyped one posts, checks the status and raises all the same.
         began = time.monotonic()
-        completion = self._client.chat.completions.create(
-            model=self.model,
-            messages=[{"role": "system", "content": request.system}, {"role": "user", "content": request.user}],
-            response_format={
-                "type": "json_schema",
-                "json_schema": {"name": request.schema_name, "strict": True, "schema": request.schema},
+        response = self._client.post(
+            GROQ_PATH + "chat/completions",
+            cast_to=httpx.Response,
+            body={
+                "model": self.model,
+                "messages": [
+                    {"role": "system", "content": request.system},
+                    {"role": "user", "content": request.user},
+                ],
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": request.schema_name, "strict": True, "schema": request.schema},
+                },
+                "temperature": 0,
+                "max_completion_tokens": request.max_tokens,
             },
-            temperature=0,
-            max_completion_tokens=request.max_tokens,
-            timeout=timeout,
+            options={"timeout": timeout},
         )
-        return _read_completion(completion, round((time.monotonic() - began) * 1000))
+        return _read_completion(json.loads(response.content), round((time.monotonic() - began) * 1000))
 
 
 def provider_root(base_url: str) -> str:
@@ -134,18 +144,22 @@ def provider_root(base_url: str) -> str:
 def _read_completion(completion: object, latency_ms: int) -> ChatAnswer:
     """What a body says, where it has the shape of a completion; an answer without content where it has not.
 
-    The groq package does not check what it reads: any part may be missing or of another type.
+    Nobody has checked what was read: any part may be missing or of another type.
     """
-    choices = getattr(completion, "choices", None)
+    choices = _get(completion, "choices")
     first = choices[0] if isinstance(choices, list) and choices else None
-    content = getattr(getattr(first, "message", None), "content", None)
-    usage = getattr(completion, "usage", None)
+    content = _get(_get(first, "message"), "content")
+    usage = _get(completion, "usage")
     return ChatAnswer(
         content=content if isinstance(content, str) else "",
-        tokens_in=_count(getattr(usage, "prompt_tokens", None)),
-        tokens_out=_count(getattr(usage, "completion_tokens", None)),
+        tokens_in=_count(_get(usage, "prompt_tokens")),
+        tokens_out=_count(_get(usage, "completion_tokens")),
         latency_ms=latency_ms,
     )
+
+
+def _get(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, dict) else None
 
 
 def _count(value: object) -> int:

@@ -19,7 +19,11 @@ INSERT INTO egress_ledger (
     prompt_version, redacted_prompt, prompt_sha256, entity_counts
 ) VALUES %s
 """
-END = "SELECT end_egress(%s, %s, %s, %s, %s, %s)"
+END = """
+SELECT end_egress(ended.id, ended.how, ended.content::jsonb, ended.sent, ended.received, ended.took)
+FROM (VALUES %s) AS ended (id, how, content, sent, received, took)
+"""
+END_TYPES = "(%s::uuid, %s::text, %s::text, %s::integer, %s::integer, %s::integer)"
 EARLIER = """
 SELECT DISTINCT ON (customer_id) customer_id, egress_id, attempt, outcome, answer
 FROM egress_ledger WHERE run_id = %s AND purpose = %s AND customer_id = ANY(%s)
@@ -72,18 +76,15 @@ class Ledger:
 
     def end(self, transaction: Transaction, outcomes: list[Outcome[Any]]) -> None:
         """Write the outcomes of calls, and audit them."""
+        transaction.insert(END, [_end_row(outcome) for outcome in outcomes], END_TYPES)
         for outcome in outcomes:
-            answer = outcome.answer
-            content = json.dumps(outcome.content, ensure_ascii=False) if outcome.content is not None else None
-            figures = (answer.tokens_in, answer.tokens_out, answer.latency_ms) if answer else (None, None, None)
-            transaction.cursor.execute(END, (outcome.call.egress_id, outcome.how, content, *figures))
             transaction.audit(self._ended(outcome))
             if outcome.how in ("blocked", "rejected"):
                 transaction.audit(self._refused(outcome))
 
     def end_without_answer(self, transaction: Transaction, customer_id: UUID, egress_id: UUID, how: str) -> None:
         """Close an entry whose call was never made (`unsent`) or whose outcome nobody knows (`lost`)."""
-        transaction.cursor.execute(END, (egress_id, how, None, None, None, None))
+        transaction.insert(END, [(egress_id, how, None, None, None, None)], END_TYPES)
         details = {"egress_id": str(egress_id), "outcome": how}
         transaction.audit(Event("LLM_CALL_END", "failed", customer_id, details))
 
@@ -140,6 +141,13 @@ class Ledger:
             return Event("EGRESS_BLOCKED", "refused", outcome.call.customer_id, details)
         details["egress_id"] = str(outcome.call.egress_id)
         return Event("GUARD_REJECTED", "refused", outcome.call.customer_id, details)
+
+
+def _end_row(outcome: Outcome[Any]) -> tuple[Any, ...]:
+    answer = outcome.answer
+    content = json.dumps(outcome.content, ensure_ascii=False) if outcome.content is not None else None
+    figures = (answer.tokens_in, answer.tokens_out, answer.latency_ms) if answer else (None, None, None)
+    return (outcome.call.egress_id, outcome.how, content, *figures)
 
 
 def prompt_sha256(request: ChatRequest) -> str:

@@ -1,0 +1,57 @@
+"""Audit events in the structured log: lines like those that Powertools writes, one for each event."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aws_lambda_powertools import Logger
+
+from vigie import audit
+from vigie.audit import Event, Origin, as_log_fields, log_events
+
+ORIGIN = Origin("nlp_agent", "run-1", "request-1")
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Logger, io.StringIO]]:
+    """A function's logger, and what it writes to."""
+    stream = io.StringIO()
+    service = f"service-{uuid4().hex}"
+    parent = Logger(service=service, stream=stream, location=None)
+    monkeypatch.setattr(audit, "logger", Logger(service=service, child=True))
+    yield parent, stream
+    logging.getLogger(service).handlers.clear()
+
+
+def lines_of(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_each_event_is_a_line_with_the_keys_that_the_function_has_set(written: tuple[Logger, io.StringIO]) -> None:
+    parent, stream = written
+    parent.append_keys(run_id="run-1", batch_no=3)
+    events = [Event("BATCH_START", details={"batch_no": 3, "customers": each}) for each in range(3)]
+    log_events(ORIGIN, events)
+    lines = lines_of(stream)
+    assert [line["audit"] for line in lines] == [as_log_fields(ORIGIN, event) for event in events]
+    parent.info("audit event", audit="one of Powertools' own")
+    own = lines_of(stream)[-1]
+    for line in lines:
+        assert line.keys() == own.keys()
+        assert {**line, "audit": 0, "timestamp": 0} == {**own, "audit": 0, "timestamp": 0}
+
+
+def test_a_function_that_logs_warnings_only_logs_no_events(written: tuple[Logger, io.StringIO]) -> None:
+    _, stream = written
+    audit.logger.setLevel("WARNING")
+    log_events(ORIGIN, [Event("BATCH_START", details={"batch_no": 3, "customers": 1})])
+    assert stream.getvalue() == ""
+
+
+def test_nothing_is_written_for_no_events(written: tuple[Logger, io.StringIO]) -> None:
+    log_events(ORIGIN, [])
+    assert written[1].getvalue() == ""
