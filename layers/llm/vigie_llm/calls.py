@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import UUID
 
@@ -69,13 +70,15 @@ class CallRunner:
         has failed `DOWN_AFTER` calls in a row it counts as down for this batch, and the rest end as unavailable.
         """
         waiting = list(reversed(calls))
-        running: set[Future[Outcome[T]]] = set()
-        failures = 0
+        ended: SimpleQueue[Future[Outcome[T]]] = SimpleQueue()
+        running = failures = 0
         chunk: list[Outcome[T]] = []
         due = time.monotonic() + CHUNK_SECONDS
         while waiting or running:
-            while waiting and len(running) < self._concurrency and failures < DOWN_AFTER and in_time(seconds_left):
-                running.add(self._threads.submit(_make_call, model, waiting.pop(), accept, seconds_left))
+            while waiting and running < self._concurrency and failures < DOWN_AFTER and in_time(seconds_left):
+                call = self._threads.submit(_make_call, model, waiting.pop(), accept, seconds_left)
+                call.add_done_callback(ended.put)
+                running += 1
             if not in_time(seconds_left):
                 # Before the failures are looked at: at the deadline, calls fail whatever the provider does.
                 waiting.clear()
@@ -83,8 +86,8 @@ class CallRunner:
                 logger.warning("model provider counts as down", unasked=len(waiting))
                 chunk += [Outcome(call, "unavailable") for call in waiting]
                 waiting.clear()
-            ended, running = wait(running, timeout=max(0.0, due - time.monotonic()), return_when=FIRST_COMPLETED)
-            for future in ended:
+            for future in _ended_until(ended, due) if running else ():
+                running -= 1
                 outcome = future.result()
                 failures = failures + 1 if outcome.how == "unavailable" else 0
                 chunk.append(outcome)
@@ -93,6 +96,16 @@ class CallRunner:
                 chunk = []
             if time.monotonic() >= due:
                 due = time.monotonic() + CHUNK_SECONDS
+
+
+def _ended_until[T](ended: "SimpleQueue[Future[T]]", due: float) -> Iterator[Future[T]]:
+    """What has ended: the first is waited for until `due`, the others are there already."""
+    try:
+        yield ended.get(timeout=max(0.0, due - time.monotonic()))
+        while True:
+            yield ended.get_nowait()
+    except Empty:
+        return
 
 
 def in_time(seconds_left: Callable[[], float]) -> bool:

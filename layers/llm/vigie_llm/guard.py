@@ -58,7 +58,7 @@ def _scan(text: Reading, where: str, known: KnownIdentity, is_ours: bool) -> lis
     return [Finding(label, where) for label in labels]
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=64)
 def _read_instructions(text: str) -> Reading:
     """Our instructions are the same in every request: read the first time, then only compared with each customer."""
     return read(text)

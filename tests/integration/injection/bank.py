@@ -26,7 +26,7 @@ from vigie_local.postgres import PostgresServer
 from vigie_local.settings import DATABASE
 
 PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
-PROMPTS = {"analysis": "analysis-1", "action": "action-1"}
+PROMPTS = {"analysis": "analysis-1", "action": "action-2"}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ PLANNER = {
     "DATABASE_SECRET": "vigie/database/planner",
     "RUNS_BUCKET": "runs",
     "ANALYSIS_PROMPT": "analysis-1",
-    "ACTION_PROMPT": "action-1",
+    "ACTION_PROMPT": "action-2",
     "BATCH_SIZE": "100",
     "MAX_CONCURRENCY": "6",
     "HIGH_THRESHOLD": "0.70",

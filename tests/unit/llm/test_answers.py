@@ -37,7 +37,7 @@ def analysis_request(known: KnownIdentity) -> ChatRequest:
 
 @pytest.fixture
 def action_request(known: KnownIdentity) -> ChatRequest:
-    return ask_for_action("action-1", CASE, OFFERS, known)
+    return ask_for_action("action-2", CASE, OFFERS, known)
 
 
 def test_a_valid_analysis_is_read(analysis_request: ChatRequest) -> None:
@@ -148,5 +148,5 @@ def test_a_long_feedback_is_cut(known: KnownIdentity) -> None:
 def test_a_prompt_version_that_this_code_lacks_is_named_with_those_it_has(known: KnownIdentity) -> None:
     with pytest.raises(PromptVersionError, match="analysis prompt analysis-9 is unknown; this code has: analysis-1"):
         ask_for_analysis("analysis-9", "text", "en", known)
-    with pytest.raises(PromptVersionError, match="action prompt action-9 is unknown; this code has: action-1"):
+    with pytest.raises(PromptVersionError, match="action prompt action-9 is unknown; this code has: action-2"):
         ask_for_action("action-9", CASE, OFFERS, known)

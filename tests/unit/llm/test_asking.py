@@ -52,7 +52,7 @@ def test_the_schemas_that_are_sent_have_no_bounds(known: KnownIdentity) -> None:
     case = Case("en", "High", "0.7-0.8", (), None, (), None)
     for request in (
         ask_for_analysis("analysis-1", "text", "en", known),
-        ask_for_action("action-1", case, offers, known),
+        ask_for_action("action-2", case, offers, known),
     ):
         assert not keys_of(request.schema) & BOUNDS
 

@@ -11,7 +11,7 @@ from vigie_local.model_server.attacker import Obedience, obedient_analysis, obed
 from vigie_local.model_server.chat import Chat, RequestError
 from vigie_local.model_server.errors import validation_failed
 from vigie_local.model_server.reading import marked_feedback, read_feedback
-from vigie_local.model_server.retention import CaseError, marked_case, retention_action
+from vigie_local.model_server.retention import CaseError, listed_offers, marked_case, retention_action
 
 ABOUT_ITSELF = (
     f"I am {MODEL_ID}: word lists and rules on this machine, not a language model. "
@@ -41,7 +41,7 @@ def _answer(chat: Chat, obedience: Obedience) -> Mapping[str, object]:
     if chat.schema_name in ("retention_action", "") and case is not None:
         permitted = _permitted(chat.schema)
         try:
-            action = retention_action(case, permitted)
+            action = retention_action(case, listed_offers(chat.system_text), permitted)
         except CaseError as error:
             raise RequestError(validation_failed(str(error), "")) from error
         return obedient_retention(case, action, permitted, obedience)

@@ -43,6 +43,10 @@ class Chat:
     def user_text(self) -> str:
         return "\n".join(text for role, text in self.texts if role == "user")
 
+    @property
+    def system_text(self) -> str:
+        return "\n".join(text for role, text in self.texts if role == "system")
+
 
 def read_chat(body: bytes) -> Chat:
     """The request in `body`; RequestError with Groq's 400 or 404 when something is wrong with it."""

@@ -10,6 +10,7 @@ from vigie_local.model_server.wording import topic_words, wording
 LONGEST_REASON = 300
 LONGEST_MESSAGE = 600
 MARKED = re.compile(r'<case id="([0-9a-f]{32})">\n(.*?)\n</case id="\1">', re.DOTALL)
+OFFERS = re.compile(r"<offers>\n(.*?)\n</offers>", re.DOTALL)
 SENTIMENTS = frozenset({"positive", "negative", "neutral", "mixed"})
 
 Case = Mapping[str, object]
@@ -25,13 +26,19 @@ def marked_case(prompt: str) -> str | None:
     return found.group(2) if found else None
 
 
+def listed_offers(instructions: str) -> str:
+    """The list of offers in the instructions, as JSON; an empty list when there is none."""
+    found = OFFERS.search(instructions)
+    return found.group(1) if found else "[]"
+
+
 @lru_cache(maxsize=4096)
-def retention_action(case_text: str, permitted: tuple[str, ...]) -> dict[str, object]:
+def retention_action(case_text: str, offers_text: str, permitted: tuple[str, ...]) -> dict[str, object]:
     """`offer_id`, `reason` and `message` for a case; only offers in `permitted` (empty: all) are taken."""
     case = _parsed(case_text)
-    offers = [offer for offer in _mappings(case.get("offers")) if not permitted or offer.get("offer_id") in permitted]
+    offers = [offer for offer in _listed(offers_text) if not permitted or offer.get("offer_id") in permitted]
     if not offers:
-        raise CaseError("the case lists no offer that the schema permits")
+        raise CaseError("the instructions list no offer that the schema permits")
     topics, segment = _texts(case.get("topics")), str(case.get("segment", ""))
     chosen = max(offers, key=lambda offer: _fit(offer, topics, segment))
     language = "en" if case.get("language") == "en" else "fr"
@@ -51,6 +58,14 @@ def _parsed(text: str) -> Case:
     if not isinstance(case, dict):
         raise CaseError("the case is not a JSON object")
     return case
+
+
+@lru_cache(maxsize=64)
+def _listed(text: str) -> list[Case]:
+    try:
+        return _mappings(json.loads(text))
+    except ValueError as error:
+        raise CaseError("the list of offers is not JSON") from error
 
 
 def _fit(offer: Case, topics: Sequence[str], segment: str) -> float:
