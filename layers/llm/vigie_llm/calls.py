@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import Any
@@ -17,6 +18,7 @@ from vigie_llm.errors import (
     ModelRefusedError,
     ModelUnavailableError,
 )
+from vigie_llm.pacing import Pacer
 
 logger = Logger(child=True)
 CHUNK_SECONDS = 0.5
@@ -63,49 +65,81 @@ class CallRunner:
         calls: Sequence[Call],
         accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
         seconds_left: Callable[[], float],
+        pacer: Pacer | None = None,
     ) -> Iterator[list[Outcome[T]]]:
-        """Yield outcomes in chunks, about twice a second.
+        """Yield outcomes in chunks, about twice a second; calls begin when the pacer says so.
 
         Calls that could not begin well before the deadline yield nothing: they were never made. Once the provider
         has failed `DOWN_AFTER` calls in a row it counts as down for this batch, and the rest end as unavailable.
         """
-        waiting = list(reversed(calls))
-        ended: SimpleQueue[Future[Outcome[T]]] = SimpleQueue()
-        running = failures = 0
+        under_way: _UnderWay[T] = _UnderWay(list(reversed(calls)))
         chunk: list[Outcome[T]] = []
         due = time.monotonic() + CHUNK_SECONDS
-        while waiting or running:
-            while waiting and running < self._concurrency and failures < DOWN_AFTER and in_time(seconds_left):
-                call = self._threads.submit(_make_call, model, waiting.pop(), accept, seconds_left)
-                call.add_done_callback(ended.put)
-                running += 1
-            if not in_time(seconds_left):
-                # Before the failures are looked at: at the deadline, calls fail whatever the provider does.
-                waiting.clear()
-            elif waiting and failures >= DOWN_AFTER:
-                logger.warning("model provider counts as down", unasked=len(waiting))
-                chunk += [Outcome(call, "unavailable") for call in waiting]
-                waiting.clear()
-            for future in _ended_until(ended, due) if running else ():
-                running -= 1
-                outcome = future.result()
-                failures = failures + 1 if outcome.how == "unavailable" else 0
-                chunk.append(outcome)
-            if chunk and (time.monotonic() >= due or not (waiting or running)):
-                yield chunk
+
+        def begin(call: Call) -> Future[Outcome[T]]:
+            return self._threads.submit(_make_call, model, call, accept, seconds_left)
+
+        while under_way.waiting or under_way.running:
+            pause = under_way.begin_some(begin, self._concurrency, seconds_left, pacer)
+            chunk += under_way.give_up(seconds_left)
+            chunk += under_way.collect(min(due, time.monotonic() + pause) if pause else due)
+            if time.monotonic() >= due or not (under_way.waiting or under_way.running):
+                if chunk:
+                    yield chunk
                 chunk = []
-            if time.monotonic() >= due:
                 due = time.monotonic() + CHUNK_SECONDS
 
 
-def _ended_until[T](ended: "SimpleQueue[Future[T]]", due: float) -> Iterator[Future[T]]:
-    """What has ended: the first is waited for until `due`, the others are there already."""
-    try:
-        yield ended.get(timeout=max(0.0, due - time.monotonic()))
-        while True:
-            yield ended.get_nowait()
-    except Empty:
-        return
+@dataclass(slots=True)
+class _UnderWay[T]:
+    """The calls of a batch that wait (the next one last), those that run, and how many failed in a row."""
+
+    waiting: list[Call]
+    running: int = 0
+    failures: int = 0
+    ended: "SimpleQueue[Future[Outcome[T]]]" = field(default_factory=SimpleQueue)
+
+    def begin_some(
+        self,
+        begin: Callable[[Call], Future[Outcome[T]]],
+        concurrency: int,
+        seconds_left: Callable[[], float],
+        pacer: Pacer | None,
+    ) -> float:
+        """Begin what may begin now; returns the seconds after which the pacer is to be asked again, or 0."""
+        while self.waiting and self.running < concurrency and self.failures < DOWN_AFTER and in_time(seconds_left):
+            if pacer and (pause := pacer.seconds_to_wait()):
+                return pause
+            if pacer:
+                pacer.sent()
+            begin(self.waiting.pop()).add_done_callback(self.ended.put)
+            self.running += 1
+        return 0.0
+
+    def give_up(self, seconds_left: Callable[[], float]) -> list[Outcome[T]]:
+        """Leave unmade what the deadline or a provider that is down does not allow."""
+        given_up: list[Outcome[T]] = []
+        # The deadline is looked at before the failures: at the deadline, calls fail whatever the provider does.
+        if in_time(seconds_left):
+            if self.failures < DOWN_AFTER or not self.waiting:
+                return []
+            logger.warning("model provider counts as down", unasked=len(self.waiting))
+            given_up = [Outcome(call, "unavailable") for call in self.waiting]
+        self.waiting.clear()
+        return given_up
+
+    def collect(self, until: float) -> list[Outcome[T]]:
+        """What has ended; the first is waited for, unless nothing runs or waits."""
+        found: list[Outcome[T]] = []
+        wait = max(0.0, until - time.monotonic()) if self.running or self.waiting else 0.0
+        with suppress(Empty):
+            while True:
+                found.append(self.ended.get(timeout=wait).result())
+                wait = 0.0
+        self.running -= len(found)
+        for outcome in found:
+            self.failures = self.failures + 1 if outcome.how == "unavailable" else 0
+        return found
 
 
 def in_time(seconds_left: Callable[[], float]) -> bool:

@@ -14,6 +14,7 @@ from vigie.secrets import LlmSecret
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.errors import EgressBlockedError, ModelRefusedError, ModelUnavailableError
 from vigie_llm.guard import scan_outgoing
+from vigie_llm.pacing import Pacer, Sent
 from vigie_llm.pseudonymise import KnownIdentity
 
 CALL_SECONDS = 20.0
@@ -62,6 +63,7 @@ class GroqModel:
 
     def __init__(self, secret: LlmSecret, connections: int) -> None:
         self.model = secret.model
+        self.pacer = Pacer()
         inner = httpx.HTTPTransport(
             limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         )
@@ -92,25 +94,32 @@ class GroqModel:
         for attempt in range(TRIES):
             if seconds_left() < 1:
                 raise ModelUnavailableError("no time left before the function's deadline")
+            if attempt:
+                self.pacer.sent()
+            sent = self.pacer.now()
             try:
-                return self._ask(request, min(CALL_SECONDS, seconds_left()))
+                return self._ask(request, min(CALL_SECONDS, seconds_left()), sent)
             except groq.APIConnectionError as error:
                 if isinstance(error.__cause__, EgressBlockedError):
+                    self.pacer.unsent()
                     raise error.__cause__ from None
+                self.pacer.heard(sent, {})
                 pause = _pause(attempt, None)
             except groq.APIStatusError as error:
+                self.pacer.heard(sent, error.response.headers)
                 if error.status_code != 429 and error.status_code < 500:
                     raise ModelRefusedError(error.status_code) from None
                 pause = _pause(attempt, error.response.headers.get("retry-after"))
             except (groq.GroqError, ValueError):
-                # A body that is no chat completion, or no JSON: as good as no answer.
+                # A body that is no JSON: as good as no answer.
+                self.pacer.heard(sent, {})
                 pause = _pause(attempt, None)
             if attempt == TRIES - 1 or pause > seconds_left() - 1:
                 break
             time.sleep(pause)
         raise ModelUnavailableError(f"no answer from {self.model} after {attempt + 1} attempts")
 
-    def _ask(self, request: ChatRequest, timeout: float) -> ChatAnswer:
+    def _ask(self, request: ChatRequest, timeout: float, sent: Sent) -> ChatAnswer:
         # The package's typed method walks every request and answer through its type annotations, a quarter of an
         # agent's CPU; its untyped one posts, checks the status and raises all the same.
         began = time.monotonic()
@@ -132,7 +141,9 @@ class GroqModel:
             },
             options={"timeout": timeout},
         )
-        return _read_completion(json.loads(response.content), round((time.monotonic() - began) * 1000))
+        answer = _read_completion(json.loads(response.content), round((time.monotonic() - began) * 1000))
+        self.pacer.heard(sent, response.headers, answer.tokens_in + answer.tokens_out)
+        return answer
 
 
 def provider_root(base_url: str) -> str:

@@ -59,7 +59,7 @@ class Provider:
         seconds_left: Callable[[], float],
     ) -> Iterator[list[Outcome[T]]]:
         """Make the calls, to whom the ledger opened last names; see `CallRunner.run`."""
-        yield from self._runner.run(self, calls, accept, seconds_left)
+        yield from self._runner.run(self, calls, accept, seconds_left, self._current().pacer)
 
     def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
         """Ask; a key that is refused is read again once and, when it was rotated, the new one is tried."""
