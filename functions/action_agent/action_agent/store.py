@@ -19,8 +19,8 @@ JOIN customers c USING (customer_id)
 LEFT JOIN predictions p USING (run_id, customer_id)
 LEFT JOIN feedback_analyses a USING (run_id, customer_id)
 WHERE r.run_id = %(run_id)s AND r.batch_no = %(batch_no)s
-  AND NOT EXISTS (SELECT FROM run_steps s
-                  WHERE s.run_id = r.run_id AND s.step = 'decide' AND s.customer_id = r.customer_id)
+  AND (SELECT true FROM run_steps s
+       WHERE s.run_id = r.run_id AND s.step = 'decide' AND s.customer_id = r.customer_id) IS NULL
 ORDER BY c.customer_id
 """
 OFFERS = """

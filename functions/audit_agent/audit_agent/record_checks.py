@@ -128,6 +128,10 @@ WHERE r.run_id = %(run_id)s AND NOT coalesce(
     r.planned = (SELECT count(*) FROM run_customers WHERE run_id = %(run_id)s)
     AND (e.details->>'planned')::integer = r.planned AND (e.details->>'batches')::integer = r.batches, false)
 """
+# A run that has just grown has no statistics: the planner takes it for a handful of rows, joins every row with every
+# other, and 22,000 events take 22 s. Hashed, they take 0.1 s.
+HASHED = "SET LOCAL enable_nestloop = off"
+AS_USUAL = "SET LOCAL enable_nestloop = on"
 # Batches that an agent said it ended for good.
 ENDED_BATCHES = """
 SELECT DISTINCT CASE agent WHEN 'nlp_agent' THEN 'analyse' WHEN 'prediction_agent' THEN 'predict' ELSE 'decide' END,
@@ -139,7 +143,9 @@ WHERE run_id = %s AND event_type = 'BATCH_END' AND details->>'remaining' = '0'
 
 def gaps_in_records(transaction: Transaction, run_id: str) -> list[Gap]:
     """The gaps between the run's tables. Steps that nobody ended are among them, whatever the reason."""
+    transaction.cursor.execute(HASHED)
     rows = transaction.fetch(CHECKS, {"run_id": run_id})
+    transaction.cursor.execute(AS_USUAL)
     return [
         Gap(step, store, problem, customer_id, event_id, batch_no)
         for customer_id, step, store, problem, event_id, batch_no in rows

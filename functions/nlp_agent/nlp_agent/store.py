@@ -21,8 +21,8 @@ LEFT JOIN LATERAL (
     FROM (SELECT * FROM feedback WHERE customer_id = c.customer_id ORDER BY received_at DESC LIMIT %(most)s) n
 ) f ON true
 WHERE r.run_id = %(run_id)s AND r.batch_no = %(batch_no)s
-  AND NOT EXISTS (SELECT FROM run_steps s
-                  WHERE s.run_id = r.run_id AND s.step = 'analyse' AND s.customer_id = r.customer_id)
+  AND (SELECT true FROM run_steps s
+       WHERE s.run_id = r.run_id AND s.step = 'analyse' AND s.customer_id = r.customer_id) IS NULL
 ORDER BY c.customer_id
 """
 INSERT_ANALYSES = """

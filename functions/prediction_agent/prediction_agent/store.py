@@ -18,8 +18,8 @@ LEFT JOIN LATERAL (
 ) f ON true
 LEFT JOIN feedback_analyses a ON a.run_id = r.run_id AND a.customer_id = r.customer_id
 WHERE r.run_id = %(run_id)s AND r.batch_no = %(batch_no)s
-  AND NOT EXISTS (SELECT FROM run_steps s
-                  WHERE s.run_id = r.run_id AND s.step = 'predict' AND s.customer_id = r.customer_id)
+  AND (SELECT true FROM run_steps s
+       WHERE s.run_id = r.run_id AND s.step = 'predict' AND s.customer_id = r.customer_id) IS NULL
 ORDER BY r.customer_id
 """
 INSERT_PREDICTIONS = """
