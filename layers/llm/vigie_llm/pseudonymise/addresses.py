@@ -33,6 +33,8 @@ _FRENCH_PLACE = re.compile(
     r"|[A-Z][\w'\-]+(?: (?:de|du|des|la|le|les|d'|en|sur|[A-Z][\w'\-]+)){0,4}(?:, ?|\n| - ))"
     r"\d{5} [A-Z][\w'\-]+"
 )
+# "8 rue des Lilas blancs a Tourcoing": words in lower case that a town or a postcode follows.
+_LOWER_BEFORE_TOWN = re.compile(r"(?: [a-z]{3,}){1,2}(?=(?: a | - |,? ?\n|, ?)(?:\d{5}\b|[A-Z][a-z]))")
 _CONNECTORS = words("de du des la le les l d et a au aux en sur sous saint sainte st ste the of dit")
 _STOPS = words(
     "est sont et mais ou donc or ni car qui que quoi dont depuis pour par avec sans dans je j tu il elle "
@@ -115,6 +117,9 @@ def _french(clean: str, match: re.Match[str]) -> Found | None:
     end = _street_end(clean, match.end())
     if end is None:
         return None
+    lower = _LOWER_BEFORE_TOWN.match(clean, end)
+    if lower is not None and not any(word in _STOPS for word in lower.group().split()):
+        end = lower.end()
     start = match.start()
     prefix = _FRENCH_PREFIX.search(clean[max(0, start - 60) : start])
     if prefix and prefix.group().strip():

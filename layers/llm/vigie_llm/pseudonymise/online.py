@@ -46,7 +46,7 @@ _HANDLE = re.compile(r"(?<![\w@.+\-/])@[a-z_][\w.]{1,29}(?:@[\w\-]+(?:\.[\w\-]+)
 _NAMED_HANDLE = re.compile(
     r"\b(?:insta(?:gram)?|tik ?tok|twitter|x|snap(?:chat)?|telegram|discord|bluesky|mastodon|linked ?in|"
     r"facebook|fb|reddit|twitch|youtube|threads|whatsapp|skype|steam|pseudo(?:nyme)?|handle|user ?name|"
-    r"login|screen name|nickname|forum)"
+    r"login|screen name|nickname|forum|user|utilisateur)"
     r"(?: (?:account|name|compte|handle|pseudo|page|profile|profil))?(?: ?[:=] ?| (?:is|est|c'est|:|as|"
     r"under|sous|sous le nom de|me trouve) | ?\(? ?[\"'«] ?| )"
     r"(?P<name>(?:u/)?[a-z][a-z0-9]*(?:[._\-#]?[a-z0-9]+)*[._#]?\d*)(?![\w@])"

@@ -19,7 +19,8 @@ STRONG_CUE = re.compile(
     r"parle|telephone|repondu|demande|ecrit|signale|confie|explique)(?: (?:infiniment|beaucoup|encore|"
     r"tout particulierement|vraiment))?(?: a)"
     r"|\b(?:remercier|feliciter|je remercie|saluer|joindre|demandez|demander|appeler|rappeler|contacter|"
-    r"revoir|voir|vu|rencontree?)"
+    r"revoir|voir|vu|rencontree?|relancer?|relancee?|prevenue?|prevenir|avertie?|croisee?|interrogee?|aupres de|"
+    r"remplacee? par|succede a|confiee? a|adressee? a)"
     r"|\b(?:suivi[es]*|recue?s?|accueillie?s?|traitee?s?|geree?s?|signee?s?|envoyee?s?|rappelee?s?|aidee?s?|"
     r"conseillee?s?|contactee?s?|renseignee?s?|servie?s?|demarchee?s?|ouverte?|saisie?|instruite?|transmise?|"
     r"validee?|annulee?|promis|confirmee?|repris[es]*|assiste[es]*|guidee?) par"
@@ -33,6 +34,7 @@ STRONG_CUE = re.compile(
     r"|\b(?:then|and|or|also|first|later|finally|puis|et|ou|ensuite) (?:to|with|by|avec|par|a)"
     r"|\b(?:served|handled|helped|seen|advised|signed|told|promised|assured|sold|called|rung|phoned|contacted|"
     r"emailed|answered|processed|opened|looked after|interviewed|assisted) by"
+    r"|\b(?:told|asked|emailed|texted|messaged|phoned|rang|contacted|visited|replaced by|succeeded by)"
     r"|\b(?:named|called|name of|first name|surname|name is|name was|name's|ask for|asked for|a certain|"
     r"on behalf of|in the name of|according to|attorney for|attorney to|met|thank|praise|see)) ?$"
 )
@@ -79,6 +81,15 @@ PERSONAL_DEED = re.compile(
     r"(?:is|was|went) (?:on (?:leave|holiday|maternity)|off sick)|retired|(?:has |had )?left the (?:branch|"
     r"bank|team)|hung up|smiled|apologi[sz]ed|shrugged|"
     r"went out of (?:her|his|their) way|kept (?:her|his) word|could not have been|couldn't have been)\b"
+)
+MAIDEN_NAME = re.compile(
+    r"\b(?:maiden name|mother's (?:sur)?name|nom de jeune fille|nom de naissance|nee)\b[^.\n]{0,40}?"
+    r"(?:[:,] ?|\b(?:is|was|it's|est|etait|c'est)\b ?:? ?)[\"']? ?$|\bnee $"
+)
+# A machine that has a name: "le chat « Clara »", "your bot Ava".
+BOT_BEFORE = re.compile(
+    r"\b(?:chat|tchat|chatbot|bot|robot|assistante? virtuelle?|virtual assistant|avatar|ia|ai)"
+    r"(?:,? (?:named|called|nomme[e]?|appele[e]?|dit[e]?))? ?[\"'(\u00ab] ?$"
 )
 THANKED = re.compile(r"\b(?:merci|thanks|thank you|bravo|grace)(?: a| to)? $")
 QUALITY_OF = re.compile(

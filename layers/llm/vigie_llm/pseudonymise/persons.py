@@ -4,19 +4,23 @@ import re
 
 from vigie_llm.pseudonymise.first_name_alone import is_double_name, is_meant
 from vigie_llm.pseudonymise.folding import View
-from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words, words
+from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words, surnames, words
 from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most
 from vigie_llm.pseudonymise.name_shape import is_capital, is_without_capitals, may_be_surname, text_before
 from vigie_llm.pseudonymise.person_cues import (
     APPOSED,
     AT_WORK,
+    BOT_BEFORE,
     CALENDAR,
     CAPITAL_AFTER_KIN,
     CONJUNCTIONS,
+    DETERMINERS,
     DOTTED,
     GREETING,
+    HUMAN_DEED,
     JOIN,
     KIN_BEFORE,
+    MAIDEN_NAME,
     NOT_AFTER_KIN,
     NOT_NAME,
     PARTICLES,
@@ -189,6 +193,11 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     before = view.low[max(0, token.start - 45) : token.start]
     if is_product(view.clean, tokens, i, i + 1):
         return False
+    cased = is_capital(view.clean, token) and not shouting
+    if cased and MAIDEN_NAME.search(view.low[max(0, token.start - 70) : token.start]):
+        return True
+    if _does_as_people_do(view, tokens, i, shouting):
+        return True
     if is_capital(view.clean, token) and ROLE_AT.search(before) and view.clean[token.end : token.end + 1] in {",", ")"}:
         return True
     if QUALITY_OF.search(before):
@@ -212,6 +221,17 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     return bool(AT_WORK.match(view.low[token.end : token.end + 40])) and (
         _known_first(token) or not starts_sentence(view.clean, token.start)
     )
+
+
+def _does_as_people_do(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
+    """ "then Oyelaran told me": an unknown capitalised word within a sentence, before what people do."""
+    token = tokens[i]
+    if shouting or not is_capital(view.clean, token) or not HUMAN_DEED.match(view.low[token.end : token.end + 30]):
+        return False
+    begins = starts_sentence(view.clean, token.start)
+    usual = token.text in ordinary_words() or len(token.text) < 4 or view.clean[token.start : token.end].isupper()
+    determined = i > 0 and (tokens[i - 1].text in DETERMINERS or is_capital(view.clean, tokens[i - 1]))
+    return not usual and not determined and (token.text in surnames() or not begins)
 
 
 def _name_end(view: View, tokens: list[Token], i: int, shouting: bool) -> int:
@@ -249,6 +269,8 @@ def _continues(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
         cased = not shouting and not is_without_capitals(view.clean)
         if not cased and tokens[i - 1].text in first_names() and may_be_surname(token.text):
             return True
+        if token.text in surnames() and tokens[i - 1].text in first_names() and token.text not in ordinary_words():
+            return True
         closed = closed or (shouting and bool(PERSONAL_DEED.match(view.low[token.end : token.end + 40])))
         return token.text not in ordinary_words() and (first_name or (closed and text_before(view, tokens, i) == " "))
     return True
@@ -257,8 +279,12 @@ def _continues(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
 def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shouting: bool) -> tuple[Found, int] | None:
     """A first name standing where a name may stand."""
     token = tokens[i]
-    if not _known_first(token) or token.text in NOT_NAME or is_product(view.clean, tokens, i, i + 1):
+    if token.text in NOT_NAME or is_product(view.clean, tokens, i, i + 1):
         return None
+    if BOT_BEFORE.search(view.low[max(0, token.start - 40) : token.start]):
+        return None
+    if not _known_first(token):
+        return _by_surname(view, tokens, i, shouting)
     if i > 0 and "@" in text_before(view, tokens, i):
         return None
     plain_word = token.text in ordinary_words() and not is_double_name(view, tokens, i)
@@ -275,3 +301,21 @@ def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shout
         return None
     rank = (NAMED + 6 if stop - i > 1 else NAMED) if capital else GUESSED
     return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
+
+
+# After these a surname is more often a place or a company: "a Montauban", "from Hargreaves".
+_BEFORE_PLACES = words("a au aux en in at near from chez by vers via sur de du d des")
+
+
+def _by_surname(view: View, tokens: list[Token], i: int, shouting: bool) -> tuple[Found, int] | None:
+    """A surname, capitalised within a sentence, where neither a place nor a company is likely."""
+    token = tokens[i]
+    if shouting or token.text not in surnames() or token.text in ordinary_words():
+        return None
+    surface = view.clean[token.start : token.end]
+    if not surface[0].isupper() or surface.isupper() or starts_sentence(view.clean, token.start):
+        return None
+    if tokens[i - 1].text in _BEFORE_PLACES | DETERMINERS or is_capital(view.clean, tokens[i - 1]):
+        return None
+    stop = _name_end(view, tokens, i, shouting)
+    return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", GUESSED), stop
