@@ -27,6 +27,10 @@ _FRENCH_PREFIX = re.compile(
     r"?)$",
     re.IGNORECASE,
 )
+# "chez ma tante Hadja au 18 rue ...": a person, then an address.
+_STAYING_WITH = re.compile(
+    r"chez (?:ma|mon|mes|sa|son|notre|nos|leur|des|un|une|m\.|mr|mme|monsieur|madame)\b", re.IGNORECASE
+)
 _FRENCH_PLACE = re.compile(
     r"(?<!\w)(?:(?i:lieu-?dit|hameau(?: de| du)?|bp|cs) [\w'\- ]{2,30}?,? (?:- )?"
     r"|(?:Le|La|Les|L'|Domaine|Ferme|Mas|Moulin|Chateau|Quartier|Village|Residence)[ ']{0,2}[A-Z][\w'\- ]{2,30}?, "
@@ -75,7 +79,8 @@ _BRITISH = re.compile(
     re.IGNORECASE,
 )
 _BRITISH_PREFIX = re.compile(
-    r"(?:(?:flat|apt\.?|apartment|unit|suite|room|floor|studio|plot) ?\w{1,4}|(?:ground|first|second|third|"
+    r"(?:(?:flat|apt\.?|apartment|unit|suite|room|floor|studio|plot|block|building) ?\w{1,4}|\d{1,2}(?:st|nd|rd|"
+    r"th) floor|(?:ground|first|second|third|"
     r"top|basement) floor(?: flat)?|(?:The )?(?:[A-Z][\w']+ ){1,2}(?:House|Court|Cottage|Lodge|Mansions|Tower|"
     r"Buildings?|Forge|Mill|Barn|Rectory|Vicarage|Stables|Farm|Hall|Manor|Villa|Granary))(?:,? ?[-–]? ?)$",
     re.IGNORECASE,
@@ -86,6 +91,8 @@ _HOUSE_NAME = re.compile(
 )
 _POSTCODE = re.compile(r"(?<![\w])(?:[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})(?![\w])", re.IGNORECASE)
 _POSTCODE_NEXT = re.compile(r"[ \t]*,?[ \t]*\n?[ \t]*[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?!\w)", re.IGNORECASE)
+# Half a postcode after a town: "London E1".
+_OUTWARD_CODE = re.compile(r",? [A-Z]{1,2}\d[A-Z\d]?(?![\w])")
 _PLACE_WORD = r"(?:(?!(?:Hi|Hello|Dear|My|I|The only)\b)[A-Z][\w'\-]+)"
 _PLACE_NAME = rf"(?:The )?{_PLACE_WORD}(?: (?:{_PLACE_WORD}|of|na|the|upon|on|under|y|by|next|le|de|in)){{0,4}}"
 # "Tigh na Mara, Glendale, Isle of Skye IV55 0ZZ": names, commas, then a postcode.
@@ -122,7 +129,7 @@ def _french(clean: str, match: re.Match[str]) -> Found | None:
         end = lower.end()
     start = match.start()
     prefix = _FRENCH_PREFIX.search(clean[max(0, start - 60) : start])
-    if prefix and prefix.group().strip():
+    if prefix and prefix.group().strip() and not _STAYING_WITH.match(prefix.group()):
         start -= len(prefix.group())
     return _with_town(clean, start, end, french=True)
 
@@ -188,7 +195,7 @@ def _with_town(clean: str, start: int, end: int, french: bool) -> Found:
     trail = _TOWN_TRAIL.match(clean, end)
     if trail is not None:
         end = trail.end()
-    postcode = _POSTCODE_NEXT.match(clean, end)
+    postcode = _POSTCODE_NEXT.match(clean, end) or (None if french else _OUTWARD_CODE.match(clean, end))
     if postcode is not None:
         end = postcode.end()
         following = _TOWN_AFTER.match(clean, end)
@@ -278,7 +285,7 @@ def _british(clean: str, match: re.Match[str]) -> Found | None:
     prefixed = _BRITISH_PREFIX.search(clean[max(0, start - 45) : start])
     if is_short and not (capitals or prefixed or _POSTCODE.search(clean[match.end() : match.end() + 40])):
         return None
-    for _ in range(2):
+    for _ in range(3):
         prefix = _BRITISH_PREFIX.search(clean[max(0, start - 45) : start])
         if prefix is None or not prefix.group():
             break

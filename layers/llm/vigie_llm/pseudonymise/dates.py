@@ -30,7 +30,8 @@ _MONTH_DAY = re.compile(
 _COMPACT = re.compile(r"(?<!\d)(\d{2})(\d{2})((?:19|20)\d{2})(?!\d)")
 _MONTH_WORD = re.compile(rf"\b(?:{_MONTH})\b")
 _IN_WORDS = re.compile(
-    rf"\b(?:the )?(?:(?P<day>{DAY})|(?P<number>\d{{1,2}})(?:st|nd|rd|th|er)?)(?: of)?(?: day of)? (?P<month>{_MONTH})\b"
+    rf"\b(?:the )?(?:(?P<day>{DAY})|(?P<number>\d{{1,2}})(?:st|nd|rd|th|"
+    rf"er)?)(?: of)?(?: day of)? (?P<month>{_MONTH})\b"
     rf"(?:,? (?:in )?(?:the year )?(?:of )?(?:(?P<year>(?:19|20)\d{{2}})\b|(?P<words>{YEAR})))?"
 )
 _BORN_BEFORE = re.compile(
@@ -39,6 +40,12 @@ _BORN_BEFORE = re.compile(
     r"\bd\.? ?o\.? ?b\b\.?|\bddn\b"
     r"|\bvu le jour\b|\bnaquit\b|\bcame into (?:this|the) world\b"
     r"|\bdate of birth\b|\bbirth ?(?:date|day)\b|\bb'?day\b|\banniversaire\b|\bdn\b)[^\n.!?]{0,25}?$"
+)
+_RELATIVE = re.compile(
+    r"\b(?:mon|ma|notre|son|sa|my|our|his|her) (?:\w+ )?(?:fils|fille|mari|femme|epou\w+|mere|pere|frere|soeur|"
+    r"conjointe?|"
+    r"compagn\w+|neveu|niece|petit\w*|son|daughter|husband|wife|mother|father|mum|dad|brother|sister|partner|nephew|"
+    r"grand\w+|child|baby|bebe|enfant)\b[^.\n]*$"
 )
 _BORN_AFTER = re.compile(
     r"^[ ,:(]{0,3}(?:\(?(?:date de naissance|date of birth|d\.?o\.?b\b|ma naissance|is my birthday))"
@@ -107,4 +114,11 @@ def find_birth_dates(view: View, dated: list[Dated]) -> list[Found]:
 def _is_birth(low: str, dated: Dated) -> bool:
     before = low[max(0, dated.start - 60) : dated.start]
     after = low[dated.end : dated.end + 30]
-    return bool(_BORN_BEFORE.search(before) or _BORN_AFTER.search(after))
+    return bool(_BORN_BEFORE.search(before) or _BORN_AFTER.search(after)) or _is_in_brackets(low, dated)
+
+
+def _is_in_brackets(low: str, dated: Dated) -> bool:
+    """ "my son Kacper (3 May 2005)": a full date in brackets after a relative."""
+    full = any(year is not None and year > 1900 for _, _, year in dated.readings)
+    bracketed = low[dated.start - 1 : dated.start] == "(" and low[dated.end : dated.end + 1] in {")", ","}
+    return full and bracketed and bool(_RELATIVE.search(low[max(0, dated.start - 45) : dated.start]))

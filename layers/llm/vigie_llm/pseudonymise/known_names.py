@@ -33,6 +33,7 @@ def find_known_names(view: View, tokens: list[Token], forms: NameForms) -> list[
     kinds = [kinds_of(t, view.clean, forms) for t in tokens]
     _recognise_neighbours(view.clean, tokens, kinds, forms)
     _recognise_middle_initials(view.clean, tokens, kinds)
+    _recognise_signature(view.clean, tokens, kinds)
     shouting = is_shouting(view.clean)
     found: list[Found] = []
     position = 0
@@ -62,7 +63,9 @@ def _recognise_neighbours(clean: str, tokens: list[Token], kinds: list[str], for
                 for j in window
             )
             strange = usual and joined != wanted
-            if not strange and edit_distance_at_most(joined, wanted, 2 if len(wanted) > 6 else 1):
+            near = edit_distance_at_most(joined, wanted, 2 if len(wanted) > 5 else 1)
+            begins = mark == "l" and kinds[i][0] == "F" and _begins_alike(clean, tokens, window, wanted)
+            if not strange and (near or begins):
                 sign = "g" if mark == "f" and joined != wanted and joined in first_names() else mark
                 for j in window:
                     kinds[j] = kinds[j] if kinds[j][:1] in {"F", "L"} else sign
@@ -78,6 +81,23 @@ def _recognise_middle_initials(clean: str, tokens: list[Token], kinds: list[str]
             kinds[i] = "i"
 
 
+def _recognise_signature(clean: str, tokens: list[Token], kinds: list[str]) -> None:
+    """ "Mimi Abgrall" or "elif k" to end with: whatever stands there beside the own name belongs to it."""
+    last = len(tokens) - 1
+    if last < 1 or not ends_message(clean, tokens[last - 1].start, tokens[last].end):
+        return
+    before, after = kinds[last - 1], kinds[last]
+    if (
+        not before
+        and after == "L"
+        and clean[tokens[last - 1].start].isupper()
+        and tokens[last - 1].text in first_names()
+    ):
+        kinds[last - 1] = "n"
+    elif before[:1] == "F" and not after and len(tokens[last].text) == 1:
+        kinds[last] = "j"
+
+
 def _recognise_pairs(clean: str, tokens: list[Token], kinds: list[str], first: str, last: str) -> None:
     """Both halves misspelt side by side, or an initial before a badly misspelt surname: "L. Ashwood"."""
     for i in range(len(tokens) - 1):
@@ -89,6 +109,13 @@ def _recognise_pairs(clean: str, tokens: list[Token], kinds: list[str], first: s
                 kinds[b] = "l"
             elif near_last and not (kinds[a] or kinds[b]) and _is_roughly(tokens[a].text, first):
                 kinds[a], kinds[b] = "f", "l"
+
+
+def _begins_alike(clean: str, tokens: list[Token], window: range, wanted: str) -> bool:
+    """ "Ines Magellan", written to Ines Magalhaes: one capitalised word with the surname's first letters."""
+    word = tokens[window[0]].text
+    capital = clean[tokens[window[0]].start].isupper()
+    return len(window) == 1 and capital and len(word) > 4 and len(wanted) > 4 and word[:3] == wanted[:3]
 
 
 def _is_roughly(word: str, own: str) -> bool:

@@ -27,7 +27,8 @@ _NIR_WORDS = re.compile(
     r"\b(?:secu|securite sociale|social security|nir|insee|assure[es]?|vitale|cpam|n° ?ss|nss|ss|immatriculation)\b"
 )
 _NINO = re.compile(
-    r"(?<![a-z0-9])(?:qq|(?!bg|gb|nk|kn|tn|nt|zz)[a-ceghj-prtw-z][a-ceghj-nprtw-z])[ \-]?\d{2}[ \-]?\d{2}[ \-]?\d{2}[ "
+    r"(?<![a-z0-9])(?:qq|(?!bg|gb|nk|kn|tn|nt|"
+    r"zz)[a-ceghj-prtw-z][a-ceghj-nprtw-z])[ \-]?\d{2}[ \-]?\d{2}[ \-]?\d{2}[ "
     r"\-]?[a-d](?![a-z0-9])"
 )
 _IDENTITY_PAPER = re.compile(
@@ -79,7 +80,8 @@ _ACCOUNT = re.compile(
 )
 # "contrat obseques n° OB-77120-443", "Mortgage redemption wrong. Ref MTG/208841/07": a word or more between.
 _VALUE = (
-    r"(?P<value>(?:[a-z]{1,5}[ \-/.]?)?\d[\da-z]*(?:[ \-/.][\da-z]*\d[\da-z]*){0,5}(?:[\-/][a-z]{1,3})?)"
+    r"(?P<value>(?:[a-z]{1,5}[ \-/.]?)?\d[\da-z]*(?:(?:[\-/.][a-z]{1,5})?[ \-/.][\da-z]*\d[\da-z]*){0,5}"
+    r"(?:[\-/][a-z]{1,3})?)"
     r"(?![\w%€£$]|[.,]\d)"
 )
 _NUMBERED_ACCOUNT = re.compile(
@@ -96,7 +98,11 @@ _FILE = re.compile(
     r"(?:\b(?:n ?°|no\b\.?|n\.|nr\b\.?|numero|number|num\b\.?|ref\b\.?|reference|id\b)|#)? ?"
     r"(?:is |est )?[:#]? ?" + _VALUE
 )
-_REF = re.compile(r"\b(?:ref|reference|our ref|your ref|n/ref|v/ref)\b[ .:]{0,3}(?:n ?° ?|no\.? )?" + _VALUE)
+_REF = re.compile(
+    r"\b(?:(?:ref|reference|n/ref|v/ref)\b\.?(?: (?:operation|de l'operation|dossier|client|number|transaction|"
+    r"payment|virement))?"
+    r"|(?:numero|number)\b(?= [a-z]{2,5}[ \-]?\d))[ .:]{0,3}(?:n ?° ?|no\.? )?" + _VALUE
+)
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 _SORT_CODE = re.compile(r"(?:\bsort ?code|\bs/?c)\b[ :.(a-z]{0,8}(\d{2}[ \-–.]?\d{2}[ \-–.]?\d{2})(?!\d)")
 _SORT_AND_ACCOUNT = re.compile(

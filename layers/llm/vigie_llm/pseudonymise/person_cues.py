@@ -39,8 +39,11 @@ STRONG_CUE = re.compile(
     r"on behalf of|in the name of|according to|attorney for|attorney to|met|thank|praise|see)) ?$"
 )
 AT_WORK = re.compile(
-    r"^ ?(?:,? ?(?:du service|de l'agence|au guichet|du guichet|a l'accueil|de l'accueil|du support|de "
-    r"votre (?:agence|service|equipe)|de chez vous|de la (?:hotline|plateforme)|from (?:the|your|our)\b|"
+    r"^ ?(?:,? ?(?:du service|a l'agence|en agence|de l'agence|au guichet|du guichet|a l'accueil|de l'accueil|"
+    r"du support|de "
+    r"votre (?:agence|service|equipe)|de chez vous|de la (?:hotline|plateforme)|from (?:the|your|our|security|"
+    r"accounts|complaints|"
+    r"fraud|lending|payments|head office|customer|collections|reception)\b|"
     r"in (?:(?:the|your) )?(?:\w+ )?(?:branch|team|call cent|fraud|contact|customer serv|complaints|lending|"
     r"mortgages|collections|disputes|savings|payments|support|retentions?|accounts)\b|"
     r"at (?:the|your) (?:\w+ )?(?:branch|desk|counter|till|call|front)|on (?:the |your )?(?:live |web "

@@ -38,6 +38,8 @@ from vigie_llm.pseudonymise.spans import CONTEXT, GUESSED, NAMED, Found
 from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
 
+# After these a surname is more often a place or a company: "a Montauban", "from Hargreaves".
+_BEFORE_PLACES = words("a au aux en in at near from chez by vers via sur de du d des")
 _OWNERS = words("my mon ma his her son sa our notre votre your")
 
 
@@ -87,6 +89,8 @@ def _is_own(tokens: list[Token], start: int, stop: int, forms: NameForms) -> boo
     """ "Mme N Diaye", written by Aminata N'Diaye: a title before the customer's own surname."""
     words = [t.text for t in tokens[start:stop]]
     written, own = "".join(words), "".join(forms.last)
+    if len(written) > 3 and len(own) > len(written) and own.startswith(written):
+        return True
     if len(own) > 4 and len(written) > 4 and edit_distance_at_most(written, own, 2 if len(own) > 8 else 1):
         return True
     return "".join(words) == "".join(forms.last) or all(w in forms.last or w in forms.joined for w in words)
@@ -196,7 +200,7 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     cased = is_capital(view.clean, token) and not shouting
     if cased and MAIDEN_NAME.search(view.low[max(0, token.start - 70) : token.start]):
         return True
-    if _does_as_people_do(view, tokens, i, shouting):
+    if _does_as_people_do(view, tokens, i, shouting) or (cased and _is_listed(view, tokens, i)):
         return True
     if is_capital(view.clean, token) and ROLE_AT.search(before) and view.clean[token.end : token.end + 1] in {",", ")"}:
         return True
@@ -223,6 +227,27 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     )
 
 
+def _is_listed(view: View, tokens: list[Token], i: int) -> bool:
+    """ "Priscilla, Ludo and a third one": a capitalised word that follows a clear name in a list."""
+    between = text_before(view, tokens, i).strip()
+    j = (
+        i - 1
+        if between in {",", "/", "&"}
+        else i - 2
+        if i > 1 and tokens[i - 1].text in {"et", "and", "puis", "then"}
+        else -1
+    )
+    if j < 0 or (tokens[i].text in ordinary_words() and len(tokens[i].text) > 3):
+        return False
+    clear = _known_first(tokens[j]) and tokens[j].text not in ordinary_words() and is_capital(view.clean, tokens[j])
+    closes = view.clean[tokens[i].end : tokens[i].end + 1] in {",", " ", ".", ")", ";"}
+    return (
+        clear
+        and closes
+        and view.clean[tokens[j].end : tokens[j].end + 2].strip() in {",", "/", "&", "", ", e", ", p", ", t"}
+    )
+
+
 def _does_as_people_do(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     """ "then Oyelaran told me": an unknown capitalised word within a sentence, before what people do."""
     token = tokens[i]
@@ -230,7 +255,9 @@ def _does_as_people_do(view: View, tokens: list[Token], i: int, shouting: bool) 
         return False
     begins = starts_sentence(view.clean, token.start)
     usual = token.text in ordinary_words() or len(token.text) < 4 or view.clean[token.start : token.end].isupper()
-    determined = i > 0 and (tokens[i - 1].text in DETERMINERS or is_capital(view.clean, tokens[i - 1]))
+    determined = i > 0 and (
+        tokens[i - 1].text in DETERMINERS | _BEFORE_PLACES or (is_capital(view.clean, tokens[i - 1]) and not begins)
+    )
     return not usual and not determined and (token.text in surnames() or not begins)
 
 
@@ -284,7 +311,7 @@ def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shout
     if BOT_BEFORE.search(view.low[max(0, token.start - 40) : token.start]):
         return None
     if not _known_first(token):
-        return _by_surname(view, tokens, i, shouting)
+        return _before_surname(view, tokens, i, shouting) or _by_surname(view, tokens, i, shouting)
     if i > 0 and "@" in text_before(view, tokens, i):
         return None
     plain_word = token.text in ordinary_words() and not is_double_name(view, tokens, i)
@@ -303,10 +330,6 @@ def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shout
     return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
 
 
-# After these a surname is more often a place or a company: "a Montauban", "from Hargreaves".
-_BEFORE_PLACES = words("a au aux en in at near from chez by vers via sur de du d des")
-
-
 def _by_surname(view: View, tokens: list[Token], i: int, shouting: bool) -> tuple[Found, int] | None:
     """A surname, capitalised within a sentence, where neither a place nor a company is likely."""
     token = tokens[i]
@@ -319,3 +342,22 @@ def _by_surname(view: View, tokens: list[Token], i: int, shouting: bool) -> tupl
         return None
     stop = _name_end(view, tokens, i, shouting)
     return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", GUESSED), stop
+
+
+def _before_surname(view: View, tokens: list[Token], i: int, shouting: bool) -> tuple[Found, int] | None:
+    """ "Saffron Khoury says": an unknown first name before a surname, or before any name that acts as people do."""
+    if shouting or i + 1 >= len(tokens) or text_before(view, tokens, i + 1) != " " or len(tokens[i].text) < 3:
+        return None
+    following = tokens[i + 1]
+    if not (is_capital(view.clean, tokens[i]) and is_capital(view.clean, following)) or following.text in NOT_NAME:
+        return None
+    if tokens[i].text in ordinary_words() or (i > 0 and tokens[i - 1].text in _BEFORE_PLACES | DETERMINERS):
+        return None
+    surfaces = (view.clean[t.start : t.end] for t in (tokens[i], following))
+    if any(surface.isupper() for surface in surfaces) or is_product(view.clean, tokens, i, i + 2):
+        return None
+    acts = HUMAN_DEED.match(view.low[following.end : following.end + 30])
+    if not acts and (following.text not in surnames() or following.text in ordinary_words()):
+        return None
+    stop = _name_end(view, tokens, i, shouting)
+    return Found(tokens[i].start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", GUESSED), stop
