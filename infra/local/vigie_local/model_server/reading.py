@@ -14,7 +14,10 @@ TOPICS = (
     "rates", "branch", "account_closure", "security_fraud", "onboarding", "communication", "insurance", "other",
 )  # fmt: skip
 TOPIC_THRESHOLD = 1.0
-MOST_TOPICS = 4
+WEAK_TOPIC = 0.5
+# A topic that weighs less than a quarter of the strongest is spoken of in passing.
+LEAST_SHARE = 0.25
+MOST_TOPICS = 3
 STRONG = 2.0
 MARKED = re.compile(r'<feedback id="([0-9a-f]{32})">\n(.*?)\n</feedback id="\1">', re.DOTALL)
 # Code blocks, comments, tags and JSON objects: feedback has none, instructions to a machine often do.
@@ -121,15 +124,17 @@ def _line_so_far(sentences: list[list[str]], index: int) -> int:
 
 
 def topics_of(hits: list[Hit]) -> tuple[str, ...]:
-    """Up to four topics, strongest first; `other` when nothing is strong enough."""
+    """Up to three topics, strongest first; failing those one weak topic, and `other` when there is none."""
     weights: dict[str, float] = defaultdict(float)
     for hit in hits:
         section, _, topic = hit.group.partition(".")
         if section == "topics":
             weights[topic] += hit.weight
-    strong = [topic for topic in TOPICS if weights[topic] >= TOPIC_THRESHOLD]
-    strong.sort(key=lambda topic: -weights[topic])
-    return tuple(strong[:MOST_TOPICS]) or ("other",)
+    found = sorted((topic for topic in TOPICS if weights[topic] >= WEAK_TOPIC), key=lambda topic: -weights[topic])
+    if not found:
+        return ("other",)
+    least = max(TOPIC_THRESHOLD, weights[found[0]] * LEAST_SHARE)
+    return tuple(topic for topic in found if weights[topic] >= least)[:MOST_TOPICS] or (found[0],)
 
 
 def wants_to_leave(hits: list[Hit]) -> bool:
