@@ -214,9 +214,14 @@ def verdict(found: Evidence) -> tuple[str, float]:
         return verdict(found)
     if found.warmth and not found.contrast and not found.anger and found.praise >= found.blame * 0.6:
         return "positive", _score(max(net, 1.0))
+    if found.politely_asking and not found.blame and found.praise <= STRONG:
+        return "neutral", 0.1
     weaker, stronger = sorted((found.praise, found.blame))
-    if weaker >= 1 and weaker / stronger >= (0.25 if found.contrast else 0.4):
+    told_apart = found.contrast or "two_sided" in found.groups
+    if weaker >= (1 if told_apart else STRONG) and weaker / stronger >= (0.25 if told_apart else 0.4):
         return "mixed", _score(net / 2)
+    if not told_apart and found.blame >= 1 and 0 < found.praise < STRONG:
+        return "negative", _score(min(net, -0.5))
     if "two_sided" in found.groups and stronger >= 1:
         return "mixed", _score(net / 2)
     if "neutral" in found.groups and stronger < 3:
@@ -224,8 +229,9 @@ def verdict(found: Evidence) -> tuple[str, float]:
     asking = found.question or "request" in found.groups
     if (asking and stronger < 1.5) or (found.politely_asking and stronger <= 1.5):
         return "neutral", 0.0
-    if 0 < net <= 0.5 and not found.blame:
-        return "neutral", 0.1
+    if 0 <= net <= 0.5 and not found.blame:
+        # Who neither praises nor asks, at most with a word of thanks, writes because something is wrong.
+        return ("neutral", 0.1) if asking else ("negative", -0.2)
     if net == 0:
         return ("neutral", 0.0) if asking else ("negative", -0.2)
     return ("positive" if net > 0 else "negative"), _score(net)
