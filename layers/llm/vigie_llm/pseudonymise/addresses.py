@@ -39,6 +39,12 @@ _FRENCH_PLACE = re.compile(
 )
 # "8 rue des Lilas blancs a Tourcoing": words in lower case that a town or a postcode follows.
 _LOWER_BEFORE_TOWN = re.compile(r"(?: [a-z]{3,}){1,2}(?=(?: a | - |,? ?\n|, ?)(?:\d{5}\b|[A-Z][a-z]))")
+# "Residence Les Flamboyants, appt 14, Le Port": a building's name and a door, without a street.
+_FRENCH_DOOR = re.compile(
+    r"(?<!\w)(?i:residence|res\.|immeuble|batiment|cite|hlm|foyer|tour) [A-Z\d][\w'\- ]{1,30}?"
+    r"(?:, ?(?i:appartement|appt?|apt|bat(?:iment)?|porte|escalier|esc|entree|etage|hall|lot)\.? ?\w{1,4}){1,3}"
+    r"(?:,? (?:a )?(?:\d{5} )?[A-Z][\w'\-]+(?:[ \-][A-Z][\w'\-]+){0,2})?"
+)
 _CONNECTORS = words("de du des la le les l d et a au aux en sur sous saint sainte st ste the of dit")
 _STOPS = words(
     "est sont et mais ou donc or ni car qui que quoi dont depuis pour par avec sans dans je j tu il elle "
@@ -86,7 +92,9 @@ _BRITISH_PREFIX = re.compile(
     re.IGNORECASE,
 )
 _HOUSE_NAME = re.compile(
-    r"(?<!\w)(?:[A-Z][\w']+ ){1,3}(?:Cottage|House|Lodge|Farm|Barn), (?:[A-Z][\w'\-]+ ){1,3}(?:Street|Road|"
+    r"(?<!\w)(?:[A-Z][\w']+ ){1,3}(?:Cottage|House|Lodge|Farm|Barn|Rectory|Vicarage|Mill|Forge|Hall|"
+    r"Manor|Grange|Schoolhouse|Stables|Granary|Villa|Bungalow|Croft|Chapel|"
+    r"Court), (?:[A-Z][\w'\-]+ ){1,3}(?:Street|Road|"
     r"Lane|Avenue|Drive|Close|Way|Hill|Green)\b"
 )
 _POSTCODE = re.compile(r"(?<![\w])(?:[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})(?![\w])", re.IGNORECASE)
@@ -106,12 +114,13 @@ _TIME_UNITS = words(
 def find_addresses(view: View) -> list[Found]:
     """Street addresses, with their flat before and their town and postcode after."""
     clean = view.clean
+    found = [_with_town(clean, *m.span(), french=False) for m in _HOUSE_NAME.finditer(clean)]
     if not has_digit(clean):
-        return []
-    found = [f for m in _FRENCH.finditer(clean) if (f := _french(clean, m)) is not None]
+        return found
+    found += [f for m in _FRENCH.finditer(clean) if (f := _french(clean, m)) is not None]
     found += [Found(*m.span(), "ADDRESS", SHAPED) for m in _FRENCH_PLACE.finditer(clean)]
+    found += [Found(*m.span(), "ADDRESS", NAME_KNOWN + 3) for m in _FRENCH_DOOR.finditer(clean)]
     found += [f for m in _BRITISH.finditer(clean) if (f := _british(clean, m)) is not None]
-    found += [_with_town(clean, *m.span(), french=False) for m in _HOUSE_NAME.finditer(clean)]
     for m in _POSTCODE.finditer(clean):
         if m.group() == m.group().upper() and any(c.isdigit() for c in m.group()[1:3]):
             before = " " in m.group() and _BEFORE_POSTCODE.search(clean[max(0, m.start() - 90) : m.start()])

@@ -14,6 +14,8 @@ _NAMED_AFTER = re.compile(
     r"^[\"']?,? ?(?:c'est mon (?:pre)?nom|est mon (?:pre)?nom|is my (?:sur|last |first |family |maiden )?name|"
     r"that's me|by name|c'est moi|here(?! (?:is|are))|a l'appareil)\b"
 )
+# "the statement of another Ronald Martin": a namesake.
+_ANOTHER = re.compile(r"\b(?:un autre|une autre|another|homonyme,?|namesake,?) $")
 _CLOSE = re.compile(r"[ \t.'\-_]{0,3}")
 _COMMA = re.compile(r" ?,[ _]{0,2}|\n")
 _INTRODUCED = re.compile(
@@ -64,7 +66,7 @@ def _recognise_neighbours(clean: str, tokens: list[Token], kinds: list[str], for
             )
             strange = usual and joined != wanted
             near = edit_distance_at_most(joined, wanted, 2 if len(wanted) > 5 else 1)
-            begins = mark == "l" and kinds[i][0] == "F" and _begins_alike(clean, tokens, window, wanted)
+            begins = kinds[i][0] in "FLl" and _begins_alike(clean, tokens, window, wanted)
             if not strange and (near or begins):
                 sign = "g" if mark == "f" and joined != wanted and joined in first_names() else mark
                 for j in window:
@@ -115,7 +117,7 @@ def _begins_alike(clean: str, tokens: list[Token], window: range, wanted: str) -
     """ "Ines Magellan", written to Ines Magalhaes: one capitalised word with the surname's first letters."""
     word = tokens[window[0]].text
     capital = clean[tokens[window[0]].start].isupper()
-    return len(window) == 1 and capital and len(word) > 4 and len(wanted) > 4 and word[:3] == wanted[:3]
+    return len(window) == 1 and capital and len(word) > 3 and len(wanted) > 4 and word[:3] == wanted[:3]
 
 
 def _is_roughly(word: str, own: str) -> bool:
@@ -180,6 +182,8 @@ def _judge(
     rank = NAMED + 7 if "g" in run and not any(c in run for c in "Ff") else NAME_KNOWN
     several = stop - start > 1
     initialled = (has_last and "i" in run) or (has_first and "j" in run)
+    if several and has_first and has_last and _ANOTHER.search(view.low[max(0, span[0] - 14) : span[0]]):
+        return [Found(span[0], end, "OTHER_NAME", NAME_KNOWN + 1)]
     if "W" in run or (several and ((has_first and has_last) or initialled)):
         return [_with_attached(view.clean, Found(span[0], end, "CUSTOMER_NAME", rank))]
     if _stands_alone(view, tokens, kinds, start, stop, forms, shouting):

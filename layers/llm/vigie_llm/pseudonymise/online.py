@@ -20,7 +20,8 @@ _SPOKEN_EMAIL = re.compile(
     rf"(?:dot|point) | ?[(\[](?:dot|point)[)\]] ?)[a-z0-9\-]+){{1,3}})"
 )
 _AT_WORD_EMAIL = re.compile(
-    r"(?<![\w.+\-])([a-z0-9]+(?:[._+\-][a-z0-9]+)+|[a-z]+\d+)(?: at | chez )[a-z0-9\-]+(?:\.[a-z0-9\-]+)+"
+    r"(?<![\w.+\-])([a-z0-9]+(?:[._+\-][a-z0-9]+)+|[a-z]+\d+)(?: at |"
+    r" chez )(?=[\d\-]*[a-z])[a-z0-9\-]+(?:\.[a-z0-9\-]+)*\.[a-z]{2,}\b"
 )
 _TLD = (
     r"(?:com|fr|org|net|info|io|me|eu|uk|co\.uk|dev|page|blog|site|app|example|test|invalid|xyz|be|ch|ca|de|"

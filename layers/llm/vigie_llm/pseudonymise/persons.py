@@ -205,7 +205,8 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     if is_capital(view.clean, token) and ROLE_AT.search(before) and view.clean[token.end : token.end + 1] in {",", ")"}:
         return True
     if QUALITY_OF.search(before):
-        return _known_first(token) and is_capital(view.clean, token) and token.text not in CALENDAR
+        known = _known_first(token) or token.text in surnames() or _has_particle(tokens, i)
+        return known and is_capital(view.clean, token) and token.text not in CALENDAR
     if GREETING.search(before):
         return _known_first(token) or view.clean[token.end : token.end + 1] in {",", "!"}
     if (
@@ -225,6 +226,10 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     return bool(AT_WORK.match(view.low[token.end : token.end + 40])) and (
         _known_first(token) or not starts_sentence(view.clean, token.start)
     )
+
+
+def _has_particle(tokens: list[Token], i: int) -> bool:
+    return i + 1 < len(tokens) and tokens[i + 1].text in {"de", "du", "van", "von", "da", "dos", "el", "ben"}
 
 
 def _is_listed(view: View, tokens: list[Token], i: int) -> bool:
@@ -286,10 +291,13 @@ def _name_end(view: View, tokens: list[Token], i: int, shouting: bool) -> int:
 
 def _continues(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     token = tokens[i]
+    first_name = token.text in first_names()
+    hyphens = {text_before(view, tokens, i), view.clean[token.end : token.end + 1]}
+    if "-" in hyphens and is_capital(view.clean, token) and (first_name or token.text not in NOT_NAME):
+        return True
     if token.text in NOT_NAME or any(c.isdigit() for c in token.text):
         return False
-    first_name = token.text in first_names()
-    if text_before(view, tokens, i) == "-" and (first_name or is_capital(view.clean, token)):
+    if text_before(view, tokens, i) == "-" and first_name:
         return True
     if shouting or not is_capital(view.clean, token):
         closed = view.clean[token.end : token.end + 1] in {",", "?", "!", ")"} and len(token.text) > 3
