@@ -42,7 +42,7 @@ def ordinary_words() -> frozenset[str]:
 def first_names() -> frozenset[str]:
     """First names, those that are also ordinary words included."""
     own = (part for name in _read("first_names.txt") for part in (name, *name.split("-")) if len(part) > 1)
-    return frozenset(own) | _read("faker_first_names.txt")
+    return frozenset(own) | _read("faker_first_names.txt") | _read("american_first_names.txt")
 
 
 @lru_cache(maxsize=1)
