@@ -3,20 +3,25 @@
 import re
 
 _NUMBER = (
-    r"(?:zero|oh|un|une|one|two|deux|three|trois|four|quatre|five|cinq|six|seven|sept|eight|huit|nine|neuf|ten|dix|onze|"
+    r"(?:zero|oh|un|une|one|two|deux|three|trois|four|quatre|five|cinq|six|seven|sept|eight|huit|nine|neuf|ten|"
+    r"dix|onze|"
     r"eleven|twelve|douze|treize|quatorze|quinze|seize|fifteen|vingts?|twenty|trente|thirty|quarante|forty|cinquante|"
     r"fifty|soixante|sixty|septante|seventy|eighty|nonante|ninety|cents?|hundred|mille|thousand|double|triple)"
 )
 _STREET = (
-    r"(?:rue|avenue|boulevard|place|chemin|impasse|allee|route|quai|cours|square|street|road|lane|drive|close|crescent)"
+    r"(?:rue|avenue|boulevard|place|chemin|impasse|allee|route|quai|cours|square|street|road|lane|drive|close|"
+    r"crescent)"
 )
 _TLD = r"(?:com|fr|example|org|net|info|io|uk|eu|co|test|bank|shop|link|me|ly)"
 # What honest sentences say of a code or a password: that it is lost, refused, late, wrong.
 _HONEST_OF_CODES = (
     r"(?:not|never|pas|jamais|plus|trop|refus|reject|bloq|block|invalid|incorrect|errone|expir|fau|wrong|lost|perdu|"
-    r"oubli|forgot|required|requis|demand|asked|needed|necessaire|being|still|always|toujours|inconnu|unknown|illisible|"
-    r"valable|arriv|late|sent|envoy|recu|received|missing|impossible|difficult|complique|broken|rejete|locked|compromis|"
-    r"vole|stolen|leak|visible|hard|slow|long|short|difficile|(?:a|the|le|la|un|so|too|en|in|sur|on|par|by|to|no|n|ne)\b)"
+    r"oubli|forgot|required|requis|demand|asked|needed|necessaire|being|still|always|toujours|inconnu|unknown|"
+    r"illisible|"
+    r"valable|arriv|late|sent|envoy|recu|received|missing|impossible|difficult|complique|broken|rejete|locked|"
+    r"compromis|"
+    r"vole|stolen|leak|visible|hard|slow|long|short|difficile|(?:a|the|le|la|un|so|too|en|in|sur|on|par|by|to|"
+    r"no|n|ne)\b)"
 )
 EVASIONS: dict[str, re.Pattern[str]] = {
     "AMOUNT_WORDS": re.compile(
@@ -31,8 +36,10 @@ EVASIONS: dict[str, re.Pattern[str]] = {
         rf"|\w ?[.,\u3002\u2024] ?{_TLD}\b(?!,)|\w {_TLD} slash\b|//|\b(?:elpmaxe|moc|ptth|sptth)\b",
     ),
     "CODE_WORDS": re.compile(
-        r"\bcode ?words?\b|\bpassphrase\b|\b(?:use|enter|utilise[rz]?|saisi\w*|tape[rz]?) (?:the |le |ce |this )?code \w"
-        rf"|\b(?:code|password|mot de passe|pin)(?: secret| promo| code)?(?: ?[:=] ?| (?:est|is) (?!{_HONEST_OF_CODES}\w*\b)"
+        r"\bcode ?words?\b|\bpassphrase\b|\b(?:use|enter|utilise[rz]?|saisi\w*|tape[rz]?) (?:the |le |ce |"
+        r"this )?code \w"
+        rf"|\b(?:code|password|mot de passe|pin)(?: secret| promo| code)?(?: ?[:=] ?| (?:est|"
+        rf"is) (?!{_HONEST_OF_CODES}\w*\b)"
         rf"| {_NUMBER}\b)\W?\w*",
         re.IGNORECASE,
     ),

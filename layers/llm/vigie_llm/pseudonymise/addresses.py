@@ -252,8 +252,13 @@ def _town_end(clean: str, position: int, sure: bool, french: bool) -> int | None
     return end
 
 
+_AREA = re.compile(r" ?(?:metres?|meters?|feet|foot|miles?|m\b|yards?)", re.IGNORECASE)
+
+
 def _british(clean: str, match: re.Match[str]) -> Found | None:
     words = match["name"].lower().split()
+    if _AREA.match(clean, match.end()):
+        return None
     if any(w.strip(".,") in _STOPS | _TIME_UNITS for w in words):
         return None
     capitals = sum(w[0].isupper() for w in match["name"].split())

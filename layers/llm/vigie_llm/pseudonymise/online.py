@@ -52,6 +52,11 @@ _NAMED_HANDLE = re.compile(
     r"under|sous|sous le nom de|me trouve) | ?\(? ?[\"'«] ?| )"
     r"(?P<name>(?:u/)?[a-z][a-z0-9]*(?:[._\-#]?[a-z0-9]+)*[._#]?\d*)(?![\w@])"
 )
+_HANDLE_BEFORE = re.compile(
+    r"(?<![\w@.])(?P<name>[a-z][a-z0-9]*(?:[._][a-z0-9]+)*[._\d][a-z0-9]*)(?= (?:sur|on) (?:insta|snap|tik ?tok|"
+    r"twitter|"
+    r"x\b|facebook|fb|telegram|discord|bluesky|mastodon|linkedin|reddit|threads|whatsapp|youtube|twitch))"
+)
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?(?![\w:])")
 _VERSION = re.compile(r"(?:version|v|ios|android|app|appli|firmware|build|release|maj)\.? ?$")
@@ -74,6 +79,7 @@ def find_online(view: View, name_words: frozenset[str]) -> list[Found]:
     for pattern in (_SPOKEN_EMAIL, _AT_WORD_EMAIL):
         found += [Found(*m.span(), "EMAIL", VALIDATED + 3) for m in pattern.finditer(low)]
     found += _urls(low, name_words)
+    found += [Found(*m.span("name"), "HANDLE", VALIDATED - 3) for m in _HANDLE_BEFORE.finditer(low)]
     found += [f for m in _NAMED_HANDLE.finditer(low) if (f := _named_handle(m, name_words)) is not None]
     found += _ips(low)
     return found

@@ -72,6 +72,8 @@ HUMAN_DEED = re.compile(
     r"^ (?:m'a|m'ont|nous a|s'est occup|a su|a pris|a resolu|a regle|a tout|helped|told|explained|said|"
     r"says|rang|phoned|promised|listened|answered|called|sorted|fixed|assured|apologi[sz]ed|advised|went "
     r"out of|took (?:the|her|his)|in the branch|"
+    r"(?:has|hasn't|had) (?:been|promised|told|sworn)|menace|threaten(?:s|ed)|keeps? (?:saying|telling|"
+    r"promising)|shrug\w*|"
     r"at the (?:counter|desk|till|branch)|from (?:the|your)|au guichet|a l'accueil|du service|de l'agence)"
 )
 CONJUNCTIONS = words("que qu et mais quand lorsque puis car and but when then because since where while that if so ou")
@@ -88,6 +90,12 @@ PERSONAL_DEED = re.compile(
 MAIDEN_NAME = re.compile(
     r"\b(?:maiden name|mother's (?:sur)?name|nom de jeune fille|nom de naissance|nee)\b[^.\n]{0,40}?"
     r"(?:[:,] ?|\b(?:is|was|it's|est|etait|c'est)\b ?:? ?)[\"']? ?$|\bnee $"
+)
+# "Castelbajac il s'appelait", "Tyler was the name".
+SO_CALLED = re.compile(
+    r"^,? (?:(?:qu')?(?:il|elle) s'appel(?:le|ait)|(?:is|was) (?:the|his|her) (?:sur)?name|(?:de son|"
+    r"by) (?:pre)?n(?:om|ame)|"
+    r"(?:his|her) badge|est son (?:pre)?nom)\b"
 )
 # A machine that has a name: "le chat « Clara »", "your bot Ava".
 BOT_BEFORE = re.compile(

@@ -30,6 +30,7 @@ from vigie_llm.pseudonymise.person_cues import (
     ROLE_TAIL,
     ROLES,
     ROLES_IF_OWNED,
+    SO_CALLED,
     STRONG_CUE,
     THANKED,
     WEAK_TITLES,
@@ -198,6 +199,8 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     if is_product(view.clean, tokens, i, i + 1):
         return False
     cased = is_capital(view.clean, token) and not shouting
+    if cased and SO_CALLED.match(view.low[token.end : token.end + 30]):
+        return True
     if cased and MAIDEN_NAME.search(view.low[max(0, token.start - 70) : token.start]):
         return True
     if _does_as_people_do(view, tokens, i, shouting) or (cased and _is_listed(view, tokens, i)):
