@@ -227,7 +227,7 @@ def verdict(found: Evidence) -> tuple[str, float]:
     if "neutral" in found.groups and stronger < 3:
         return "neutral", 0.0
     asking = found.question or "request" in found.groups
-    if (asking and stronger < 1.5) or (found.politely_asking and stronger <= 1.5):
+    if (asking and stronger < 1.5) or ((found.politely_asking or _only_asks(found)) and stronger <= 1.5):
         return "neutral", 0.0
     if 0 <= net <= 0.5 and not found.blame:
         # Who neither praises nor asks, at most with a word of thanks, writes because something is wrong.
@@ -235,6 +235,10 @@ def verdict(found: Evidence) -> tuple[str, float]:
     if net == 0:
         return ("neutral", 0.0) if asking else ("negative", -0.2)
     return ("positive" if net > 0 else "negative"), _score(net)
+
+
+def _only_asks(found: Evidence) -> bool:
+    return found.question and "request" in found.groups and not found.anger
 
 
 def _score(value: float) -> float:

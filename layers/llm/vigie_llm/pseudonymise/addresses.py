@@ -131,7 +131,7 @@ def find_addresses(view: View) -> list[Found]:
 
 def _french(clean: str, match: re.Match[str]) -> Found | None:
     end = _street_end(clean, match.end())
-    if end is None:
+    if end is None or _AREA.match(clean, match.end()):
         return None
     lower = _LOWER_BEFORE_TOWN.match(clean, end)
     if lower is not None and not any(word in _STOPS for word in lower.group().split()):

@@ -93,8 +93,7 @@ MAIDEN_NAME = re.compile(
 )
 # "Castelbajac il s'appelait", "Tyler was the name".
 SO_CALLED = re.compile(
-    r"^,? (?:(?:qu')?(?:il|elle) s'appel(?:le|ait)|(?:is|was) (?:the|his|her) (?:sur)?name|(?:de son|"
-    r"by) (?:pre)?n(?:om|ame)|"
+    r"^,? (?:(?:qu')?(?:il|elle) s'appel(?:le|ait)|(?:is|was) (?:the|his|her) (?:sur)?name|"
     r"(?:his|her) badge|est son (?:pre)?nom)\b"
 )
 # A machine that has a name: "le chat « Clara »", "your bot Ava".
