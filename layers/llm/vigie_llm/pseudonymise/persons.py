@@ -5,6 +5,7 @@ import re
 from vigie_llm.pseudonymise.first_name_alone import is_double_name, is_meant
 from vigie_llm.pseudonymise.folding import View
 from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words, surnames, words
+from vigie_llm.pseudonymise.name_extent import name_end, with_dot
 from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most
 from vigie_llm.pseudonymise.name_shape import is_capital, is_without_capitals, may_be_surname, text_before
 from vigie_llm.pseudonymise.person_cues import (
@@ -14,10 +15,8 @@ from vigie_llm.pseudonymise.person_cues import (
     CALENDAR,
     CAPITAL_AFTER_KIN,
     CONJUNCTIONS,
-    DETERMINERS,
     DOTTED,
     GREETING,
-    HUMAN_DEED,
     JOIN,
     KIN_BEFORE,
     MAIDEN_NAME,
@@ -38,9 +37,8 @@ from vigie_llm.pseudonymise.person_cues import (
 from vigie_llm.pseudonymise.spans import CONTEXT, GUESSED, NAMED, Found
 from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
+from vigie_llm.pseudonymise.unknown_names import acts_as_people_do, before_surname, by_surname, is_first_name, is_listed
 
-# After these a surname is more often a place or a company: "a Montauban", "from Hargreaves".
-_BEFORE_PLACES = words("a au aux en in at near from chez by vers via sur de du d des")
 _OWNERS = words("my mon ma his her son sa our notre votre your")
 
 
@@ -69,7 +67,7 @@ def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouti
         return None
     for check, rank in ((_after_title, CONTEXT + 2), (_after_role, CONTEXT), (_after_cue, CONTEXT - 2)):
         if check(view, tokens, i, shouting):
-            stop = _name_end(view, tokens, i, shouting)
+            stop = name_end(view, tokens, i, shouting)
             if (
                 check is _after_title
                 and _is_own(tokens, i, stop, forms)
@@ -77,7 +75,7 @@ def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouti
                 and not THANKED.search(view.low[max(0, tokens[i - 1].start - 16) : tokens[i - 1].start])
             ):
                 return Found(token.start, tokens[stop - 1].end, "CUSTOMER_NAME", rank), stop
-            return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
+            return Found(token.start, with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
     return _by_lexicon(view, tokens, i, forms, shouting)
 
 
@@ -99,12 +97,6 @@ def _is_own(tokens: list[Token], start: int, stop: int, forms: NameForms) -> boo
 
 def _is_initial(clean: str, token: Token) -> bool:
     return len(token.text) == 1 and clean[token.start].isupper()
-
-
-def _with_dot(clean: str, token: Token) -> int:
-    """The dot of a closing initial belongs to it: "Karim B."."""
-    dotted = len(token.text) == 1 and clean[token.end : token.end + 1] == "."
-    return token.end + dotted
 
 
 def _may_be_name(view: View, token: Token, shouting: bool) -> bool:
@@ -181,13 +173,9 @@ def _is_role_here(view: View, tokens: list[Token], role: int, name: int) -> bool
         return False
     return (
         "," not in view.clean[tokens[role].end : tokens[name].start]
-        or _known_first(tokens[name])
+        or is_first_name(tokens[name])
         or is_capital(view.clean, tokens[name])
     )
-
-
-def _known_first(token: Token) -> bool:
-    return token.text in first_names()
 
 
 def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
@@ -203,15 +191,15 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
         return True
     if cased and MAIDEN_NAME.search(view.low[max(0, token.start - 70) : token.start]):
         return True
-    if _does_as_people_do(view, tokens, i, shouting) or (cased and _is_listed(view, tokens, i)):
+    if acts_as_people_do(view, tokens, i, shouting) or (cased and is_listed(view, tokens, i)):
         return True
     if is_capital(view.clean, token) and ROLE_AT.search(before) and view.clean[token.end : token.end + 1] in {",", ")"}:
         return True
     if QUALITY_OF.search(before):
-        known = _known_first(token) or token.text in surnames() or _has_particle(tokens, i)
+        known = is_first_name(token) or token.text in surnames() or _has_particle(tokens, i)
         return known and is_capital(view.clean, token) and token.text not in CALENDAR
     if GREETING.search(before):
-        return _known_first(token) or view.clean[token.end : token.end + 1] in {",", "!"}
+        return is_first_name(token) or view.clean[token.end : token.end + 1] in {",", "!"}
     if (
         APPOSED.match(view.low[token.end : token.end + 45])
         and not shouting
@@ -221,97 +209,18 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     if PERSONAL_DEED.match(view.low[token.end : token.end + 40]) and not starts_sentence(view.clean, token.start):
         return tokens[i - 1].text in CONJUNCTIONS
     if STRONG_CUE.search(before):
-        return _known_first(token) or (
+        return is_first_name(token) or (
             is_capital(view.clean, token)
             and len(token.text) > 2
             and view.clean[token.start : token.end] != view.clean[token.start : token.end].upper()
         )
     return bool(AT_WORK.match(view.low[token.end : token.end + 40])) and (
-        _known_first(token) or not starts_sentence(view.clean, token.start)
+        is_first_name(token) or not starts_sentence(view.clean, token.start)
     )
 
 
 def _has_particle(tokens: list[Token], i: int) -> bool:
     return i + 1 < len(tokens) and tokens[i + 1].text in {"de", "du", "van", "von", "da", "dos", "el", "ben"}
-
-
-def _is_listed(view: View, tokens: list[Token], i: int) -> bool:
-    """ "Priscilla, Ludo and a third one": a capitalised word that follows a clear name in a list."""
-    between = text_before(view, tokens, i).strip()
-    j = (
-        i - 1
-        if between in {",", "/", "&"}
-        else i - 2
-        if i > 1 and tokens[i - 1].text in {"et", "and", "puis", "then"}
-        else -1
-    )
-    if j < 0 or (tokens[i].text in ordinary_words() and len(tokens[i].text) > 3):
-        return False
-    clear = _known_first(tokens[j]) and tokens[j].text not in ordinary_words() and is_capital(view.clean, tokens[j])
-    closes = view.clean[tokens[i].end : tokens[i].end + 1] in {",", " ", ".", ")", ";"}
-    return (
-        clear
-        and closes
-        and view.clean[tokens[j].end : tokens[j].end + 2].strip() in {",", "/", "&", "", ", e", ", p", ", t"}
-    )
-
-
-def _does_as_people_do(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
-    """ "then Oyelaran told me": an unknown capitalised word within a sentence, before what people do."""
-    token = tokens[i]
-    if shouting or not is_capital(view.clean, token) or not HUMAN_DEED.match(view.low[token.end : token.end + 30]):
-        return False
-    begins = starts_sentence(view.clean, token.start)
-    usual = token.text in ordinary_words() or len(token.text) < 4 or view.clean[token.start : token.end].isupper()
-    determined = i > 0 and (
-        tokens[i - 1].text in DETERMINERS | _BEFORE_PLACES or (is_capital(view.clean, tokens[i - 1]) and not begins)
-    )
-    return not usual and not determined and (token.text in surnames() or not begins)
-
-
-def _name_end(view: View, tokens: list[Token], i: int, shouting: bool) -> int:
-    """Index after the last token of the name that starts at i."""
-    stop = i + 1
-    while stop < len(tokens) and stop < i + 6 and JOIN.fullmatch(text_before(view, tokens, stop)):
-        ahead = stop
-        while (
-            ahead < len(tokens) - 1
-            and tokens[ahead].text in PARTICLES
-            and JOIN.fullmatch(text_before(view, tokens, ahead + 1))
-        ):
-            ahead += 1
-        if tokens[stop].text in PARTICLES and not (
-            is_capital(view.clean, tokens[ahead]) and ahead > stop and tokens[ahead].text not in NOT_NAME
-        ):
-            break
-        if "." in text_before(view, tokens, stop) and len(tokens[stop - 1].text) > 1:
-            break
-        if not _continues(view, tokens, ahead, shouting):
-            break
-        stop = ahead + 1
-    return stop
-
-
-def _continues(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
-    token = tokens[i]
-    first_name = token.text in first_names()
-    hyphens = {text_before(view, tokens, i), view.clean[token.end : token.end + 1]}
-    if "-" in hyphens and is_capital(view.clean, token) and (first_name or token.text not in NOT_NAME):
-        return True
-    if token.text in NOT_NAME or any(c.isdigit() for c in token.text):
-        return False
-    if text_before(view, tokens, i) == "-" and first_name:
-        return True
-    if shouting or not is_capital(view.clean, token):
-        closed = view.clean[token.end : token.end + 1] in {",", "?", "!", ")"} and len(token.text) > 3
-        cased = not shouting and not is_without_capitals(view.clean)
-        if not cased and tokens[i - 1].text in first_names() and may_be_surname(token.text):
-            return True
-        if token.text in surnames() and tokens[i - 1].text in first_names() and token.text not in ordinary_words():
-            return True
-        closed = closed or (shouting and bool(PERSONAL_DEED.match(view.low[token.end : token.end + 40])))
-        return token.text not in ordinary_words() and (first_name or (closed and text_before(view, tokens, i) == " "))
-    return True
 
 
 def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shouting: bool) -> tuple[Found, int] | None:
@@ -321,8 +230,8 @@ def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shout
         return None
     if BOT_BEFORE.search(view.low[max(0, token.start - 40) : token.start]):
         return None
-    if not _known_first(token):
-        return _before_surname(view, tokens, i, shouting) or _by_surname(view, tokens, i, shouting)
+    if not is_first_name(token):
+        return before_surname(view, tokens, i, shouting) or by_surname(view, tokens, i, shouting)
     if i > 0 and "@" in text_before(view, tokens, i):
         return None
     plain_word = token.text in ordinary_words() and not is_double_name(view, tokens, i)
@@ -331,44 +240,11 @@ def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shout
         return None
     if not plain_word and not capital and len(token.text) < 4:
         return None
-    stop = _name_end(view, tokens, i, shouting)
+    stop = name_end(view, tokens, i, shouting)
     if stop < len(tokens) and is_product(view.clean, tokens, i, stop):
         return None
     own = forms.first and all(t.text in forms.first for t in tokens[i:stop])
     if own:
         return None
     rank = (NAMED + 6 if stop - i > 1 else NAMED) if capital else GUESSED
-    return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
-
-
-def _by_surname(view: View, tokens: list[Token], i: int, shouting: bool) -> tuple[Found, int] | None:
-    """A surname, capitalised within a sentence, where neither a place nor a company is likely."""
-    token = tokens[i]
-    if shouting or token.text not in surnames() or token.text in ordinary_words():
-        return None
-    surface = view.clean[token.start : token.end]
-    if not surface[0].isupper() or surface.isupper() or starts_sentence(view.clean, token.start):
-        return None
-    if tokens[i - 1].text in _BEFORE_PLACES | DETERMINERS or is_capital(view.clean, tokens[i - 1]):
-        return None
-    stop = _name_end(view, tokens, i, shouting)
-    return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", GUESSED), stop
-
-
-def _before_surname(view: View, tokens: list[Token], i: int, shouting: bool) -> tuple[Found, int] | None:
-    """ "Saffron Khoury says": an unknown first name before a surname, or before any name that acts as people do."""
-    if shouting or i + 1 >= len(tokens) or text_before(view, tokens, i + 1) != " " or len(tokens[i].text) < 3:
-        return None
-    following = tokens[i + 1]
-    if not (is_capital(view.clean, tokens[i]) and is_capital(view.clean, following)) or following.text in NOT_NAME:
-        return None
-    if tokens[i].text in ordinary_words() or (i > 0 and tokens[i - 1].text in _BEFORE_PLACES | DETERMINERS):
-        return None
-    surfaces = (view.clean[t.start : t.end] for t in (tokens[i], following))
-    if any(surface.isupper() for surface in surfaces) or is_product(view.clean, tokens, i, i + 2):
-        return None
-    acts = HUMAN_DEED.match(view.low[following.end : following.end + 30])
-    if not acts and (following.text not in surnames() or following.text in ordinary_words()):
-        return None
-    stop = _name_end(view, tokens, i, shouting)
-    return Found(tokens[i].start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", GUESSED), stop
+    return Found(token.start, with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
