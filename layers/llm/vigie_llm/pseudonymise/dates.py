@@ -41,6 +41,8 @@ _BORN_BEFORE = re.compile(
     r"|\bvu le jour\b|\bnaquit\b|\bcame into (?:this|the) world\b"
     r"|\bdate of birth\b|\bbirth ?(?:date|day)\b|\bb'?day\b|\banniversaire\b|\bdn\b)[^\n.!?]{0,25}?$"
 )
+# "(03/04/1931 - 12/01/2025)": a life.
+_LIFE = re.compile(r"\([^()\d]{0,6}\d[^()]{5,22}\d{4} ?(?:-|a|to|/|;) ?[^()]{5,22}\d{4}\)")
 _RELATIVE = re.compile(
     r"\b(?:mon|ma|notre|son|sa|my|our|his|her) (?:\w+ )?(?:fils|fille|mari|femme|epou\w+|mere|pere|frere|soeur|"
     r"conjointe?|"
@@ -119,6 +121,8 @@ def _is_birth(low: str, dated: Dated) -> bool:
 
 def _is_in_brackets(low: str, dated: Dated) -> bool:
     """ "my son Kacper (3 May 2005)": a full date in brackets after a relative."""
+    if _LIFE.match(low, dated.start - 1):
+        return True
     full = any(year is not None and year > 1900 for _, _, year in dated.readings)
     bracketed = low[dated.start - 1 : dated.start] == "(" and low[dated.end : dated.end + 1] in {")", ","}
     return full and bracketed and bool(_RELATIVE.search(low[max(0, dated.start - 45) : dated.start]))

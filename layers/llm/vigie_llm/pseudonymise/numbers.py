@@ -99,7 +99,8 @@ _FILE = re.compile(
     r"(?:is |est )?[:#]? ?" + _VALUE
 )
 _REF = re.compile(
-    r"\b(?:(?:ref|reference|n/ref|v/ref)\b\.?(?: (?:operation|de l'operation|dossier|client|number|transaction|"
+    r"\b(?:(?:ref|reference|n/ref|v/ref)\b\.?(?: (?:(?:du|de la|de l'|of the|of) ?)?(?:operation|dossier|client|"
+    r"number|transaction|"
     r"payment|virement))?"
     r"|(?:numero|number)\b(?= [a-z]{2,5}[ \-]?\d))[ .:]{0,3}(?:n ?° ?|no\.? )?" + _VALUE
 )

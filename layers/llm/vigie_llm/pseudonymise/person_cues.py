@@ -72,6 +72,10 @@ HUMAN_DEED = re.compile(
     r"^ (?:m'a|m'ont|nous a|s'est occup|a su|a pris|a resolu|a regle|a tout|helped|told|explained|said|"
     r"says|rang|phoned|promised|listened|answered|called|sorted|fixed|assured|apologi[sz]ed|advised|went "
     r"out of|took (?:the|her|his)|in the branch|"
+    r"is (?:so |very |always |really )?(?:kind|rude|patient|lovely|helpful|polite|charming|hopeless|unhelpful)\b|"
+    r"est (?:tres |si |toujours |vraiment )?(?:gentil|aimable|adorable|charmant|prevenant|competent|incompetent|"
+    r"desagreable|"
+    r"impoli|formidable|absente?\b|malade)|"
     r"(?:has|hasn't|had) (?:been|promised|told|sworn)|menace|threaten(?:s|ed)|keeps? (?:saying|telling|"
     r"promising)|shrug\w*|"
     r"at the (?:counter|desk|till|branch)|from (?:the|your)|au guichet|a l'accueil|du service|de l'agence)"
@@ -88,9 +92,14 @@ PERSONAL_DEED = re.compile(
     r"went out of (?:her|his|their) way|kept (?:her|his) word|could not have been|couldn't have been)\b"
 )
 MAIDEN_NAME = re.compile(
-    r"\b(?:maiden name|mother's (?:sur)?name|nom de jeune fille|nom de naissance|nee)\b[^.\n]{0,40}?"
+    r"\b(?:maiden name|birth name|mother's (?:sur)?name|nom de jeune fille|nom de naissance|nee)\b[^.\n]{0,40}?"
     r"(?:[:,] ?|\b(?:is|was|it's|est|etait|c'est)\b ?:? ?)[\"']? ?$|\bnee $"
 )
+CALLED_BY_THE_BANK = re.compile(
+    r"\b(?:m'appel(?:er|ez|le|ait|iez)|m'appellent|m'avez appelee?|me nomme[rz]?|call(?:ing|s|ed)? me|"
+    r"address(?:ing|es|ed)? me as) $"
+)
+SIGNED = re.compile(r"\b(?:signe[es]*|signed(?: by)?|par|by|from|signature de|courrier de|letter from|repondu par) ?$")
 # "Castelbajac il s'appelait", "Tyler was the name".
 SO_CALLED = re.compile(
     r"^,? (?:(?:qu')?(?:il|elle) s'appel(?:le|ait)|(?:is|was) (?:the|his|her) (?:sur)?name|"

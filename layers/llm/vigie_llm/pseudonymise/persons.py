@@ -13,6 +13,7 @@ from vigie_llm.pseudonymise.person_cues import (
     AT_WORK,
     BOT_BEFORE,
     CALENDAR,
+    CALLED_BY_THE_BANK,
     CAPITAL_AFTER_KIN,
     CONJUNCTIONS,
     DOTTED,
@@ -29,6 +30,7 @@ from vigie_llm.pseudonymise.person_cues import (
     ROLE_TAIL,
     ROLES,
     ROLES_IF_OWNED,
+    SIGNED,
     SO_CALLED,
     STRONG_CUE,
     THANKED,
@@ -39,6 +41,9 @@ from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
 from vigie_llm.pseudonymise.unknown_names import acts_as_people_do, before_surname, by_surname, is_first_name, is_listed
 
+# A quotation mark between a cue and its name: "the reply signed 'P. Grandidier'".
+_INITIALLED = re.compile(r"[A-Z]\. ?[A-Z][a-z]{2,}")
+_OPENING = re.compile(r"[\"'\u00ab(] ?$")
 _OWNERS = words("my mon ma his her son sa our notre votre your")
 
 
@@ -65,6 +70,9 @@ def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouti
         return None
     if _signs(view, tokens, i, forms):
         return None
+    if _is_called(view, token, shouting):
+        stop = name_end(view, tokens, i, shouting)
+        return Found(token.start, tokens[stop - 1].end, "CUSTOMER_NAME", CONTEXT), stop
     for check, rank in ((_after_title, CONTEXT + 2), (_after_role, CONTEXT), (_after_cue, CONTEXT - 2)):
         if check(view, tokens, i, shouting):
             stop = name_end(view, tokens, i, shouting)
@@ -77,6 +85,14 @@ def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouti
                 return Found(token.start, tokens[stop - 1].end, "CUSTOMER_NAME", rank), stop
             return Found(token.start, with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
     return _by_lexicon(view, tokens, i, forms, shouting)
+
+
+def _is_called(view: View, token: Token, shouting: bool) -> bool:
+    """ "stop calling me Yvonne": what the customer is called, right or wrong."""
+    named = (
+        is_first_name(token) and is_capital(view.clean, token) and not shouting and token.text not in ordinary_words()
+    )
+    return named and bool(CALLED_BY_THE_BANK.search(_OPENING.sub("", view.low[max(0, token.start - 30) : token.start])))
 
 
 def _signs(view: View, tokens: list[Token], i: int, forms: NameForms) -> bool:
@@ -183,7 +199,7 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     token = tokens[i]
     if not _may_be_name(view, token, shouting):
         return False
-    before = view.low[max(0, token.start - 45) : token.start]
+    before = _OPENING.sub("", view.low[max(0, token.start - 45) : token.start])
     if is_product(view.clean, tokens, i, i + 1):
         return False
     cased = is_capital(view.clean, token) and not shouting
@@ -208,11 +224,15 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
         return True
     if PERSONAL_DEED.match(view.low[token.end : token.end + 40]) and not starts_sentence(view.clean, token.start):
         return tokens[i - 1].text in CONJUNCTIONS
-    if STRONG_CUE.search(before):
-        return is_first_name(token) or (
-            is_capital(view.clean, token)
-            and len(token.text) > 2
-            and view.clean[token.start : token.end] != view.clean[token.start : token.end].upper()
+    if STRONG_CUE.search(before) or (_INITIALLED.match(view.clean, token.start) and SIGNED.search(before)):
+        return (
+            is_first_name(token)
+            or bool(_INITIALLED.match(view.clean, token.start))
+            or (
+                is_capital(view.clean, token)
+                and len(token.text) > 2
+                and view.clean[token.start : token.end] != view.clean[token.start : token.end].upper()
+            )
         )
     return bool(AT_WORK.match(view.low[token.end : token.end + 40])) and (
         is_first_name(token) or not starts_sentence(view.clean, token.start)
