@@ -112,8 +112,8 @@ _SORT_AND_ACCOUNT = re.compile(
 )
 _BARE = re.compile(r"(?<![\w.,/\-#£€$])\d{8,14}(?![\w%€£$]|[.,/\-]\d| ?(?:eur|euros?|€|£))")
 _NOT_MINE = re.compile(
-    r"(?:\bref|\breference|\btarif|\btariff|\bbrochure|\bleaflet|\bfiche|\bsiret|\bsiren|\bform|\bformulaire|"
-    r"\bticket|\barticle|\bversion|\bv|\bcolis|\btracking|\bsuivi)[^\n.;]{0,12}$"
+    r"(?:\bref\b|\breference\b|\btarif|\bbrochure|\bleaflet|\bfiche|\bsiret|\bsiren|\bform\b|\bformulaire|"
+    r"\bticket|\barticle|\bversion|\bv\b|\bcolis|\btracking|\bsuivi)[^\n.;]{0,12}$"
 )
 
 

@@ -108,6 +108,8 @@ def _is_own(tokens: list[Token], start: int, stop: int, forms: NameForms) -> boo
         return True
     if len(own) > 4 and len(written) > 4 and edit_distance_at_most(written, own, 2 if len(own) > 8 else 1):
         return True
+    if forms.first and all(w in forms.first for w in words):
+        return True
     return "".join(words) == "".join(forms.last) or all(w in forms.last or w in forms.joined for w in words)
 
 
