@@ -19,11 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from vigie.secrets import LlmSecret
-from vigie_llm.analysis import ask_for_analysis, read_analysis
+from vigie_llm.analysis import SENTIMENTS, TOPICS, ask_for_analysis, read_analysis
 from vigie_llm.client import GroqModel
 from vigie_llm.errors import AnswerRejectedError, EgressBlockedError, LlmError
-from vigie_llm.pseudonymise import KnownIdentity, pseudonymise
+from vigie_llm.pseudonymise import pseudonymise
 from vigie_local.analysis_figures import Finding, Judged, figures
+from vigie_local.privacy.labelled import CannotMeasureError, identity_of, numbered_lines
 from vigie_local.secrets import LLM_SECRET
 from vigie_local.settings import load_settings
 
@@ -33,10 +34,6 @@ CALL_BUDGET_SECONDS = 120.0
 CONCURRENCY = 8
 
 Analyse = Callable[[Mapping[str, Any]], Finding]
-
-
-class CannotMeasureError(RuntimeError):
-    """When there is no file, no model or no answer to measure."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,22 +57,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def labelled(path: Path) -> Iterator[dict[str, Any]]:
     """The rows of a labelled JSONL file; CannotMeasureError names the line that cannot be used."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise CannotMeasureError(f"FILE={path}: {error.strerror}") from error
-    numbered = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    numbered = numbered_lines(path)
     if not numbered:
         raise CannotMeasureError(f"FILE={path}: no labelled feedback in it")
     for number, line in numbered:
         try:
             row = json.loads(line)
-            missing = {"text", "language", "sentiment", "topics", "intent_to_leave"} - set(row)
-        except (ValueError, TypeError) as error:
-            raise CannotMeasureError(f"{path.name}, line {number}: not a JSON object") from error
-        if missing:
-            raise CannotMeasureError(f"{path.name}, line {number}: {', '.join(sorted(missing))} missing")
+        except ValueError as error:
+            raise CannotMeasureError(f"{path.name}, line {number}: not a JSON object ({error})") from error
+        problem = _problem_of(row)
+        if problem:
+            raise CannotMeasureError(f"{path.name}, line {number}: {problem}; see tests/data/feedback_dev.md")
         yield row
+
+
+def _problem_of(row: object) -> str | None:
+    """What keeps a row from being scored: field, value, remedy."""
+    if not isinstance(row, dict):
+        return "not a JSON object"
+    missing = {"text", "language", "sentiment", "topics"} - set(row)
+    if missing:
+        return f"{', '.join(sorted(missing))} missing"
+    if row["language"] not in {"fr", "en"}:
+        return f"language {row['language']!r} is not known, use fr or en"
+    if row["sentiment"] not in SENTIMENTS:
+        return f"sentiment {row['sentiment']!r} is not known, use one of {', '.join(SENTIMENTS)}"
+    if not isinstance(row["text"], str):
+        return f"text {row['text']!r} is not a text"
+    strange = set(map(str, row["topics"])) - set(TOPICS) if isinstance(row["topics"], list) else {repr(row["topics"])}
+    return f"topics {', '.join(sorted(strange))} not known, use a list of {', '.join(TOPICS)}" if strange else None
 
 
 def raw_text(annotated: str) -> str:
@@ -89,8 +99,7 @@ def analysed(model: GroqModel, row: Mapping[str, Any], prompt_version: str) -> F
     Raises:
         LlmError: the call was blocked, got no answer, or its answer was refused.
     """
-    customer = row.get("customer") or {}
-    known = KnownIdentity(**{name: customer.get(name) for name in KnownIdentity.__dataclass_fields__})
+    known = identity_of(row.get("customer") or {})
     safe = pseudonymise(raw_text(row["text"]), known, row["language"])
     request = ask_for_analysis(prompt_version, safe.text, row["language"], known)
     deadline = time.monotonic() + CALL_BUDGET_SECONDS
@@ -103,7 +112,7 @@ def measure(rows: Sequence[Mapping[str, Any]], analyse: Analyse, concurrency: in
     reasons: Counter[str] = Counter()
 
     def judged(row: Mapping[str, Any]) -> Judged:
-        wanted = Finding(row["sentiment"], frozenset(row["topics"]), bool(row["intent_to_leave"]))
+        wanted = Finding(row["sentiment"], frozenset(row["topics"]), bool(row.get("intent_to_leave")))
         try:
             return Judged(row["language"], wanted, analyse(row))
         except (AnswerRejectedError, EgressBlockedError) as error:

@@ -78,7 +78,7 @@ def show(measured: dict[str, Any], console: Console) -> None:
     """Tables for a person."""
     reference = measured.get("presidio", {})
     for language in ("fr", "en"):
-        if language in measured:
+        if measured[language]["messages"]:
             console.print(_table(language, measured[language], reference.get(language)))
     console.print(f"Time per message: p50 {measured['ms_p50']} ms, p95 {measured['ms_p95']} ms (best of three).")
     if reference:

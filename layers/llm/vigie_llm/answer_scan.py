@@ -8,7 +8,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
+from vigie_llm.evasions import EVASIONS
 from vigie_llm.pseudonymise import KnownIdentity, pseudonymise
+from vigie_llm.pseudonymise.folding import fold_character
 
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{1,30}_\d{1,6}>")
 _RULES: dict[str, re.Pattern[str]] = {
@@ -37,6 +39,8 @@ def _scan(text: str, known: KnownIdentity) -> Iterable[str]:
         yield "HIDDEN"
     plain = _PLACEHOLDER.sub(" ; ", unicodedata.normalize("NFKC", text))
     yield from (label for label, rule in _RULES.items() if rule.search(plain))
+    unaccented = "".join(map(fold_character, plain))
+    yield from (label for label, rule in EVASIONS.items() if rule.search(unaccented))
     if _mixes_alphabets(plain):
         yield "LOOK_ALIKES"
     yield from pseudonymise(plain, known, "fr").counts

@@ -109,7 +109,7 @@ ANSWER_PATTERNS: dict[str, re.Pattern[str]] = {
     ),
     "PROMO_CODE": re.compile(
         r"\b(?i:code|coupon|voucher|promo\w*|bon)\b[^.\n]{0,20}?(?:\b(?=[A-Z0-9\-]*[A-Z])[A-Z0-9][A-Z0-9\-]{3,"
-        r"}\b|[\"'«]\s?\w{4,}|\b\d{4,}\b)"
+        r"}\b|(?<!\w)[\"'«]\s?\w{4,}|\b\d{4,}\b)"
         r"|\b[A-Z]{3,}-?\d{2,}\b|\b[A-Z]{2,}(?:-[A-Z0-9]{2,})*-\d{2,}\b"
     ),
     "AMOUNT": re.compile(

@@ -70,6 +70,32 @@ def test_it_names_the_line_and_the_field_that_is_missing(
     assert "line 1: sentiment missing" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("sentiment", "angry", "sentiment 'angry' is not known, use one of positive"),
+        ("topics", ["fees", "queues"], "topics queues not known"),
+        ("topics", "fees", "topics 'fees' not known"),
+        ("language", "de", "language 'de' is not known, use fr or en"),
+    ],
+)
+def test_it_says_what_is_wrong_with_a_label_and_what_is_right(
+    field: str, value: object, problem: str, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = {"text": "x", "language": "fr", "sentiment": "neutral", "topics": ["fees"], field: value}
+    (tmp_path / "bad.jsonl").write_text("\n" + json.dumps(row))
+    assert run(tmp_path / "bad.jsonl") == 1
+    assert f"line 2: {problem}" in capsys.readouterr().err
+
+
+def test_it_reads_other_line_ends_more_fields_and_missing_ones(run: Run, tmp_path: Path) -> None:
+    row = {"text": "Frais scandaleux.", "language": "fr", "sentiment": "negative", "topics": ["fees"], "more": 1}
+    lines = ["\ufeff" + json.dumps(row), "", json.dumps(row | {"customer": {"first_name": "Zoé"}}), ""]
+    (tmp_path / "other.jsonl").write_bytes("\r\n".join(lines).encode())
+    assert run(tmp_path / "other.jsonl", "--json", str(tmp_path / "figures.json")) == 0
+    assert json.loads((tmp_path / "figures.json").read_text())["texts"] == 2
+
+
 def test_it_cannot_measure_a_model_that_refuses_the_key(
     server: RunningServer, run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

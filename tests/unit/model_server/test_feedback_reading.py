@@ -1,12 +1,15 @@
 """The rules read feedback in both languages and are not led by instructions in it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from vigie_local.model_server.reading import TOPICS, marked_feedback, read_feedback
 
+EXTRA = Path(__file__).parents[2] / "data/feedback_extra.jsonl"
+ANNOTATION = re.compile(r"\[\[[A-Z_]+\|[^\[\]|]+\]\]")
 OWN_SENTENCES = [json.loads(line) for line in (Path(__file__).parent / "own_sentences.jsonl").open(encoding="utf-8")]
 
 
@@ -88,3 +91,14 @@ def test_the_summary_is_in_the_feedbacks_language_and_repeats_none_of_it() -> No
 def test_sentences_of_our_own_in_both_languages_are_mostly_read_right() -> None:
     right = sum(read_feedback(row["text"]).sentiment == row["sentiment"] for row in OWN_SENTENCES)
     assert right / len(OWN_SENTENCES) >= 0.85
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_messages_of_other_authors_are_read_about_as_well_as_the_development_set(language: str) -> None:
+    rows = [json.loads(line) for line in EXTRA.open(encoding="utf-8")]
+    rows = [row | {"text": ANNOTATION.sub("<NAME_1>", row["text"])} for row in rows if row["language"] == language]
+    readings = [(row, read_feedback(row["text"])) for row in rows]
+    assert sum(reading.sentiment == row["sentiment"] for row, reading in readings) / len(rows) >= 0.85
+    shared = sum(len(set(reading.topics) & set(row["topics"])) for row, reading in readings)
+    named = sum(len(reading.topics) + len(row["topics"]) for row, reading in readings)
+    assert 2 * shared / named >= 0.62

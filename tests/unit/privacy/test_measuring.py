@@ -84,6 +84,48 @@ def test_a_faulty_line_is_named_with_its_number(tmp_path: Path) -> None:
         read_labelled(file)
 
 
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("no json", "Expecting value"),
+        ('{"text": "a", "customer": {}}', "'language' is missing"),
+        ('{"text": "a", "language": "de"}', "language 'de' is not known; use fr or en"),
+        ("[1]", "list"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_said(line: str, problem: str, tmp_path: Path) -> None:
+    file = tmp_path / "x.jsonl"
+    file.write_text(line, "utf-8")
+    with pytest.raises(CannotMeasureError, match="line 1") as caught:
+        read_labelled(file)
+    assert problem in str(caught.value)
+
+
+def test_a_file_that_is_not_utf_8_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    file = tmp_path / "x.jsonl"
+    file.write_bytes(b'{"text": "\xe9"}')
+    with pytest.raises(CannotMeasureError, match="save the file as UTF-8"):
+        read_labelled(file)
+
+
+def test_other_line_ends_blank_lines_more_fields_and_missing_ones_are_read(tmp_path: Path) -> None:
+    rows = [
+        {
+            "text": "un\u2028deux [[PHONE|trois]]",
+            "language": "fr",
+            "customer": {"customer_number": 12345678},
+            "more": 1,
+        },
+        {"text": "four", "language": "en"},
+    ]
+    lines = [json.dumps(row, ensure_ascii=False) for row in rows]
+    file = tmp_path / "x.jsonl"
+    file.write_bytes(("\ufeff" + "\r\n\r\n".join(lines) + "\r\n").encode())
+    french, english = read_labelled(file)
+    assert (french.text, french.known.customer_number) == ("un\u2028deux trois", "12345678")
+    assert (english.text, english.known.first_name) == ("four", None)
+
+
 def test_the_tool_writes_its_figures_and_never_fails_for_a_low_one(tmp_path: Path) -> None:
     row = {"text": "rien [[PHONE|du tout]]", "customer": {"first_name": "A", "last_name": "B"}, "language": "fr"}
     source, target = tmp_path / "in.jsonl", tmp_path / "out.json"
@@ -91,6 +133,8 @@ def test_the_tool_writes_its_figures_and_never_fails_for_a_low_one(tmp_path: Pat
     options = ["--json", str(target), "--generated", "3", "--fuzz", "3", "--no-presidio"]
     assert main([str(source), *options]) == 0
     measured = json.loads(target.read_text("utf-8"))
+    assert set(measured) >= {"fr", "en", "ms_p95"}
+    assert measured["en"]["messages"] == 0
     assert measured["fr"]["f2"] == 0.0
     assert measured["fr"]["labels"]["PHONE"]["recall"] == 0.0
     assert measured["ms_p95"] > 0

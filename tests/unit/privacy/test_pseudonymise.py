@@ -78,6 +78,13 @@ def test_what_the_bank_knows_is_masked_without_any_word_around_it(form: str, pla
         ("Prêt en retard. Réf. PT/208841/07 svp", "Prêt en retard. Réf. <ACCOUNT_NUMBER_1> svp"),
         ("Véhicule 4821 RX 67, assuré", "Véhicule <PLATE_1>, assuré"),
         ("écrire : Kergroas, 29270 Carhaix", "écrire : <ADDRESS_1>"),
+        ("dossier sinistre SN-2291-0087, rien", "dossier sinistre <ACCOUNT_NUMBER_1>, rien"),
+        ("né le vingt-deux mars mille neuf cent trente-neuf, il", "né le <BIRTH_DATE_1>, il"),
+        ("ma fille Zoé (3 mai 2005) attend", "ma fille <NAME_1> (<BIRTH_DATE_1>) attend"),
+        ("assurance refusée, 7734 WX 13 en panne", "assurance refusée, <PLATE_1> en panne"),
+        ("au 8 r. des Lilas blancs à Tourcoing, oui", "au <ADDRESS_1>, oui"),
+        ("à l'adresse Résidence Les Ormes, appt 14, Le Port", "à l'adresse <ADDRESS_1>"),
+        ("zoe.mkt_95 sur snap en parle", "<HANDLE_1> sur snap en parle"),
     ],
 )  # fmt: skip
 def test_patterns_are_masked_for_people_the_bank_does_not_know(text: str, expected: str) -> None:
@@ -103,6 +110,15 @@ def test_patterns_are_masked_for_people_the_bank_does_not_know(text: str, expect
         ("Fine. O. J. O'Hara", "Fine. <NAME_1>"),
         ("Written to O. OHarra again", "Written to <NAME_1> again"),
         ("it is O-H-A-R-A, please", "it is <NAME_1>, please"),
+        ("born on the fourth of November 1931, he", "born on <BIRTH_DATE_1>, he"),
+        ("claim 2023-CLM-118204 is open", "claim <ACCOUNT_NUMBER_1> is open"),
+        ("at 3rd Floor, Block B, 61 Cable St, London E1, yes", "at <ADDRESS_1>, yes"),
+        ("The Old Rectory, Church Lane, Much Hadham", "<ADDRESS_1>"),
+        ("my mother's maiden name is Featherstonhaugh, no", "my mother's maiden name is <NAME_1>, no"),
+        ("my name is Olu O'Harra", "my name is <NAME_1>"),
+        ("mails to adviser.dunbar@post.example; where is Dunbar", "mails to <EMAIL_1>; where is <NAME_1>"),
+        ("I told Jasmin and then Oyelaran said no", "I told <NAME_1> and then <NAME_2> said no"),
+        ("Quoted 4.1. Saffron Khoury says so.", "Quoted 4.1. <NAME_1> says so."),
     ],
 )  # fmt: skip
 def test_british_forms_are_masked(text: str, expected: str) -> None:
@@ -122,6 +138,9 @@ def test_british_forms_are_masked(text: str, expected: str) -> None:
         ("le conseiller en visio, Xylandre, est absent", "le conseiller en visio, <NAME_1>, est absent"),
         ("VOTRE CONSEILLER BRUNO CASTAING M'A RACCROCHÉ AU NEZ", "VOTRE CONSEILLER <NAME_1> M'A RACCROCHÉ AU NEZ"),
         ("Merci Madame Le Cozannet, sans lien de parenté", "Merci Madame <NAME_1>, sans lien de parenté"),
+        ("le relevé d'un autre Anne-Hélène Le Cozannet", "le relevé d'un autre <NAME_1>"),
+        ("le vendeur, Castelbajac il s'appelait, est parti", "le vendeur, <NAME_1> il s'appelait, est parti"),
+        ("hier que Jean-Noël est malade", "hier que <NAME_1> est malade"),
     ],
 )  # fmt: skip
 def test_third_persons_are_masked_by_context(text: str, expected: str) -> None:
@@ -140,6 +159,9 @@ def test_third_persons_are_masked_by_context(text: str, expected: str) -> None:
         "Parti chez Fortuneo, puis au Crédit Agricole.", "L'appli ne marche plus depuis le 3 juin.",
         "mon frère attend toujours, mon mari aussi.", "Le placement Marguerite et l'agence de Château-Thierry.",
         "Contrat et brochure, réf. 2023/4417-B, page 4.", "Classé « client ravi ».",
+        "Votre chat « Clara » tourne en rond.", "Il m'a parlé comme à un chien.",
+        "L'agence de Montreuil m'a fait attendre.",
+        "Courrier réf. TAR/2025-04, dossier tarifs 2024/0915.", "Un abri de 12 square.",
         "Taux de 3,85 % sur 240 mois.", "La version 4.12.0.1 plante.", "Merci à toute l'équipe, Monsieur le directeur.",
     ],
 )  # fmt: skip
@@ -153,6 +175,8 @@ def test_french_hard_negatives_stay_readable(text: str) -> None:
         "Mark my words, I will sue, frankly.", "The Grace Saver and the Rose Bond pay 3.9%.",
         "I paid £1,250.00 on 12/03/2024.", "The branch on King Street in Leeds is shut.",
         "Leaflet REF 2024/0915-UK quotes £0.40.", "In May and April you promised more.", "I am off to Monzo.",
+        "A shed of 12 square metres.", "Last try at 4.12am, your letter ref TAR/2025-04.",
+        "I told Barclays and asked Monzo.",
         "Dear Sirs, the tax year ending 2024 is over.", "A young man at the desk, the price of progress.",
     ],
 )  # fmt: skip

@@ -18,6 +18,8 @@ LANGUAGES = ("fr", "en")
 LONGEST_GAP = 3
 ENGLISH_CONTRACTION = re.compile(r"(?<=[a-z])'(t|s|re|ve|ll|m|d)\b")
 TOKEN = re.compile(r"[a-z0-9]+|[.!?;:\n]+|,|[€£$%]")
+# "1.9" and "1,9" are one word: a decimal point ends no sentence.
+DECIMAL = re.compile(r"(?<=\d)[.,](?=\d)")
 PLACEHOLDER = re.compile(r"<[A-Za-z_]+_\d+>")
 SENTENCE_END = re.compile(r"[.!?;:\n]")
 
@@ -77,7 +79,7 @@ def folded(text: str) -> str:
 
 def tokens_of(text: str) -> list[str]:
     """Words, and the ends of sentences and commas as tokens of their own."""
-    return TOKEN.findall(ENGLISH_CONTRACTION.sub(r"\1", folded(text)))
+    return TOKEN.findall(DECIMAL.sub("d", ENGLISH_CONTRACTION.sub(r"\1", folded(text))))
 
 
 def is_boundary(token: str) -> bool:

@@ -14,7 +14,10 @@ TOPICS = (
     "rates", "branch", "account_closure", "security_fraud", "onboarding", "communication", "insurance", "other",
 )  # fmt: skip
 TOPIC_THRESHOLD = 1.0
-MOST_TOPICS = 4
+WEAK_TOPIC = 0.5
+# A topic that weighs less than a quarter of the strongest is spoken of in passing.
+LEAST_SHARE = 0.25
+MOST_TOPICS = 3
 STRONG = 2.0
 MARKED = re.compile(r'<feedback id="([0-9a-f]{32})">\n(.*?)\n</feedback id="\1">', re.DOTALL)
 # Code blocks, comments, tags and JSON objects: feedback has none, instructions to a machine often do.
@@ -121,15 +124,17 @@ def _line_so_far(sentences: list[list[str]], index: int) -> int:
 
 
 def topics_of(hits: list[Hit]) -> tuple[str, ...]:
-    """Up to four topics, strongest first; `other` when nothing is strong enough."""
+    """Up to three topics, strongest first; failing those one weak topic, and `other` when there is none."""
     weights: dict[str, float] = defaultdict(float)
     for hit in hits:
         section, _, topic = hit.group.partition(".")
         if section == "topics":
             weights[topic] += hit.weight
-    strong = [topic for topic in TOPICS if weights[topic] >= TOPIC_THRESHOLD]
-    strong.sort(key=lambda topic: -weights[topic])
-    return tuple(strong[:MOST_TOPICS]) or ("other",)
+    found = sorted((topic for topic in TOPICS if weights[topic] >= WEAK_TOPIC), key=lambda topic: -weights[topic])
+    if not found:
+        return ("other",)
+    least = max(TOPIC_THRESHOLD, weights[found[0]] * LEAST_SHARE)
+    return tuple(topic for topic in found if weights[topic] >= least)[:MOST_TOPICS] or (found[0],)
 
 
 def wants_to_leave(hits: list[Hit]) -> bool:
@@ -209,21 +214,31 @@ def verdict(found: Evidence) -> tuple[str, float]:
         return verdict(found)
     if found.warmth and not found.contrast and not found.anger and found.praise >= found.blame * 0.6:
         return "positive", _score(max(net, 1.0))
+    if found.politely_asking and not found.blame and found.praise <= STRONG:
+        return "neutral", 0.1
     weaker, stronger = sorted((found.praise, found.blame))
-    if weaker >= 1 and weaker / stronger >= (0.25 if found.contrast else 0.4):
+    told_apart = found.contrast or "two_sided" in found.groups
+    if weaker >= (1 if told_apart else STRONG) and weaker / stronger >= (0.25 if told_apart else 0.4):
         return "mixed", _score(net / 2)
+    if not told_apart and found.blame >= 1 and 0 < found.praise < STRONG:
+        return "negative", _score(min(net, -0.5))
     if "two_sided" in found.groups and stronger >= 1:
         return "mixed", _score(net / 2)
     if "neutral" in found.groups and stronger < 3:
         return "neutral", 0.0
     asking = found.question or "request" in found.groups
-    if (asking and stronger < 1.5) or (found.politely_asking and stronger <= 1.5):
+    if (asking and stronger < 1.5) or ((found.politely_asking or _only_asks(found)) and stronger <= 1.5):
         return "neutral", 0.0
-    if 0 < net <= 0.5 and not found.blame:
-        return "neutral", 0.1
+    if 0 <= net <= 0.5 and not found.blame:
+        # Who neither praises nor asks, at most with a word of thanks, writes because something is wrong.
+        return ("neutral", 0.1) if asking else ("negative", -0.2)
     if net == 0:
         return ("neutral", 0.0) if asking else ("negative", -0.2)
     return ("positive" if net > 0 else "negative"), _score(net)
+
+
+def _only_asks(found: Evidence) -> bool:
+    return found.question and "request" in found.groups and not found.anger
 
 
 def _score(value: float) -> float:

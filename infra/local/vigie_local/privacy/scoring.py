@@ -46,7 +46,7 @@ class _Tally:
         labels = {
             label: {"mentions": self.found[label] + self.missed[label]}
             | _rates(self.found[label], self.missed[label], self.wrong[label])
-            for label in LABELS
+            for label in (*LABELS, *sorted({*self.found, *self.missed, *self.wrong} - set(LABELS)))
             if self.found[label] + self.missed[label] + self.wrong[label]
         }
         left = self.readable / self.characters if self.characters else 0.0
@@ -71,17 +71,17 @@ def _rates(found: int, missed: int, wrong: int) -> dict[str, float]:
 
 def score(messages: Sequence[LabelledMessage], detect: Detector) -> dict[str, Any]:
     """{"fr": {...}, "en": {...}, "ms_p50", "ms_p95"}; times are the best of three runs per message."""
-    tallies: dict[str, _Tally] = {}
+    tallies: dict[str, _Tally] = {"fr": _Tally(), "en": _Tally()}
     milliseconds: list[float] = []
     if messages:
         detect(messages[0])
     for message in messages:
         spans, elapsed = _timed(message, detect)
         milliseconds.append(elapsed)
-        tallies.setdefault(message.language, _Tally()).add(message, spans)
+        tallies[message.language].add(message, spans)
     milliseconds.sort()
     times = {f"ms_p{p}": round(milliseconds[int(len(milliseconds) * p / 100)], 3) for p in (50, 95)} if messages else {}
-    return {language: tally.figures() for language, tally in sorted(tallies.items(), reverse=True)} | times
+    return {language: tally.figures() for language, tally in tallies.items()} | times
 
 
 def _timed(message: LabelledMessage, detect: Detector) -> tuple[Sequence[Span], float]:

@@ -27,11 +27,23 @@ _FRENCH_PREFIX = re.compile(
     r"?)$",
     re.IGNORECASE,
 )
+# "chez ma tante Hadja au 18 rue ...": a person, then an address.
+_STAYING_WITH = re.compile(
+    r"chez (?:ma|mon|mes|sa|son|notre|nos|leur|des|un|une|m\.|mr|mme|monsieur|madame)\b", re.IGNORECASE
+)
 _FRENCH_PLACE = re.compile(
     r"(?<!\w)(?:(?i:lieu-?dit|hameau(?: de| du)?|bp|cs) [\w'\- ]{2,30}?,? (?:- )?"
     r"|(?:Le|La|Les|L'|Domaine|Ferme|Mas|Moulin|Chateau|Quartier|Village|Residence)[ ']{0,2}[A-Z][\w'\- ]{2,30}?, "
     r"|[A-Z][\w'\-]+(?: (?:de|du|des|la|le|les|d'|en|sur|[A-Z][\w'\-]+)){0,4}(?:, ?|\n| - ))"
     r"\d{5} [A-Z][\w'\-]+"
+)
+# "8 rue des Lilas blancs a Tourcoing": words in lower case that a town or a postcode follows.
+_LOWER_BEFORE_TOWN = re.compile(r"(?: [a-z]{3,}){1,2}(?=(?: a | - |,? ?\n|, ?)(?:\d{5}\b|[A-Z][a-z]))")
+# "Residence Les Flamboyants, appt 14, Le Port": a building's name and a door, without a street.
+_FRENCH_DOOR = re.compile(
+    r"(?<!\w)(?i:residence|res\.|immeuble|batiment|cite|hlm|foyer|tour) [A-Z\d][\w'\- ]{1,30}?"
+    r"(?:, ?(?i:appartement|appt?|apt|bat(?:iment)?|porte|escalier|esc|entree|etage|hall|lot)\.? ?\w{1,4}){1,3}"
+    r"(?:,? (?:a )?(?:\d{5} )?[A-Z][\w'\-]+(?:[ \-][A-Z][\w'\-]+){0,2})?"
 )
 _CONNECTORS = words("de du des la le les l d et a au aux en sur sous saint sainte st ste the of dit")
 _STOPS = words(
@@ -73,17 +85,22 @@ _BRITISH = re.compile(
     re.IGNORECASE,
 )
 _BRITISH_PREFIX = re.compile(
-    r"(?:(?:flat|apt\.?|apartment|unit|suite|room|floor|studio|plot) ?\w{1,4}|(?:ground|first|second|third|"
+    r"(?:(?:flat|apt\.?|apartment|unit|suite|room|floor|studio|plot|block|building) ?\w{1,4}|\d{1,2}(?:st|nd|rd|"
+    r"th) floor|(?:ground|first|second|third|"
     r"top|basement) floor(?: flat)?|(?:The )?(?:[A-Z][\w']+ ){1,2}(?:House|Court|Cottage|Lodge|Mansions|Tower|"
     r"Buildings?|Forge|Mill|Barn|Rectory|Vicarage|Stables|Farm|Hall|Manor|Villa|Granary))(?:,? ?[-–]? ?)$",
     re.IGNORECASE,
 )
 _HOUSE_NAME = re.compile(
-    r"(?<!\w)(?:[A-Z][\w']+ ){1,3}(?:Cottage|House|Lodge|Farm|Barn), (?:[A-Z][\w'\-]+ ){1,3}(?:Street|Road|"
+    r"(?<!\w)(?:[A-Z][\w']+ ){1,3}(?:Cottage|House|Lodge|Farm|Barn|Rectory|Vicarage|Mill|Forge|Hall|"
+    r"Manor|Grange|Schoolhouse|Stables|Granary|Villa|Bungalow|Croft|Chapel|"
+    r"Court), (?:[A-Z][\w'\-]+ ){1,3}(?:Street|Road|"
     r"Lane|Avenue|Drive|Close|Way|Hill|Green)\b"
 )
 _POSTCODE = re.compile(r"(?<![\w])(?:[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})(?![\w])", re.IGNORECASE)
 _POSTCODE_NEXT = re.compile(r"[ \t]*,?[ \t]*\n?[ \t]*[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?!\w)", re.IGNORECASE)
+# Half a postcode after a town: "London E1".
+_OUTWARD_CODE = re.compile(r",? [A-Z]{1,2}\d[A-Z\d]?(?![\w])")
 _PLACE_WORD = r"(?:(?!(?:Hi|Hello|Dear|My|I|The only)\b)[A-Z][\w'\-]+)"
 _PLACE_NAME = rf"(?:The )?{_PLACE_WORD}(?: (?:{_PLACE_WORD}|of|na|the|upon|on|under|y|by|next|le|de|in)){{0,4}}"
 # "Tigh na Mara, Glendale, Isle of Skye IV55 0ZZ": names, commas, then a postcode.
@@ -97,12 +114,13 @@ _TIME_UNITS = words(
 def find_addresses(view: View) -> list[Found]:
     """Street addresses, with their flat before and their town and postcode after."""
     clean = view.clean
+    found = [_with_town(clean, *m.span(), french=False) for m in _HOUSE_NAME.finditer(clean)]
     if not has_digit(clean):
-        return []
-    found = [f for m in _FRENCH.finditer(clean) if (f := _french(clean, m)) is not None]
+        return found
+    found += [f for m in _FRENCH.finditer(clean) if (f := _french(clean, m)) is not None]
     found += [Found(*m.span(), "ADDRESS", SHAPED) for m in _FRENCH_PLACE.finditer(clean)]
+    found += [Found(*m.span(), "ADDRESS", NAME_KNOWN + 3) for m in _FRENCH_DOOR.finditer(clean)]
     found += [f for m in _BRITISH.finditer(clean) if (f := _british(clean, m)) is not None]
-    found += [_with_town(clean, *m.span(), french=False) for m in _HOUSE_NAME.finditer(clean)]
     for m in _POSTCODE.finditer(clean):
         if m.group() == m.group().upper() and any(c.isdigit() for c in m.group()[1:3]):
             before = " " in m.group() and _BEFORE_POSTCODE.search(clean[max(0, m.start() - 90) : m.start()])
@@ -113,11 +131,14 @@ def find_addresses(view: View) -> list[Found]:
 
 def _french(clean: str, match: re.Match[str]) -> Found | None:
     end = _street_end(clean, match.end())
-    if end is None:
+    if end is None or _AREA.match(clean, match.end()):
         return None
+    lower = _LOWER_BEFORE_TOWN.match(clean, end)
+    if lower is not None and not any(word in _STOPS for word in lower.group().split()):
+        end = lower.end()
     start = match.start()
     prefix = _FRENCH_PREFIX.search(clean[max(0, start - 60) : start])
-    if prefix and prefix.group().strip():
+    if prefix and prefix.group().strip() and not _STAYING_WITH.match(prefix.group()):
         start -= len(prefix.group())
     return _with_town(clean, start, end, french=True)
 
@@ -183,7 +204,7 @@ def _with_town(clean: str, start: int, end: int, french: bool) -> Found:
     trail = _TOWN_TRAIL.match(clean, end)
     if trail is not None:
         end = trail.end()
-    postcode = _POSTCODE_NEXT.match(clean, end)
+    postcode = _POSTCODE_NEXT.match(clean, end) or (None if french else _OUTWARD_CODE.match(clean, end))
     if postcode is not None:
         end = postcode.end()
         following = _TOWN_AFTER.match(clean, end)
@@ -231,8 +252,13 @@ def _town_end(clean: str, position: int, sure: bool, french: bool) -> int | None
     return end
 
 
+_AREA = re.compile(r" ?(?:metres?|meters?|feet|foot|miles?|m\b|yards?)", re.IGNORECASE)
+
+
 def _british(clean: str, match: re.Match[str]) -> Found | None:
     words = match["name"].lower().split()
+    if _AREA.match(clean, match.end()):
+        return None
     if any(w.strip(".,") in _STOPS | _TIME_UNITS for w in words):
         return None
     capitals = sum(w[0].isupper() for w in match["name"].split())
@@ -273,7 +299,7 @@ def _british(clean: str, match: re.Match[str]) -> Found | None:
     prefixed = _BRITISH_PREFIX.search(clean[max(0, start - 45) : start])
     if is_short and not (capitals or prefixed or _POSTCODE.search(clean[match.end() : match.end() + 40])):
         return None
-    for _ in range(2):
+    for _ in range(3):
         prefix = _BRITISH_PREFIX.search(clean[max(0, start - 45) : start])
         if prefix is None or not prefix.group():
             break

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
+from vigie_llm.pseudonymise.dates_in_words import DAY, YEAR, day_of, year_of
 from vigie_llm.pseudonymise.folding import View, has_digit
 from vigie_llm.pseudonymise.spans import CONTEXT, Found
 
@@ -27,11 +28,26 @@ _MONTH_DAY = re.compile(
     rf")"
 )
 _COMPACT = re.compile(r"(?<!\d)(\d{2})(\d{2})((?:19|20)\d{2})(?!\d)")
+_MONTH_WORD = re.compile(rf"\b(?:{_MONTH})\b")
+_IN_WORDS = re.compile(
+    rf"\b(?:the )?(?:(?P<day>{DAY})|(?P<number>\d{{1,2}})(?:st|nd|rd|th|"
+    rf"er)?)(?: of)?(?: day of)? (?P<month>{_MONTH})\b"
+    rf"(?:,? (?:in )?(?:the year )?(?:of )?(?:(?P<year>(?:19|20)\d{{2}})\b|(?P<words>{YEAR})))?"
+)
 _BORN_BEFORE = re.compile(
     r"(?:\bnee?s?(?: ?\(e?s?\))? (?:le|la|the|on|:)\b|\bnee?s?(?: ?\(e?s?\))? ?:?(?= ?$)|\bnee?s? (?:a|"
     r"au|en|aux) (?=[^\n.!?]{2,25}le $)|\bborn\b|\bdate (?:et lieu )?de naissance\b|\bnaiss(?:ance)?\b|"
     r"\bd\.? ?o\.? ?b\b\.?|\bddn\b"
+    r"|\bvu le jour\b|\bnaquit\b|\bcame into (?:this|the) world\b"
     r"|\bdate of birth\b|\bbirth ?(?:date|day)\b|\bb'?day\b|\banniversaire\b|\bdn\b)[^\n.!?]{0,25}?$"
+)
+# "(03/04/1931 - 12/01/2025)": a life.
+_LIFE = re.compile(r"\([^()\d]{0,6}\d[^()]{5,22}\d{4} ?(?:-|a|to|/|;) ?[^()]{5,22}\d{4}\)")
+_RELATIVE = re.compile(
+    r"\b(?:mon|ma|notre|son|sa|my|our|his|her) (?:\w+ )?(?:fils|fille|mari|femme|epou\w+|mere|pere|frere|soeur|"
+    r"conjointe?|"
+    r"compagn\w+|neveu|niece|petit\w*|son|daughter|husband|wife|mother|father|mum|dad|brother|sister|partner|nephew|"
+    r"grand\w+|child|baby|bebe|enfant)\b[^.\n]*$"
 )
 _BORN_AFTER = re.compile(
     r"^[ ,:(]{0,3}(?:\(?(?:date de naissance|date of birth|d\.?o\.?b\b|ma naissance|is my birthday))"
@@ -59,9 +75,10 @@ class Dated:
 
 def find_dates(view: View) -> list[Dated]:
     """Every date with a day and a month."""
+    found = _in_words(view.low) if _MONTH_WORD.search(view.low) else []
     if not has_digit(view.low):
-        return []
-    found = [Dated(*m.span(), _numeric(m[1], m[3], m[4])) for m in _NUMERIC.finditer(view.low)]
+        return found
+    found += [Dated(*m.span(), _numeric(m[1], m[3], m[4])) for m in _NUMERIC.finditer(view.low)]
     for m in _DAY_MONTH.finditer(view.low):
         year = int(m[3].strip("'")) if m[3] else None
         found.append(Dated(*m.span(), ((1 if m[1] == "1er" else int(m[1]), _MONTHS[m[2]], year),)))
@@ -69,6 +86,16 @@ def find_dates(view: View) -> list[Dated]:
         found.append(Dated(*m.span(), ((int(m[2]), _MONTHS[m[1]], int(m[3] or m[4])),)))
     found += [Dated(*m.span(), _numeric(m[1], m[2], m[3])) for m in _COMPACT.finditer(view.low)]
     return [d for d in found if d.readings]
+
+
+def _in_words(low: str) -> list[Dated]:
+    found: list[Dated] = []
+    for m in _IN_WORDS.finditer(low):
+        if m["day"] or m["words"]:
+            year = int(m["year"]) if m["year"] else year_of(m["words"]) if m["words"] else None
+            day = day_of(m["day"]) if m["day"] else int(m["number"])
+            found.append(Dated(*m.span(), ((day, _MONTHS[m["month"]], year),)))
+    return found
 
 
 def _numeric(first: str, second: str, third: str) -> tuple[tuple[int, int, int | None], ...]:
@@ -89,4 +116,13 @@ def find_birth_dates(view: View, dated: list[Dated]) -> list[Found]:
 def _is_birth(low: str, dated: Dated) -> bool:
     before = low[max(0, dated.start - 60) : dated.start]
     after = low[dated.end : dated.end + 30]
-    return bool(_BORN_BEFORE.search(before) or _BORN_AFTER.search(after))
+    return bool(_BORN_BEFORE.search(before) or _BORN_AFTER.search(after)) or _is_in_brackets(low, dated)
+
+
+def _is_in_brackets(low: str, dated: Dated) -> bool:
+    """ "my son Kacper (3 May 2005)": a full date in brackets after a relative."""
+    if _LIFE.match(low, dated.start - 1):
+        return True
+    full = any(year is not None and year > 1900 for _, _, year in dated.readings)
+    bracketed = low[dated.start - 1 : dated.start] == "(" and low[dated.end : dated.end + 1] in {")", ","}
+    return full and bracketed and bool(_RELATIVE.search(low[max(0, dated.start - 45) : dated.start]))

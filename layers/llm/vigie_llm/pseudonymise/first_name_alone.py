@@ -19,7 +19,9 @@ def is_double_name(view: View, tokens: list[Token], i: int) -> bool:
         and following.text not in ordinary_words()
     )
     return (
-        len(tokens[i].text) > 1 and following.text not in NOT_NAME and (following.text in first_names() or both_capital)
+        len(tokens[i].text) > 1
+        and (following.text not in NOT_NAME or following.text in first_names())
+        and (following.text in first_names() or both_capital)
     )
 
 

@@ -14,6 +14,8 @@ _NAMED_AFTER = re.compile(
     r"^[\"']?,? ?(?:c'est mon (?:pre)?nom|est mon (?:pre)?nom|is my (?:sur|last |first |family |maiden )?name|"
     r"that's me|by name|c'est moi|here(?! (?:is|are))|a l'appareil)\b"
 )
+# "the statement of another Ronald Martin": a namesake.
+_ANOTHER = re.compile(r"\b(?:un autre|une autre|another|homonyme,?|namesake,?) $")
 _CLOSE = re.compile(r"[ \t.'\-_]{0,3}")
 _COMMA = re.compile(r" ?,[ _]{0,2}|\n")
 _INTRODUCED = re.compile(
@@ -33,6 +35,7 @@ def find_known_names(view: View, tokens: list[Token], forms: NameForms) -> list[
     kinds = [kinds_of(t, view.clean, forms) for t in tokens]
     _recognise_neighbours(view.clean, tokens, kinds, forms)
     _recognise_middle_initials(view.clean, tokens, kinds)
+    _recognise_signature(view.clean, tokens, kinds)
     shouting = is_shouting(view.clean)
     found: list[Found] = []
     position = 0
@@ -62,7 +65,9 @@ def _recognise_neighbours(clean: str, tokens: list[Token], kinds: list[str], for
                 for j in window
             )
             strange = usual and joined != wanted
-            if not strange and edit_distance_at_most(joined, wanted, 2 if len(wanted) > 6 else 1):
+            near = edit_distance_at_most(joined, wanted, 2 if len(wanted) > 5 else 1)
+            begins = kinds[i][0] in "FLl" and _begins_alike(clean, tokens, window, wanted)
+            if not strange and (near or begins):
                 sign = "g" if mark == "f" and joined != wanted and joined in first_names() else mark
                 for j in window:
                     kinds[j] = kinds[j] if kinds[j][:1] in {"F", "L"} else sign
@@ -78,6 +83,23 @@ def _recognise_middle_initials(clean: str, tokens: list[Token], kinds: list[str]
             kinds[i] = "i"
 
 
+def _recognise_signature(clean: str, tokens: list[Token], kinds: list[str]) -> None:
+    """ "Mimi Abgrall" or "elif k" to end with: whatever stands there beside the own name belongs to it."""
+    last = len(tokens) - 1
+    if last < 1 or not ends_message(clean, tokens[last - 1].start, tokens[last].end):
+        return
+    before, after = kinds[last - 1], kinds[last]
+    if (
+        not before
+        and after == "L"
+        and clean[tokens[last - 1].start].isupper()
+        and tokens[last - 1].text in first_names()
+    ):
+        kinds[last - 1] = "n"
+    elif before[:1] == "F" and not after and len(tokens[last].text) == 1:
+        kinds[last] = "j"
+
+
 def _recognise_pairs(clean: str, tokens: list[Token], kinds: list[str], first: str, last: str) -> None:
     """Both halves misspelt side by side, or an initial before a badly misspelt surname: "L. Ashwood"."""
     for i in range(len(tokens) - 1):
@@ -89,6 +111,13 @@ def _recognise_pairs(clean: str, tokens: list[Token], kinds: list[str], first: s
                 kinds[b] = "l"
             elif near_last and not (kinds[a] or kinds[b]) and _is_roughly(tokens[a].text, first):
                 kinds[a], kinds[b] = "f", "l"
+
+
+def _begins_alike(clean: str, tokens: list[Token], window: range, wanted: str) -> bool:
+    """ "Ines Magellan", written to Ines Magalhaes: one capitalised word with the surname's first letters."""
+    word = tokens[window[0]].text
+    capital = clean[tokens[window[0]].start].isupper()
+    return len(window) == 1 and capital and len(word) > 3 and len(wanted) > 4 and word[:3] == wanted[:3]
 
 
 def _is_roughly(word: str, own: str) -> bool:
@@ -153,6 +182,8 @@ def _judge(
     rank = NAMED + 7 if "g" in run and not any(c in run for c in "Ff") else NAME_KNOWN
     several = stop - start > 1
     initialled = (has_last and "i" in run) or (has_first and "j" in run)
+    if several and has_first and has_last and _ANOTHER.search(view.low[max(0, span[0] - 14) : span[0]]):
+        return [Found(span[0], end, "OTHER_NAME", NAME_KNOWN + 1)]
     if "W" in run or (several and ((has_first and has_last) or initialled)):
         return [_with_attached(view.clean, Found(span[0], end, "CUSTOMER_NAME", rank))]
     if _stands_alone(view, tokens, kinds, start, stop, forms, shouting):

@@ -41,7 +41,14 @@ def ordinary_words() -> frozenset[str]:
 @lru_cache(maxsize=1)
 def first_names() -> frozenset[str]:
     """First names, those that are also ordinary words included."""
-    return frozenset(part for name in _read("first_names.txt") for part in (name, *name.split("-")) if len(part) > 1)
+    own = (part for name in _read("first_names.txt") for part in (name, *name.split("-")) if len(part) > 1)
+    return frozenset(own) | _read("faker_first_names.txt") | _read("american_first_names.txt")
+
+
+@lru_cache(maxsize=1)
+def surnames() -> frozenset[str]:
+    """Surnames that are no usual word of French or English."""
+    return _read("faker_surnames.txt")
 
 
 PRODUCT_BEFORE = section("before a product or place")

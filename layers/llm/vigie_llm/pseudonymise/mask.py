@@ -7,6 +7,7 @@ from vigie_llm.pseudonymise.identity import KnownIdentity, Pseudonymised
 from vigie_llm.pseudonymise.known_names import find_known_names
 from vigie_llm.pseudonymise.known_values import find_known_values
 from vigie_llm.pseudonymise.letter_names import find_letter_names
+from vigie_llm.pseudonymise.mail_names import find_mail_names
 from vigie_llm.pseudonymise.name_forms import name_forms
 from vigie_llm.pseudonymise.numbers import find_numbers
 from vigie_llm.pseudonymise.online import find_online
@@ -40,4 +41,5 @@ def _find(view: View, known: KnownIdentity, language: str) -> list[Found]:
     found += find_known_names(view, tokens, forms)
     found += find_letter_names(view, forms)
     found += find_persons(view, tokens, forms)
+    found += find_mail_names(view, tokens, found, forms)
     return found

@@ -104,6 +104,9 @@ def _is_whole_name(word: str, forms: NameForms) -> bool:
 
 
 def _initial(token: Token, clean: str, forms: NameForms) -> str:
+    if clean[token.end : token.end + 1] == "'":
+        # "L'olivier" is an article and a tree; "d'Arcy" has its particle.
+        return "p" if token.text in forms.last else ""
     dotted = clean[token.end : token.end + 1] in {".", "-"} or clean[token.start].isupper()
     kinds = ""
     if dotted and any(w[0] == token.text for w in forms.first):

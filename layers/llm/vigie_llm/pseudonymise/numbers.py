@@ -27,7 +27,8 @@ _NIR_WORDS = re.compile(
     r"\b(?:secu|securite sociale|social security|nir|insee|assure[es]?|vitale|cpam|n° ?ss|nss|ss|immatriculation)\b"
 )
 _NINO = re.compile(
-    r"(?<![a-z0-9])(?:qq|(?!bg|gb|nk|kn|tn|nt|zz)[a-ceghj-prtw-z][a-ceghj-nprtw-z])[ \-]?\d{2}[ \-]?\d{2}[ \-]?\d{2}[ "
+    r"(?<![a-z0-9])(?:qq|(?!bg|gb|nk|kn|tn|nt|"
+    r"zz)[a-ceghj-prtw-z][a-ceghj-nprtw-z])[ \-]?\d{2}[ \-]?\d{2}[ \-]?\d{2}[ "
     r"\-]?[a-d](?![a-z0-9])"
 )
 _IDENTITY_PAPER = re.compile(
@@ -79,7 +80,8 @@ _ACCOUNT = re.compile(
 )
 # "contrat obseques n° OB-77120-443", "Mortgage redemption wrong. Ref MTG/208841/07": a word or more between.
 _VALUE = (
-    r"(?P<value>(?:[a-z]{1,5}[ \-/.]?)?\d[\da-z]*(?:[ \-/.][\da-z]*\d[\da-z]*){0,5}(?:[\-/][a-z]{1,3})?)"
+    r"(?P<value>(?:[a-z]{1,5}[ \-/.]?)?\d[\da-z]*(?:(?:[\-/.][a-z]{1,5})?[ \-/.][\da-z]*\d[\da-z]*){0,5}"
+    r"(?:[\-/][a-z]{1,3})?)"
     r"(?![\w%€£$]|[.,]\d)"
 )
 _NUMBERED_ACCOUNT = re.compile(
@@ -89,6 +91,20 @@ _CONTRACT_REF = re.compile(
     r"\b(?:contrats?|contract|agreement|prets?|loan|credit|mortgage|policy|police)\b[^\n]{0,60}?"
     r"\b(?:ref|reference|n°)[ .:]{1,2}" + _VALUE
 )
+# A file of this customer's: "dossier sinistre SN-2291-0087", "case no. 7781-0024-B".
+_FILE = re.compile(
+    r"\b(?:dossier|sinistre|demande|reclamation|plainte|mandat|rum|incident|claim|case|application|complaint|enquiry|"
+    r"request|dispute|litige|chargeback|policy|devis|quote|abonne|adhesion)\b(?: [a-z'\-]+){0,2}?[ ,]{0,2}"
+    r"(?:\b(?:n ?°|no\b\.?|n\.|nr\b\.?|numero|number|num\b\.?|ref\b\.?|reference|id\b)|#)? ?"
+    r"(?:is |est )?[:#]? ?" + _VALUE
+)
+_REF = re.compile(
+    r"\b(?:(?:ref|reference|n/ref|v/ref)\b\.?(?: (?:(?:du|de la|de l'|of the|of) ?)?(?:operation|dossier|client|"
+    r"number|transaction|"
+    r"payment|virement))?"
+    r"|(?:numero|number)\b(?= [a-z]{2,5}[ \-]?\d))[ .:]{0,3}(?:n ?° ?|no\.? )?" + _VALUE
+)
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d{2}(?!\d)")
 _SORT_CODE = re.compile(r"(?:\bsort ?code|\bs/?c)\b[ :.(a-z]{0,8}(\d{2}[ \-–.]?\d{2}[ \-–.]?\d{2})(?!\d)")
 _SORT_AND_ACCOUNT = re.compile(
     r"(?<![\d\-])(\d{2}-\d{2}-\d{2})(?:[ ,/]{1,3}|[ ,]*(?:and |a/c |acc(?:ount|t)? ?(?:no\.?|number)? ?:? "
@@ -96,8 +112,8 @@ _SORT_AND_ACCOUNT = re.compile(
 )
 _BARE = re.compile(r"(?<![\w.,/\-#£€$])\d{8,14}(?![\w%€£$]|[.,/\-]\d| ?(?:eur|euros?|€|£))")
 _NOT_MINE = re.compile(
-    r"(?:\bref|\breference|\btarif|\btariff|\bbrochure|\bleaflet|\bfiche|\bsiret|\bsiren|\bform|\bformulaire|"
-    r"\bticket|\barticle|\bversion|\bv|\bcolis|\btracking|\bsuivi)[^\n.;]{0,12}$"
+    r"(?:\bref\b|\breference\b|\btarif|\bbrochure|\bleaflet|\bfiche|\bsiret|\bsiren|\bform\b|\bformulaire|"
+    r"\bticket|\barticle|\bversion|\bv\b|\bcolis|\btracking|\bsuivi)[^\n.;]{0,12}$"
 )
 
 
@@ -230,6 +246,9 @@ def _accounts(low: str) -> list[Found]:
         start, end = m.span("value")
         if _is_account(low, m.start(), start, end) and not _PAPER.search(m.group()):
             found.append(Found(start, end, "ACCOUNT_NUMBER", CONTEXT))
+    for m in (*_FILE.finditer(low), *_REF.finditer(low)):
+        if _is_file(low, m):
+            found.append(Found(*m.span("value"), "ACCOUNT_NUMBER", CONTEXT - 4))
     found += [Found(*m.span(1), "ACCOUNT_NUMBER", SHAPED + 3) for m in _SORT_CODE.finditer(low)]
     for m in _SORT_AND_ACCOUNT.finditer(low):
         spans = [m.span()] if re.fullmatch(r"[ ,/]+", low[m.end(1) : m.start(2)]) else [m.span(1), m.span(2)]
@@ -249,6 +268,16 @@ _PAPER = re.compile(
     r"\b(?:tarif|tariff|brochure|leaflet|depliant|fiche|form|formulaire|guide|plaquette|page|booklet)\w*"
 )
 _NUMBERED = re.compile(r"\b(?:n|no|nr|num|numero|number)\b|°")
+
+
+def _is_file(low: str, match: re.Match[str]) -> bool:
+    """Five digits beside a year, no amount or date, and no paper that everybody gets is spoken of."""
+    value = match["value"]
+    digits = sum(c.isdigit() for c in _YEAR.sub("", value))
+    if digits < 5 or _DATE_SHAPE.fullmatch(value) or is_amount(low, *match.span("value")):
+        return False
+    around = re.split(r"[.!?\n] ", low[max(0, match.start() - 80) : match.start()])[-1] + match.group()
+    return not (_PAPER.search(around) or re.search(r"\b(?:letter|courrier|lettre|e?mail|circulaire|terms)\b", around))
 
 
 def _is_account(low: str, announced: int, start: int, end: int) -> bool:

@@ -20,7 +20,8 @@ _SPOKEN_EMAIL = re.compile(
     rf"(?:dot|point) | ?[(\[](?:dot|point)[)\]] ?)[a-z0-9\-]+){{1,3}})"
 )
 _AT_WORD_EMAIL = re.compile(
-    r"(?<![\w.+\-])([a-z0-9]+(?:[._+\-][a-z0-9]+)+|[a-z]+\d+)(?: at | chez )[a-z0-9\-]+(?:\.[a-z0-9\-]+)+"
+    r"(?<![\w.+\-])([a-z0-9]+(?:[._+\-][a-z0-9]+)+|[a-z]+\d+)(?: at |"
+    r" chez )(?=[\d\-]*[a-z])[a-z0-9\-]+(?:\.[a-z0-9\-]+)*\.[a-z]{2,}\b"
 )
 _TLD = (
     r"(?:com|fr|org|net|info|io|me|eu|uk|co\.uk|dev|page|blog|site|app|example|test|invalid|xyz|be|ch|ca|de|"
@@ -46,10 +47,15 @@ _HANDLE = re.compile(r"(?<![\w@.+\-/])@[a-z_][\w.]{1,29}(?:@[\w\-]+(?:\.[\w\-]+)
 _NAMED_HANDLE = re.compile(
     r"\b(?:insta(?:gram)?|tik ?tok|twitter|x|snap(?:chat)?|telegram|discord|bluesky|mastodon|linked ?in|"
     r"facebook|fb|reddit|twitch|youtube|threads|whatsapp|skype|steam|pseudo(?:nyme)?|handle|user ?name|"
-    r"login|screen name|nickname|forum)"
+    r"login|screen name|nickname|forum|user|utilisateur)"
     r"(?: (?:account|name|compte|handle|pseudo|page|profile|profil))?(?: ?[:=] ?| (?:is|est|c'est|:|as|"
     r"under|sous|sous le nom de|me trouve) | ?\(? ?[\"'«] ?| )"
     r"(?P<name>(?:u/)?[a-z][a-z0-9]*(?:[._\-#]?[a-z0-9]+)*[._#]?\d*)(?![\w@])"
+)
+_HANDLE_BEFORE = re.compile(
+    r"(?<![\w@.])(?P<name>[a-z][a-z0-9]*(?:[._][a-z0-9]+)*[._\d][a-z0-9]*)(?= (?:sur|on) (?:insta|snap|tik ?tok|"
+    r"twitter|"
+    r"x\b|facebook|fb|telegram|discord|bluesky|mastodon|linkedin|reddit|threads|whatsapp|youtube|twitch))"
 )
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9a-f]{0,4}:){2,7}[0-9a-f]{0,4}(?:%\w+)?(?![\w:])")
@@ -73,6 +79,7 @@ def find_online(view: View, name_words: frozenset[str]) -> list[Found]:
     for pattern in (_SPOKEN_EMAIL, _AT_WORD_EMAIL):
         found += [Found(*m.span(), "EMAIL", VALIDATED + 3) for m in pattern.finditer(low)]
     found += _urls(low, name_words)
+    found += [Found(*m.span("name"), "HANDLE", VALIDATED - 3) for m in _HANDLE_BEFORE.finditer(low)]
     found += [f for m in _NAMED_HANDLE.finditer(low) if (f := _named_handle(m, name_words)) is not None]
     found += _ips(low)
     return found

@@ -19,7 +19,8 @@ STRONG_CUE = re.compile(
     r"parle|telephone|repondu|demande|ecrit|signale|confie|explique)(?: (?:infiniment|beaucoup|encore|"
     r"tout particulierement|vraiment))?(?: a)"
     r"|\b(?:remercier|feliciter|je remercie|saluer|joindre|demandez|demander|appeler|rappeler|contacter|"
-    r"revoir|voir|vu|rencontree?)"
+    r"revoir|voir|vu|rencontree?|relancer?|relancee?|prevenue?|prevenir|avertie?|croisee?|interrogee?|aupres de|"
+    r"remplacee? par|succede a|confiee? a|adressee? a)"
     r"|\b(?:suivi[es]*|recue?s?|accueillie?s?|traitee?s?|geree?s?|signee?s?|envoyee?s?|rappelee?s?|aidee?s?|"
     r"conseillee?s?|contactee?s?|renseignee?s?|servie?s?|demarchee?s?|ouverte?|saisie?|instruite?|transmise?|"
     r"validee?|annulee?|promis|confirmee?|repris[es]*|assiste[es]*|guidee?) par"
@@ -33,12 +34,16 @@ STRONG_CUE = re.compile(
     r"|\b(?:then|and|or|also|first|later|finally|puis|et|ou|ensuite) (?:to|with|by|avec|par|a)"
     r"|\b(?:served|handled|helped|seen|advised|signed|told|promised|assured|sold|called|rung|phoned|contacted|"
     r"emailed|answered|processed|opened|looked after|interviewed|assisted) by"
+    r"|\b(?:told|asked|emailed|texted|messaged|phoned|rang|contacted|visited|replaced by|succeeded by)"
     r"|\b(?:named|called|name of|first name|surname|name is|name was|name's|ask for|asked for|a certain|"
     r"on behalf of|in the name of|according to|attorney for|attorney to|met|thank|praise|see)) ?$"
 )
 AT_WORK = re.compile(
-    r"^ ?(?:,? ?(?:du service|de l'agence|au guichet|du guichet|a l'accueil|de l'accueil|du support|de "
-    r"votre (?:agence|service|equipe)|de chez vous|de la (?:hotline|plateforme)|from (?:the|your|our)\b|"
+    r"^ ?(?:,? ?(?:du service|a l'agence|en agence|de l'agence|au guichet|du guichet|a l'accueil|de l'accueil|"
+    r"du support|de "
+    r"votre (?:agence|service|equipe)|de chez vous|de la (?:hotline|plateforme)|from (?:the|your|our|security|"
+    r"accounts|complaints|"
+    r"fraud|lending|payments|head office|customer|collections|reception)\b|"
     r"in (?:(?:the|your) )?(?:\w+ )?(?:branch|team|call cent|fraud|contact|customer serv|complaints|lending|"
     r"mortgages|collections|disputes|savings|payments|support|retentions?|accounts)\b|"
     r"at (?:the|your) (?:\w+ )?(?:branch|desk|counter|till|call|front)|on (?:the |your )?(?:live |web "
@@ -67,6 +72,12 @@ HUMAN_DEED = re.compile(
     r"^ (?:m'a|m'ont|nous a|s'est occup|a su|a pris|a resolu|a regle|a tout|helped|told|explained|said|"
     r"says|rang|phoned|promised|listened|answered|called|sorted|fixed|assured|apologi[sz]ed|advised|went "
     r"out of|took (?:the|her|his)|in the branch|"
+    r"is (?:so |very |always |really )?(?:kind|rude|patient|lovely|helpful|polite|charming|hopeless|unhelpful)\b|"
+    r"est (?:tres |si |toujours |vraiment )?(?:gentil|aimable|adorable|charmant|prevenant|competent|incompetent|"
+    r"desagreable|"
+    r"impoli|formidable|absente?\b|malade)|"
+    r"(?:has|hasn't|had) (?:been|promised|told|sworn)|menace|threaten(?:s|ed)|keeps? (?:saying|telling|"
+    r"promising)|shrug\w*|"
     r"at the (?:counter|desk|till|branch)|from (?:the|your)|au guichet|a l'accueil|du service|de l'agence)"
 )
 CONJUNCTIONS = words("que qu et mais quand lorsque puis car and but when then because since where while that if so ou")
@@ -79,6 +90,25 @@ PERSONAL_DEED = re.compile(
     r"(?:is|was|went) (?:on (?:leave|holiday|maternity)|off sick)|retired|(?:has |had )?left the (?:branch|"
     r"bank|team)|hung up|smiled|apologi[sz]ed|shrugged|"
     r"went out of (?:her|his|their) way|kept (?:her|his) word|could not have been|couldn't have been)\b"
+)
+MAIDEN_NAME = re.compile(
+    r"\b(?:maiden name|birth name|mother's (?:sur)?name|nom de jeune fille|nom de naissance|nee)\b[^.\n]{0,40}?"
+    r"(?:[:,] ?|\b(?:is|was|it's|est|etait|c'est)\b ?:? ?)[\"']? ?$|\bnee $"
+)
+CALLED_BY_THE_BANK = re.compile(
+    r"\b(?:m'appel(?:er|ez|le|ait|iez)|m'appellent|m'avez appelee?|me nomme[rz]?|call(?:ing|s|ed)? me|"
+    r"address(?:ing|es|ed)? me as) $"
+)
+SIGNED = re.compile(r"\b(?:signe[es]*|signed(?: by)?|par|by|from|signature de|courrier de|letter from|repondu par) ?$")
+# "Castelbajac il s'appelait", "Tyler was the name".
+SO_CALLED = re.compile(
+    r"^,? (?:(?:qu')?(?:il|elle) s'appel(?:le|ait)|(?:is|was) (?:the|his|her) (?:sur)?name|"
+    r"(?:his|her) badge|est son (?:pre)?nom)\b"
+)
+# A machine that has a name: "le chat « Clara »", "your bot Ava".
+BOT_BEFORE = re.compile(
+    r"\b(?:chat|tchat|chatbot|bot|robot|assistante? virtuelle?|virtual assistant|avatar|ia|ai)"
+    r"(?:,? (?:named|called|nomme[e]?|appele[e]?|dit[e]?))? ?[\"'(\u00ab] ?$"
 )
 THANKED = re.compile(r"\b(?:merci|thanks|thank you|bravo|grace)(?: a| to)? $")
 QUALITY_OF = re.compile(

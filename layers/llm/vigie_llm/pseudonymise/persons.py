@@ -4,19 +4,23 @@ import re
 
 from vigie_llm.pseudonymise.first_name_alone import is_double_name, is_meant
 from vigie_llm.pseudonymise.folding import View
-from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words, words
+from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words, surnames, words
+from vigie_llm.pseudonymise.name_extent import name_end, with_dot
 from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most
 from vigie_llm.pseudonymise.name_shape import is_capital, is_without_capitals, may_be_surname, text_before
 from vigie_llm.pseudonymise.person_cues import (
     APPOSED,
     AT_WORK,
+    BOT_BEFORE,
     CALENDAR,
+    CALLED_BY_THE_BANK,
     CAPITAL_AFTER_KIN,
     CONJUNCTIONS,
     DOTTED,
     GREETING,
     JOIN,
     KIN_BEFORE,
+    MAIDEN_NAME,
     NOT_AFTER_KIN,
     NOT_NAME,
     PARTICLES,
@@ -26,6 +30,8 @@ from vigie_llm.pseudonymise.person_cues import (
     ROLE_TAIL,
     ROLES,
     ROLES_IF_OWNED,
+    SIGNED,
+    SO_CALLED,
     STRONG_CUE,
     THANKED,
     WEAK_TITLES,
@@ -33,7 +39,11 @@ from vigie_llm.pseudonymise.person_cues import (
 from vigie_llm.pseudonymise.spans import CONTEXT, GUESSED, NAMED, Found
 from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
+from vigie_llm.pseudonymise.unknown_names import acts_as_people_do, before_surname, by_surname, is_first_name, is_listed
 
+# A quotation mark between a cue and its name: "the reply signed 'P. Grandidier'".
+_INITIALLED = re.compile(r"[A-Z]\. ?[A-Z][a-z]{2,}")
+_OPENING = re.compile(r"[\"'\u00ab(] ?$")
 _OWNERS = words("my mon ma his her son sa our notre votre your")
 
 
@@ -60,9 +70,12 @@ def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouti
         return None
     if _signs(view, tokens, i, forms):
         return None
+    if _is_called(view, token, shouting):
+        stop = name_end(view, tokens, i, shouting)
+        return Found(token.start, tokens[stop - 1].end, "CUSTOMER_NAME", CONTEXT), stop
     for check, rank in ((_after_title, CONTEXT + 2), (_after_role, CONTEXT), (_after_cue, CONTEXT - 2)):
         if check(view, tokens, i, shouting):
-            stop = _name_end(view, tokens, i, shouting)
+            stop = name_end(view, tokens, i, shouting)
             if (
                 check is _after_title
                 and _is_own(tokens, i, stop, forms)
@@ -70,8 +83,16 @@ def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouti
                 and not THANKED.search(view.low[max(0, tokens[i - 1].start - 16) : tokens[i - 1].start])
             ):
                 return Found(token.start, tokens[stop - 1].end, "CUSTOMER_NAME", rank), stop
-            return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
+            return Found(token.start, with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
     return _by_lexicon(view, tokens, i, forms, shouting)
+
+
+def _is_called(view: View, token: Token, shouting: bool) -> bool:
+    """ "stop calling me Yvonne": what the customer is called, right or wrong."""
+    named = (
+        is_first_name(token) and is_capital(view.clean, token) and not shouting and token.text not in ordinary_words()
+    )
+    return named and bool(CALLED_BY_THE_BANK.search(_OPENING.sub("", view.low[max(0, token.start - 30) : token.start])))
 
 
 def _signs(view: View, tokens: list[Token], i: int, forms: NameForms) -> bool:
@@ -83,19 +104,17 @@ def _is_own(tokens: list[Token], start: int, stop: int, forms: NameForms) -> boo
     """ "Mme N Diaye", written by Aminata N'Diaye: a title before the customer's own surname."""
     words = [t.text for t in tokens[start:stop]]
     written, own = "".join(words), "".join(forms.last)
+    if len(written) > 3 and len(own) > len(written) and own.startswith(written):
+        return True
     if len(own) > 4 and len(written) > 4 and edit_distance_at_most(written, own, 2 if len(own) > 8 else 1):
+        return True
+    if forms.first and all(w in forms.first for w in words):
         return True
     return "".join(words) == "".join(forms.last) or all(w in forms.last or w in forms.joined for w in words)
 
 
 def _is_initial(clean: str, token: Token) -> bool:
     return len(token.text) == 1 and clean[token.start].isupper()
-
-
-def _with_dot(clean: str, token: Token) -> int:
-    """The dot of a closing initial belongs to it: "Karim B."."""
-    dotted = len(token.text) == 1 and clean[token.end : token.end + 1] == "."
-    return token.end + dotted
 
 
 def _may_be_name(view: View, token: Token, shouting: bool) -> bool:
@@ -172,13 +191,9 @@ def _is_role_here(view: View, tokens: list[Token], role: int, name: int) -> bool
         return False
     return (
         "," not in view.clean[tokens[role].end : tokens[name].start]
-        or _known_first(tokens[name])
+        or is_first_name(tokens[name])
         or is_capital(view.clean, tokens[name])
     )
-
-
-def _known_first(token: Token) -> bool:
-    return token.text in first_names()
 
 
 def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
@@ -186,15 +201,23 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     token = tokens[i]
     if not _may_be_name(view, token, shouting):
         return False
-    before = view.low[max(0, token.start - 45) : token.start]
+    before = _OPENING.sub("", view.low[max(0, token.start - 45) : token.start])
     if is_product(view.clean, tokens, i, i + 1):
         return False
+    cased = is_capital(view.clean, token) and not shouting
+    if cased and SO_CALLED.match(view.low[token.end : token.end + 30]):
+        return True
+    if cased and MAIDEN_NAME.search(view.low[max(0, token.start - 70) : token.start]):
+        return True
+    if acts_as_people_do(view, tokens, i, shouting) or (cased and is_listed(view, tokens, i)):
+        return True
     if is_capital(view.clean, token) and ROLE_AT.search(before) and view.clean[token.end : token.end + 1] in {",", ")"}:
         return True
     if QUALITY_OF.search(before):
-        return _known_first(token) and is_capital(view.clean, token) and token.text not in CALENDAR
+        known = is_first_name(token) or token.text in surnames() or _has_particle(tokens, i)
+        return known and is_capital(view.clean, token) and token.text not in CALENDAR
     if GREETING.search(before):
-        return _known_first(token) or view.clean[token.end : token.end + 1] in {",", "!"}
+        return is_first_name(token) or view.clean[token.end : token.end + 1] in {",", "!"}
     if (
         APPOSED.match(view.low[token.end : token.end + 45])
         and not shouting
@@ -203,62 +226,34 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
         return True
     if PERSONAL_DEED.match(view.low[token.end : token.end + 40]) and not starts_sentence(view.clean, token.start):
         return tokens[i - 1].text in CONJUNCTIONS
-    if STRONG_CUE.search(before):
-        return _known_first(token) or (
-            is_capital(view.clean, token)
-            and len(token.text) > 2
-            and view.clean[token.start : token.end] != view.clean[token.start : token.end].upper()
+    if STRONG_CUE.search(before) or (_INITIALLED.match(view.clean, token.start) and SIGNED.search(before)):
+        return (
+            is_first_name(token)
+            or bool(_INITIALLED.match(view.clean, token.start))
+            or (
+                is_capital(view.clean, token)
+                and len(token.text) > 2
+                and view.clean[token.start : token.end] != view.clean[token.start : token.end].upper()
+            )
         )
     return bool(AT_WORK.match(view.low[token.end : token.end + 40])) and (
-        _known_first(token) or not starts_sentence(view.clean, token.start)
+        is_first_name(token) or not starts_sentence(view.clean, token.start)
     )
 
 
-def _name_end(view: View, tokens: list[Token], i: int, shouting: bool) -> int:
-    """Index after the last token of the name that starts at i."""
-    stop = i + 1
-    while stop < len(tokens) and stop < i + 6 and JOIN.fullmatch(text_before(view, tokens, stop)):
-        ahead = stop
-        while (
-            ahead < len(tokens) - 1
-            and tokens[ahead].text in PARTICLES
-            and JOIN.fullmatch(text_before(view, tokens, ahead + 1))
-        ):
-            ahead += 1
-        if tokens[stop].text in PARTICLES and not (
-            is_capital(view.clean, tokens[ahead]) and ahead > stop and tokens[ahead].text not in NOT_NAME
-        ):
-            break
-        if "." in text_before(view, tokens, stop) and len(tokens[stop - 1].text) > 1:
-            break
-        if not _continues(view, tokens, ahead, shouting):
-            break
-        stop = ahead + 1
-    return stop
-
-
-def _continues(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
-    token = tokens[i]
-    if token.text in NOT_NAME or any(c.isdigit() for c in token.text):
-        return False
-    first_name = token.text in first_names()
-    if text_before(view, tokens, i) == "-" and (first_name or is_capital(view.clean, token)):
-        return True
-    if shouting or not is_capital(view.clean, token):
-        closed = view.clean[token.end : token.end + 1] in {",", "?", "!", ")"} and len(token.text) > 3
-        cased = not shouting and not is_without_capitals(view.clean)
-        if not cased and tokens[i - 1].text in first_names() and may_be_surname(token.text):
-            return True
-        closed = closed or (shouting and bool(PERSONAL_DEED.match(view.low[token.end : token.end + 40])))
-        return token.text not in ordinary_words() and (first_name or (closed and text_before(view, tokens, i) == " "))
-    return True
+def _has_particle(tokens: list[Token], i: int) -> bool:
+    return i + 1 < len(tokens) and tokens[i + 1].text in {"de", "du", "van", "von", "da", "dos", "el", "ben"}
 
 
 def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shouting: bool) -> tuple[Found, int] | None:
     """A first name standing where a name may stand."""
     token = tokens[i]
-    if not _known_first(token) or token.text in NOT_NAME or is_product(view.clean, tokens, i, i + 1):
+    if token.text in NOT_NAME or is_product(view.clean, tokens, i, i + 1):
         return None
+    if BOT_BEFORE.search(view.low[max(0, token.start - 40) : token.start]):
+        return None
+    if not is_first_name(token):
+        return before_surname(view, tokens, i, shouting) or by_surname(view, tokens, i, shouting)
     if i > 0 and "@" in text_before(view, tokens, i):
         return None
     plain_word = token.text in ordinary_words() and not is_double_name(view, tokens, i)
@@ -267,11 +262,11 @@ def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shout
         return None
     if not plain_word and not capital and len(token.text) < 4:
         return None
-    stop = _name_end(view, tokens, i, shouting)
+    stop = name_end(view, tokens, i, shouting)
     if stop < len(tokens) and is_product(view.clean, tokens, i, stop):
         return None
     own = forms.first and all(t.text in forms.first for t in tokens[i:stop])
     if own:
         return None
     rank = (NAMED + 6 if stop - i > 1 else NAMED) if capital else GUESSED
-    return Found(token.start, _with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop
+    return Found(token.start, with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", rank), stop

@@ -14,6 +14,7 @@ _PHONE_WORDS = re.compile(
     r"\b(?:tel|telephone|phone|mobile|portable|numero|number|appel\w*|rappel\w*|joindre|joignable|call|ring|"
     r"text|reach|fixe|gsm|sms|whatsapp|contact\w*|au|on|cell|mob|num|06|07)\b[^\n]{0,25}$"
 )
+_FULL_DATE = re.compile(r"(?<!\d)\d{2}([/.\-])\d{2}\1(?:19|20)\d{2}(?!\d)")
 _AMOUNT_AFTER = re.compile(r"^ ?(?:€|£|\$|%|eur\b|euros?\b|pounds?\b|gbp\b|balles\b|quid\b|k€)")
 _AMOUNT_BEFORE = re.compile(r"[€£$] ?$")
 
@@ -21,6 +22,8 @@ _AMOUNT_BEFORE = re.compile(r"[€£$] ?$")
 def find_phones(low: str, language: str) -> list[Found]:
     found: list[Found] = []
     for m in _PHONE.finditer(low):
+        if _FULL_DATE.search(m.group()):
+            continue
         for end in _possible_ends(m):
             if is_amount(low, m.start(), end):
                 break

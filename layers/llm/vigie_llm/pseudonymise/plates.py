@@ -26,6 +26,16 @@ _WORDS = words(
 )
 
 
+# In a message about insurance, tolls or vehicles "7734 WX 13" needs no word beside it.
+_OLD_SURE = re.compile(r"\d{2,4} [A-Z]{2,3} (?:\d{2}|2[AB])|[A-Z]\d{2,3} ?[A-Z]{3}|[A-Z]{3} ?\d{2,3}[A-Z]")
+_TOPIC = re.compile(
+    _VEHICLE.pattern
+    + r"|\b(?:assur\w+|insur\w+|peage|toll|stationnement|parking|amende|bris de glace|windscreen|claim)\b"
+    rf"|(?<![\w\-]){_L}{{2}}-\d{{3}}-{_L}{{2}}(?![\w\-])"
+)
+_NOT_LETTERS = words("eur gbp usd chf bis ter mai may jan feb mar apr jun jul aug sep oct nov dec km cv pel cel ldd")
+
+
 def find_plates(view: View) -> list[Found]:
     """Plates by their shape; in lower case or the old series, only near a word for a vehicle."""
     if not has_digit(view.low):
@@ -51,6 +61,8 @@ def _is_clear(view: View, match: re.Match[str]) -> bool:
 
 def _is_old(view: View, match: re.Match[str]) -> bool:
     surface = view.clean[match.start() : match.end()]
+    if _OLD_SURE.fullmatch(surface) and not _NOT_LETTERS & set(surface.lower().split()) and _TOPIC.search(view.low):
+        return True
     if surface == surface.lower() and re.fullmatch(r"[a-z]\d{2,3}[a-z]{3}", surface):
         return _near_vehicle(view.low, match)
     return surface == surface.upper() and bool(
