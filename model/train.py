@@ -34,6 +34,7 @@ from vigie_scoring.scorer import Scorer
 
 LIBRARIES = ("interpret-core", "scikit-learn", "numpy")
 QUICK = "ebm"
+REMEDY = "set used = false in the contract; if it really was known before they left: make train … ARGS=--allow-leaks"
 
 
 class TrainingError(ValueError):
@@ -131,7 +132,7 @@ def check_trainable(table: Table, allow_leaks: bool, progress: Progress) -> None
         progress(f"LEAK {leak}")
     if leaks and not allow_leaks:
         listed = "\n  ".join(str(leak) for leak in leaks)
-        raise TrainingError(f"the answer leaks into the inputs:\n  {listed}\nset used = false, or pass --allow-leaks")
+        raise TrainingError(f"the answer leaks into the inputs:\n  {listed}\n{REMEDY}")
 
 
 def labels_of(table: Table) -> Any:
