@@ -60,7 +60,7 @@ rollback: environment ## Approve again the model before this one; CONTRACT=bank
 evaluate: environment ## Measure the churn model against the known truth; CONTRACT=bank, DATA=… (JSON=path)
 	@$(PY) -m model.evaluate $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)") $(JSON_OPTION)
 
-model-card: environment ## Write MODEL_CARD.md and its plots from the registry; CONTRACT=bank
+model-card: environment ## Write MODEL_CARD.md and its plots: every approved model, or CONTRACT=bank
 	@$(CLOUD) with-cloud python -m model.card $(if $(CONTRACT),--contract "$(CONTRACT)")
 
 load-outcomes: environment ## Compare a run with what came of its customers: DATA=file.csv, CONTRACT=bank, RUN=… (JSON=path)

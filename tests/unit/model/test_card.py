@@ -8,6 +8,7 @@ import pytest
 
 from model.card import Subject, main, write_card
 from model.contract import load_contract
+from model.sources import evaluation_file
 from model.train import Trained, train, write
 from model.validate import Table
 from vigie_scoring import Scorer
@@ -73,3 +74,16 @@ def test_the_command_writes_from_a_training_folder(trained: Trained, tmp_path: P
     assert main(["--contract", "bank", "--folder", str(tmp_path / "trained"), "--out", str(out)]) == 0
     assert trained.version in out.read_text()
     assert main(["--contract", "bank", "--folder", str(tmp_path / "nothing"), "--out", str(out)]) == 1
+
+
+def test_what_an_evaluation_left_behind_is_part_of_the_card(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIGIE_HOME", str(tmp_path))
+    write(trained, tmp_path / "model" / "bank")
+    loss = {"log_loss": 0.41, "above_best": 0.0067}
+    truth = {"customers": 20_000, "best_log_loss": 0.4, "with_sentiment": loss, "without_sentiment": loss}
+    evaluation_file("bank").write_text(json.dumps({"contract": "bank", "known_truth": truth}), encoding="utf-8")
+    out = tmp_path / "MODEL_CARD.md"
+    assert main(["--contract", "bank", "--out", str(out)]) == 0
+    assert "| This model | 0.4100 | 0.67% |" in out.read_text(encoding="utf-8")
