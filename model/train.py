@@ -115,7 +115,7 @@ def train(table: Table, quick: bool = False, allow_leaks: bool = False, progress
     held_out = _hold_out(comparison, candidate, table, matrix, inputs, progress)
     progress(f"fitting {candidate.title.lower()} on {len(table):,} customers")
     pipeline = fit(candidate, inputs, matrix, labels_of(table))
-    version = name_version(table, candidate)
+    version = name_version(table, candidate, compared=comparison is not None)
     scorer = _export(pipeline, table, inputs, version, candidate, matrix)
     record = _record(table, version, candidate, comparison, held_out, scorer)
     return Trained(version, pipeline, scorer, record)
@@ -147,10 +147,14 @@ def used_inputs(table: Table) -> tuple[Feature, ...]:
     return tuple(f for f in table.contract.inputs if any(r.get(f.name) is not None for r in table.rows))
 
 
-def name_version(table: Table, candidate: Candidate) -> str:
-    """A version that the same data, contract, model and libraries always get."""
+def name_version(table: Table, candidate: Candidate, compared: bool = False) -> str:
+    """A version that the same data, contract, model and libraries always get.
+
+    A model that was `compared` with others has more to show than a quick one, and is registered beside it.
+    """
     libraries = [f"{name}=={version_of(name)}" for name in LIBRARIES]
     parts = [table.sha256, table.contract.fingerprint(), candidate.key, repr(EBM_SETTINGS), EXPORTER, *libraries]
+    parts += ["compared"] if compared else []
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return "-".join(filter(None, (table.contract.name, max(table.as_of), digest[:8])))
 

@@ -34,6 +34,7 @@ def test_other_data_gives_another_version(history: Table, trained: Trained) -> N
     other = dataclasses.replace(history, sha256="0" * 64)
     assert name_version(other, find_candidate("ebm")) != trained.version
     assert name_version(history, find_candidate("ebm")) == trained.version
+    assert name_version(history, find_candidate("ebm"), compared=True) != trained.version
 
 
 def test_what_is_written_belongs_together(trained: Trained, history: Table, tmp_path: Path) -> None:
