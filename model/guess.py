@@ -29,6 +29,8 @@ PERSONAL = re.compile(
 NAME_OF_A_PERSON = re.compile(r"(last|first|full|family|given|customer|client) name|name")
 LEAVING = re.compile(r"churn\w*|attrit\w*|exit\w*|left|leaving|cancel\w*|closed|closing|closure|terminat\w*|départ")
 
+DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
+
 
 @dataclass(frozen=True)
 class Column:
@@ -96,6 +98,8 @@ def _guess_type(name: str, known: Sequence[str]) -> Column:
     try:
         numbers = [float(w) for w in distinct]
     except ValueError:
+        if all(DECIMAL_COMMA.fullmatch(w) for w in distinct):
+            return Column(name, why="holds numbers with a decimal comma; write them with a point")
         few = len(distinct) <= MOST_CATEGORIES
         return Column(name, "category", categories=tuple(distinct)) if few else Column(name, why=many)
     whole = all(n.is_integer() for n in numbers)

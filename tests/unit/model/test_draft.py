@@ -130,6 +130,10 @@ def test_a_name_of_a_person_is_left_out_however_few_there_are(column: str) -> No
     assert guess(column, ["Hill", "Smith"] * 20, labels_of(["0", "1"] * 20, "1")).type == ""
 
 
+def test_decimal_commas_are_told_from_names() -> None:
+    assert "with a point" in guess("Solde", [f"{n},50" for n in range(60)], labels_of(["0", "1"] * 30, "1")).why
+
+
 def test_known_columns_get_a_managers_words_in_both_languages() -> None:
     assert [label_of("NumOfProducts", language) for language in ("en", "fr")] == ["Products held", "Produits détenus"]
     assert [label_of("Total_Trans_Ct", language) for language in ("en", "fr")] == [
