@@ -16,8 +16,8 @@ from dashboard.view import ROOT, View, choose, current_view, read_cached, show, 
 CARD = ROOT / "MODEL_CARD.md"
 STATES = {"candidate": "", "approved": "low", "retired": "medium"}
 _IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>[^)\s]+)\)")
-# Figures by group and by model are tables of the card, too long for this panel.
-LEFT_TO_THE_CARD = {"fairness", "comparison", "importance", "libraries"}
+# Tables of the card, too long for this panel, and what the list above it says already.
+LEFT_TO_THE_CARD = {"fairness", "comparison", "importance", "libraries", "algorithm", "version", "contract"}
 Row = dict[str, Any]
 
 
