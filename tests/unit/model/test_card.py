@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from model.card import Subject, main, write_card
+from model.card_text import write_contract
 from model.contract import load_contract
 from model.sources import evaluation_file
 from model.train import Trained, train, write
 from model.validate import Table
 from vigie_scoring import Scorer
+from vigie_scoring.drift import Drift
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,20 @@ def test_without_a_run_the_card_says_so_and_shows_no_drift(subject: Subject, tmp
     text = write_card([subject], {}, {}, tmp_path)
     assert "No run has been measured yet" in text
     assert "drift.png" not in text
+
+
+def test_drift_group_rates_and_outcomes_of_a_run_are_told_apart(subject: Subject) -> None:
+    rate = {"low": 0.5, "high": 0.7, "customers": 90.0, "everybody": 0.3}
+    found = [
+        Drift("balance_eur", "psi", 0.31, "alarm"),
+        Drift("gender: male", "missed_rate", 0.61, "warning", rate),
+        Drift("outcomes", "live_auc", 0.8, "ok", {"customers": 1200.0}),
+        Drift("outcomes", "live_ece", 0.2, "alarm", {"customers": 1200.0}),
+    ]
+    text = write_contract(subject.contract, subject.record, None, {"drift": "drift.png"}, found, {})
+    assert "Above its level: balance_eur (psi 0.310, alarm)." in text
+    assert "| gender: male | Leavers missed | 61.0% (50.0% to 70.0%) | 30.0% |" in text
+    assert "Outcomes of 1,200 customers of that run have arrived: AUC 0.8000 (ok), calibration error 0.2000" in text
 
 
 def test_sensitive_attributes_are_listed_as_no_inputs_with_their_groups(subject: Subject, tmp_path: Path) -> None:
