@@ -22,9 +22,9 @@ deploy-local: environment ## Everything, from nothing to a finished run and a da
 run: environment ## One more run; INPUT='{"limit": 50}' chooses customers
 	@$(CLOUD) run --input "$$INPUT"
 
-load: environment ## Load your own CSV files: DATA=folder, or DATA=file.csv CONTRACT=telecom
+load: environment ## Load your own CSV files: DATA=folder, or DATA=file.csv CONTRACT=telecom; FAULTS=file lists every fault
 	@$(if $(DATA),,echo 'Say what to load: make load DATA=folder' >&2; exit 2)
-	@$(CLOUD) load --data "$$DATA" $(if $(CONTRACT),--contract "$$CONTRACT")
+	@$(CLOUD) load --data "$$DATA" $(if $(CONTRACT),--contract "$$CONTRACT") $(if $(FAULTS),--faults "$$FAULTS")
 
 dashboard: environment ## Start the dashboard
 	@$(CLOUD) dashboard
@@ -43,13 +43,13 @@ lint: environment ## Check style, formatting and types
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy .
 
-contract: environment ## Draft a feature contract: DATA=file.csv LABEL=column POSITIVE=value ID=column OUT=file.toml CONSENTS=why
+contract: environment ## Draft a feature contract: DATA=file.csv LABEL= POSITIVE= OUT=x.toml; ID= CONSENTS= HORIZON=
 	@$(if $(and $(DATA),$(LABEL),$(POSITIVE),$(OUT)),,echo 'Say what to read: make contract DATA=churn.csv LABEL=Exited POSITIVE=1 ID=CustomerId OUT=churn.toml' >&2; exit 2)
 	@$(PY) -m model.draft --data "$(DATA)" --label "$(LABEL)" --positive "$(POSITIVE)" --out "$(OUT)" \
 		$(if $(ID),--id "$(ID)") $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(CONSENTS),--consents "$(CONSENTS)")
 
 train: environment ## Compare models, train and register a candidate; CONTRACT=bank, DATA=folder
-	@$(CLOUD) with-cloud python -m model.train $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)")
+	@$(CLOUD) with-cloud python -m model.train $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)") $(ARGS)
 
 promote: environment ## Approve the newest trained model; VERSION=… for another, CONTRACT=bank
 	@$(CLOUD) with-cloud python -m model.promote $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(VERSION),--version "$(VERSION)")
@@ -60,7 +60,7 @@ rollback: environment ## Approve again the model before this one; CONTRACT=bank
 evaluate: environment ## Measure the churn model against the known truth; CONTRACT=bank, DATA=… (JSON=path)
 	@$(PY) -m model.evaluate $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)") $(JSON_OPTION)
 
-model-card: environment ## Write MODEL_CARD.md and its plots from the registry; CONTRACT=bank
+model-card: environment ## Write MODEL_CARD.md and its plots: every approved model, or CONTRACT=bank
 	@$(CLOUD) with-cloud python -m model.card $(if $(CONTRACT),--contract "$(CONTRACT)")
 
 load-outcomes: environment ## Compare a run with what came of its customers: DATA=file.csv, CONTRACT=bank, RUN=… (JSON=path)

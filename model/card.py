@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from model.card_text import write_contract, write_head
-from model.contract import Contract, ContractError, load_contract, parse_contract
+from model.contract import Contract, ContractError, contract_path, load_contract, parse_contract
 from model.database import connect, names_database
 from model.faults import DataError
 from model.load import read_delivery
 from model.plots import draw_drift, draw_drivers, draw_reliability, draw_roc
 from model.registry import RegistryError, read_approved
+from model.sources import evaluation_file
 from model.train import default_folder
 from vigie_scoring.drift import SCORE, Drift, measure_drift
 from vigie_scoring.scorer import Scorer
@@ -37,17 +38,20 @@ class Subject:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line: `python -m model.card --contract bank --contract telecom`."""
     parser = argparse.ArgumentParser(prog="python -m model.card", description=__doc__)
-    parser.add_argument("--contract", action="append", help="repeat for several; default bank")
+    parser.add_argument(
+        "--contract", action="append", help="repeat for several; default: all that have an approved model"
+    )
     parser.add_argument("--folder", action="append", type=Path, help="training folder, one per contract")
     parser.add_argument("--current", action="append", default=[], metavar="CONTRACT=PATH",
                         help="today's customers, whose drift is drawn where no run has stored any")  # fmt: skip
-    parser.add_argument("--evaluation", action="append", type=Path, default=[], help="JSON of make evaluate")
+    parser.add_argument("--evaluation", action="append", type=Path, default=[],
+                        help="JSON of make evaluate; default: what it left under VIGIE_HOME")  # fmt: skip
     parser.add_argument("--out", type=Path, default=ROOT / "MODEL_CARD.md")
     given = parser.parse_args(arguments)
     try:
-        subjects = _find_subjects(given.contract or ["bank"], given.folder)
+        subjects = _find_subjects(given.contract or _approved_contracts(), given.folder)
         current = dict(pair.split("=", 1) for pair in given.current)
-        evaluations = {e["contract"]: e for e in (json.loads(p.read_text()) for p in given.evaluation)}
+        evaluations = _read_evaluations(given.evaluation, [s.contract.name for s in subjects])
         text = write_card(subjects, current, evaluations, given.out.parent)
     except (ContractError, RegistryError, DataError, FileNotFoundError) as exc:
         print(f"no model card: {exc}", file=sys.stderr)
@@ -106,16 +110,35 @@ def draw_plots(subject: Subject, drifts: Sequence[Drift], against: str, folder: 
     return places
 
 
+def _approved_contracts() -> list[str]:
+    if not names_database():
+        return ["bank"]
+    with closing(connect()) as conn, conn.cursor() as cursor:
+        cursor.execute("SELECT contract FROM model_registry WHERE state = 'approved' ORDER BY contract")
+        return [row[0] for row in cursor.fetchall()] or ["bank"]
+
+
+def _read_evaluations(paths: Sequence[Path], contracts: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    kept = [path for path in map(evaluation_file, contracts) if path.is_file()]
+    found = (json.loads(path.read_text(encoding="utf-8")) for path in (*kept, *paths))
+    return {evaluation["contract"]: evaluation for evaluation in found}
+
+
 def _find_subjects(names: Sequence[str], folders: Sequence[Path] | None) -> list[Subject]:
     if folders or not names_database():
         contracts = [load_contract(n) for n in names]
         places = folders or [default_folder(c) for c in contracts]
         return [_from_folder(c, f) for c, f in zip(contracts, places, strict=True)]
     with closing(connect()) as conn:
-        found = [read_approved(conn, load_contract(name).name) for name in names]
+        found = [read_approved(conn, _name_of(name)) for name in names]
     return [
         Subject(parse_contract(a.contract_toml), a.metrics, Scorer.from_json(a.scorer), (a.by, a.at)) for a in found
     ]
+
+
+def _name_of(contract: str) -> str:
+    # The registry holds its contracts itself: their files may be elsewhere, or gone.
+    return load_contract(contract).name if contract_path(contract).is_file() else contract
 
 
 def _from_folder(contract: Contract, folder: Path) -> Subject:

@@ -9,6 +9,14 @@ from model.fairness import group_order
 from vigie_scoring.drift import Drift
 
 Record = Mapping[str, Any]
+DRIFTS = ("psi", "missing_rate", "out_of_range")
+RATES = {
+    "high_rate": "High",
+    "medium_or_high_rate": "Medium or High",
+    "missed_rate": "Leavers missed",
+    "false_alarm_rate": "False alarms",
+}
+LIVE = {"live_auc": "AUC", "live_ece": "calibration error"}
 TITLES = {"roc": "ROC", "reliability": "Reliability", "drivers": "Drivers", "drift": "Drift"}
 
 
@@ -138,9 +146,38 @@ def _fairness(record: Record) -> str:
 def _drift(contract: Contract, plots: Mapping[str, str], drifts: Sequence[Drift]) -> str:
     if not drifts:
         return "### Drift\n\nNo run has been measured yet. Each run stores it; 0.1 warns, 0.25 alarms.\n"
-    loud = [f"{d.subject} ({d.measure} {d.value:.3f}, {d.level})" for d in drifts if d.level != "ok"]
+    loud = [f"{d.subject} ({d.measure} {d.value:.3f}, {d.level})" for d in drifts if _is_loud(d, DRIFTS)]
     said = f"Above its level: {', '.join(loud)}." if loud else "Nothing is above its level."
-    return f"### Drift\n\n{said} 0.1 warns, 0.25 alarms.\n\n![Drift ({contract.name})]({plots['drift']})\n"
+    plot = f"![Drift ({contract.name})]({plots['drift']})\n"
+    return f"### Drift\n\n{said} 0.1 warns, 0.25 alarms.\n\n{plot}{_groups(drifts)}{_outcomes(drifts)}"
+
+
+def _is_loud(drift: Drift, measures: Iterable[str]) -> bool:
+    return drift.measure in measures and drift.level != "ok"
+
+
+def _groups(drifts: Sequence[Drift]) -> str:
+    rows = [
+        (d.subject, RATES[d.measure], f"{d.value:.1%} ({d.details['low']:.1%} to {d.details['high']:.1%})",
+         f"{d.details['everybody']:.1%}")
+        for d in sorted(drifts, key=lambda d: (d.measure, d.subject)) if _is_loud(d, RATES)
+    ]  # fmt: skip
+    if not rows:
+        return ""
+    head = ("Group", "Rate", "In this group", "Everybody")
+    return (
+        "\nGroups whose rate in that run is four fifths of everybody's or less, or five fourths or more, beyond what "
+        "chance explains. A question to ask, not a verdict.\n\n" + _table(head, rows)
+    )
+
+
+def _outcomes(drifts: Sequence[Drift]) -> str:
+    live = {d.measure: d for d in drifts if d.subject == "outcomes"}
+    if not live:
+        return ""
+    customers = live["live_auc"].details["customers"]
+    figures = ", ".join(f"{title} {live[k].value:.4f} ({live[k].level})" for k, title in LIVE.items())
+    return f"\nOutcomes of {customers:,.0f} customers of that run have arrived: {figures}.\n"
 
 
 def _by_readability(model: tuple[str, Any]) -> int:

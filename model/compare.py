@@ -1,6 +1,7 @@
 """Compares the candidates by repeated cross-validation and chooses one by a stated rule."""
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from model.design import Matrix
 from model.metrics import Estimate, calibration_error, interval_by_bootstrap, interval_over_folds, measure
 
 FOLDS, REPEATS = 5, 2
+PATIENCE_SECONDS = 10
 RULE = (
     "the most readable model whose mean log loss exceeds the best one's by at most one standard error "
     "of their paired difference over the folds"
@@ -73,7 +75,7 @@ def compare(
     results = []
     for candidate in candidates:
         progress(f"cross-validating {candidate.title.lower()} ({FOLDS} folds, {REPEATS} repeats)")
-        results.append(_cross_validate(candidate, matrix, labels, inputs))
+        results.append(_cross_validate(candidate, matrix, labels, inputs, progress))
     best = min(results, key=lambda r: r.figures["log_loss"].value)
     return Comparison(tuple(results), best.candidate.key, choose(results).candidate.key)
 
@@ -92,16 +94,17 @@ def choose(results: Sequence[Result]) -> Result:
     return min(glass, key=lambda r: r.figures["log_loss"].value)
 
 
-def _cross_validate(candidate: Candidate, matrix: Matrix, labels: Labels, inputs: Sequence[Feature]) -> Result:
+def _cross_validate(
+    candidate: Candidate, matrix: Matrix, labels: Labels, inputs: Sequence[Feature], progress: Progress
+) -> Result:
     held_out = np.zeros((REPEATS, len(labels)))
     folds: list[dict[str, float]] = []
     splitter = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=SEED)
     splits = list(splitter.split(matrix, labels))
     predict = delayed(_fit_and_predict)
     # Starting a second process takes longer than fitting a small table twice.
-    found = Parallel(n_jobs=2 if len(labels) > 2000 else 1)(
-        predict(candidate, inputs, matrix, labels, *split) for split in splits
-    )
+    workers = Parallel(n_jobs=2 if len(labels) > 2000 else 1, return_as="generator")
+    found = list(_told(workers(predict(candidate, inputs, matrix, labels, *s) for s in splits), progress, len(splits)))
     for number, ((_, test), probability) in enumerate(zip(splits, found, strict=True)):
         held_out[number // FOLDS, test] = probability
         folds.append(measure(labels[test], probability))
@@ -113,6 +116,16 @@ def _cross_validate(candidate: Candidate, matrix: Matrix, labels: Labels, inputs
         fold_ece=float(np.mean([f["ece"] for f in folds])),
         held_out=held_out,
     )
+
+
+def _told(folds: Iterable[Floats], progress: Progress, total: int) -> Iterator[Floats]:
+    """The folds as they end, with a line about every ten seconds."""
+    told = time.monotonic()
+    for done, fold in enumerate(folds, start=1):
+        if done < total and time.monotonic() - told > PATIENCE_SECONDS:
+            told = time.monotonic()
+            progress(f"  {done} of {total}")
+        yield fold
 
 
 def _fit_and_predict(

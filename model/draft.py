@@ -4,24 +4,16 @@ import argparse
 import csv
 import json
 import re
+import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from model.contract import ROW_NUMBER, ContractError, parse_contract
 from model.faults import DataError
+from model.guess import GAPS, Column, guess, label_of, labels_of, words_of
 from model.validate import decode, read_bytes, split_of
-
-MOST_CATEGORIES = 40
-YES, NO = {"yes", "y", "true", "t", "1", "1.0"}, {"no", "n", "false", "f", "0", "0.0"}
-GAPS = ("", " ", "NA", "N/A", "NaN", "nan", "null", "NULL", "?")
-# Names under which files often keep what the law protects; the person who corrects the draft decides.
-SENSITIVE = re.compile(
-    r"gender|sex(?!pense)|\bage\b|^age|_age|birth|senior|race|ethnic|religio|national|marital|married|partner"
-    r"|dependent|disab|health|genre|sexe|situation.*famil",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -34,6 +26,14 @@ class Asked:
     positive: str
     horizon_days: int
     consents: str
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A contract's text, and what was made of every column but the id and the label."""
+
+    text: str
+    columns: tuple[Column, ...]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -50,41 +50,64 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     asked = Asked(given.out.stem, given.id, given.label, given.positive, given.horizon, given.consents)
     try:
-        text = draft(given.data, asked)
-        contract = parse_contract(text, given.out.name)
+        _check_out(given.out)
+        drafted = draft(given.data, asked)
+        parse_contract(drafted.text, given.out.name)
     except (DataError, ContractError) as exc:
         print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)
         return 1
-    if given.out.exists():
-        print(f"{given.out} exists; remove it or choose another name", file=sys.stderr)
-        return 1
-    given.out.write_text(text, encoding="utf-8")
-    kept = [f.name for f in contract.features if f.sensitive]
-    print(f"wrote {given.out}: {len(contract.inputs)} inputs; read it, correct it, then load and train with it")
-    print(f"taken as sensitive, so kept for fairness only: {', '.join(kept) or 'none'}")
+    given.out.write_text(drafted.text, encoding="utf-8")
+    print("\n".join(_report(drafted, asked, given.out, given.data)))
     return 0
 
 
-def draft(path: Path, asked: Asked) -> str:
-    """The contract's text; raises ContractError when the id or the label is not in the file."""
+def draft(path: Path, asked: Asked) -> Draft:
+    """Read the file and draft; raises ContractError when the id or the label do not fit it."""
+    columns = _read_columns(path)
+    _check_asked(path.name, asked, columns)
+    labels = labels_of(columns[asked.label], asked.positive)
+    others = [name for name in columns if name not in (asked.id_column, asked.label)]
+    guessed = tuple(guess(name, columns[name], labels) for name in others)
+    outcomes = sorted(set(columns[asked.label]))
+    return Draft("\n".join([*_write_head(asked, outcomes), *_write_features(guessed)]) + "\n", guessed)
+
+
+def _check_out(out: Path) -> None:
+    if out.suffix != ".toml":
+        raise ContractError(str(out), [f"OUT: a contract's file ends in .toml; write OUT={out.name}.toml"])
+    if out.exists():
+        raise ContractError(str(out), ["OUT: the file exists; remove it or choose another name"])
+
+
+def _read_columns(path: Path) -> dict[str, list[str]]:
     stream = decode(read_bytes(path), path.name)
     reader = csv.DictReader(stream, delimiter=split_of(stream))
-    header = list(reader.fieldnames or [])
-    columns: dict[str, list[str]] = {name: [] for name in header}
+    columns: dict[str, list[str]] = {name: [] for name in reader.fieldnames or []}
     for row in reader:
-        for name in header:
-            columns[name].append((row[name] or "").strip())
-    for role, name in (("label", asked.label), ("id", asked.id_column)):
-        if name not in header and name != ROW_NUMBER:
-            raise ContractError(path.name, [f"{role}: no column {name!r}; the file has {', '.join(header)}"])
-    return "\n".join(_write(asked, columns)) + "\n"
+        for name, cells in columns.items():
+            cells.append((row[name] or "").strip())
+    return columns
 
 
-def _write(asked: Asked, columns: dict[str, list[str]]) -> Iterator[str]:
+def _check_asked(file: str, asked: Asked, columns: dict[str, list[str]]) -> None:
+    for role, name in (("LABEL", asked.label), ("ID", asked.id_column)):
+        if name not in columns and name != ROW_NUMBER:
+            raise ContractError(file, [f"{role}: no column {name!r}; the file has {', '.join(columns)}"])
     outcomes = sorted(set(columns[asked.label]))
     if asked.positive not in outcomes:
-        said = f"--positive: {asked.positive!r} never occurs in {asked.label}, which holds {outcomes[:10]}"
-        raise ContractError(asked.name, [said])
+        said = f"POSITIVE: {asked.positive!r} never occurs in {asked.label}, which holds {outcomes[:10]}"
+        raise ContractError(file, [said])
+    if len(outcomes) < 2:
+        raise ContractError(file, [f"LABEL: {asked.label} holds {asked.positive!r} only; who stayed is needed too"])
+    if asked.id_column == ROW_NUMBER:
+        return
+    ids = columns[asked.id_column]
+    if (distinct := len(set(ids))) < len(ids):
+        said = f"ID: {asked.id_column} holds {distinct:,} different values in {len(ids):,} rows, and an id stands once"
+        raise ContractError(file, [f"{said}; name another column, or leave ID out: the row's number is the id then"])
+
+
+def _write_head(asked: Asked, outcomes: Sequence[str]) -> Iterator[str]:
     yield "# Drafted from a file: correct the words, the directions and what is sensitive. docs/own-data.md"
     yield f"name = {_quote(re.sub(r'[^a-z0-9_]+', '_', asked.name.lower()))}"
     yield f"description = {_quote(f'{asked.label} is {asked.positive}')}"
@@ -97,66 +120,70 @@ def _write(asked: Asked, columns: dict[str, list[str]]) -> Iterator[str]:
     if asked.consents:
         yield '\n[consents]\ngranted = ["profiling", "retention_offers"]'
         yield f'source = {_quote(asked.consents)}\npolicy_version = "none"'
-    for name, values in columns.items():
-        if name not in (asked.id_column, asked.label):
-            yield from _write_feature(name, values)
 
 
-def _write_feature(column: str, values: Sequence[str]) -> Iterator[str]:
-    known = [v for v in values if v not in GAPS]
-    if not (kind := _guess(known)):
-        yield f"\n# Left out: {column!r} holds {len(set(known)):,} different values, as names and numbers do."
-        return
-    label = _humanise(column)
-    yield "\n[[feature]]"
-    yield f"name = {_quote(re.sub(r'[^a-z0-9]+', '_', label.lower()).strip('_') or 'feature')}"
-    yield f"column = {_quote(column)}"
-    yield from kind
-    if len(known) < len(values):
+def _write_features(columns: Iterable[Column]) -> Iterator[str]:
+    names: set[str] = set()
+    for column in columns:
+        if not column.type:
+            yield f"\n# Left out: {column.name!r} {column.why}."
+            continue
+        yield "\n[[feature]]"
+        yield f"name = {_quote(_name(column, names))}\ncolumn = {_quote(column.name)}"
+        yield from _write_domain(column)
+        if column.leaks:
+            yield f"# {column.why}: used = true only if it was known before they left"
+            yield "used = false"
+        elif column.sensitive:
+            yield "# kept to measure fairness; used = true lets the model read it too\nsensitive = true\nused = false"
+        for language in ("en", "fr"):
+            yield f"words.{language}.label = {_quote(label_of(column.name, language))}"
+
+
+def _write_domain(column: Column) -> Iterator[str]:
+    yield f"type = {_quote(column.type)}"
+    if column.type == "boolean":
+        true, false = column.categories
+        yield f"true_values = [{_quote(true)}]\nfalse_values = [{_quote(false)}]"
+    elif column.type == "category":
+        yield f"categories = {_list(column.categories)}"
+    else:
+        yield f"range = [{column.low}, {column.high}]"
+    if column.gaps:
         yield f'missing = "kept"\nmissing_means = "not recorded"\nmissing_values = {_list(GAPS)}'
-    if SENSITIVE.search(column):
-        yield "sensitive = true\nused = false"
-    yield f"words.en.label = {_quote(label)}\nwords.fr.label = {_quote(label)}"
 
 
-def _guess(known: Sequence[str]) -> list[str]:
-    words = sorted(set(known))
-    if len(words) < 2:
-        return []
-    if len(words) == 2 and {w.lower() for w in words} in _pairs():
-        true = next(w for w in words if w.lower() in YES)
-        false = next(w for w in words if w.lower() in NO)
-        return ['type = "boolean"', f"true_values = [{_quote(true)}]", f"false_values = [{_quote(false)}]"]
-    try:
-        numbers = [float(w) for w in words]
-    except ValueError:
-        return ['type = "category"', f"categories = {_list(words)}"] if len(words) <= MOST_CATEGORIES else []
-    whole = all(n.is_integer() for n in numbers)
-    if whole and len(words) == len(known) > MOST_CATEGORIES:
-        return []
-    low, high = (_widen(n) for n in (min(numbers), max(numbers)))
-    return [f'type = "{"integer" if whole else "number"}"', f"range = [{min(0, low)}, {max(1, high)}]"]
+def _name(column: Column, taken: set[str]) -> str:
+    plain = re.sub(r"[^a-z0-9]+", "_", words_of(column.name)).strip("_") or "feature"
+    number = next(n for n in range(1, len(taken) + 2) if (plain if n == 1 else f"{plain}_{n}") not in taken)
+    name = plain if number == 1 else f"{plain}_{number}"
+    taken.add(name)
+    return name
 
 
-def _pairs() -> list[set[str]]:
-    return [{yes, no} for yes in YES for no in NO]
-
-
-def _widen(limit: float) -> int:
-    """Room for customers to come: twice as far from zero."""
-    return int(limit * 2) + (1 if limit > 0 else -1 if limit < 0 else 0)
-
-
-def _humanise(column: str) -> str:
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[_.\-]+", " ", column).strip()
-    return spaced[:1].upper() + spaced[1:].lower() if spaced else column
+def _report(drafted: Draft, asked: Asked, out: Path, data: Path) -> Iterator[str]:
+    columns = drafted.columns
+    yield f"wrote {out}: {sum(bool(c.type) and not (c.sensitive or c.leaks) for c in columns)} inputs"
+    for column in columns:
+        if column.leaks:
+            yield f"  LEAK? {column.name}: {column.why}; not an input. Was it known before they left?"
+    if sensitive := [c.name for c in columns if c.sensitive]:
+        yield f"  taken as sensitive, so kept for fairness only: {', '.join(sensitive)}"
+    for column in columns:
+        if not column.type:
+            yield f"  left out: {column.name} {column.why}"
+    if not asked.consents:
+        yield '  no consent is declared, so nobody would be predicted: CONSENTS="on what ground" declares one'
+    yield "Read it and correct it. Then:"
+    given = f"DATA={shlex.quote(str(data))} CONTRACT={shlex.quote(str(out))}"
+    yield f"  make load {given}\n  make train {given}\n  make run"
 
 
 def _quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _list(texts: Iterator[str] | Sequence[str]) -> str:
+def _list(texts: Iterable[str]) -> str:
     return f"[{', '.join(map(_quote, texts))}]"
 
 

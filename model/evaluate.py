@@ -19,7 +19,7 @@ from model.design import design_matrix
 from model.faults import DataError
 from model.known_truth import measure_known_truth
 from model.leaks import find_leaks
-from model.sources import HISTORY, SourceError, find_training_data
+from model.sources import HISTORY, SourceError, evaluation_file, find_training_data
 from model.synthesise import SEED, synthesise
 from model.train import TrainingError, labels_of, used_inputs
 from model.validate import Table, read_table
@@ -43,9 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ContractError, SourceError, TrainingError, DataError) as exc:
         print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)
         return 1
-    if given.json:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    for path in filter(None, (evaluation_file(contract.name), given.json)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return 0
 
 

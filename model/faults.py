@@ -33,13 +33,15 @@ class DataError(ValueError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
         files = ", ".join(sorted({f.file for f in faults}))
-        super().__init__(f"{len(faults)} faults in {files}; nothing was taken from it")
+        super().__init__(
+            f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'} in {files}; nothing was taken from it"
+        )
 
     def show(self, limit: int = SHOWN) -> str:
         """The first faults, one a line, and how many more there are."""
         lines = [f"  {fault}" for fault in self.faults[:limit]]
         if (more := len(self.faults) - limit) > 0:
-            lines.append(f"  … and {more} more; --faults FILE writes them all")
+            lines.append(f"  … and {more} more; make load … FAULTS=faults.csv writes them all")
         return "\n".join([f"Refused, {self}:", *lines])
 
     def write(self, path: Path) -> None:

@@ -6,18 +6,20 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.contract import Contract, ContractError, load_contract
+from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
 from model.database import DatabaseUnknownError, connect
 from model.faults import DataError, Fault
+from model.group_errors import measure_errors
 from model.load import customer_uuid
 from model.metrics import interval_by_bootstrap, measure, reliability
 from model.validate import decode, read_bytes, split_of
+from vigie_scoring.drift import Drift
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -56,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcomes = read_outcomes(given.data, contract)
         with closing(connect(given.dsn)) as conn:
             figures = judge(find_run(conn, contract.name, given.run), outcomes)
-            store(conn, figures)
+            groups = measure_errors(conn, contract, figures["run_id"], outcomes)
+            store(conn, figures, groups)
+            figures["groups"] = [asdict(group) for group in groups]
     except (ContractError, DatabaseUnknownError, DataError, OutcomesError) as exc:
         print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)
         return 1
@@ -71,11 +75,14 @@ def read_outcomes(path: Path, contract: Contract) -> dict[str, int]:
     stream = decode(read_bytes(path), path.name)
     reader = csv.DictReader(stream, delimiter=split_of(stream))
     key, label = contract.id_column, contract.label
-    missing = [c for c in (key, label.column) if c not in (reader.fieldnames or [])]
+    numbered = key == ROW_NUMBER
+    wanted = (label.column,) if numbered else (key, label.column)
+    missing = [c for c in wanted if c not in (reader.fieldnames or [])]
     faults = [Fault(path.name, 1, c, "", "column is missing from the header") for c in missing]
     outcomes: dict[str, int] = {}
     for row, cells in enumerate(() if faults else reader, start=2):
-        value, customer = (cells[label.column] or "").strip(), (cells[key] or "").strip()
+        value = (cells[label.column] or "").strip()
+        customer = str(row) if numbered else (cells[key] or "").strip()
         if value not in label.positive + label.negative:
             known = ", ".join(label.positive + label.negative)
             faults.append(Fault(path.name, row, label.column, value, f"is no known label; write one of {known}"))
@@ -126,20 +133,24 @@ def judge(run: Run, outcomes: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def store(conn: "Connection", figures: Mapping[str, Any]) -> None:
+def store(conn: "Connection", figures: Mapping[str, Any], groups: Sequence[Drift] = ()) -> None:
     """Keep the figures with the run, beside its drift; newer outcomes replace older ones."""
     trained = figures["held_out"]
     lost = {"auc": trained.get("auc", 0.0) - figures["auc"], "ece": figures["ece"] - trained.get("ece", 0.0)}
     details = {"customers": figures["customers"], "left": figures["left"], "trained": trained}
+    live = [Drift("outcomes", f"live_{name}", figures[name], _level_of(gap), details) for name, gap in lost.items()]
     with conn, conn.cursor() as cursor:
-        for name, gap in lost.items():
-            level = "alarm" if gap >= ALARMS else "warning" if gap >= WARNS else "ok"
+        for kept in (*live, *groups):
             cursor.execute(
                 "INSERT INTO run_drift (run_id, subject, measure, value, level, details) "
-                "VALUES (%s, 'outcomes', %s, %s, %s, %s) ON CONFLICT (run_id, subject, measure) DO UPDATE "
+                "VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT (run_id, subject, measure) DO UPDATE "
                 "SET value = EXCLUDED.value, level = EXCLUDED.level, details = EXCLUDED.details",
-                (figures["run_id"], f"live_{name}", figures[name], level, json.dumps(details)),
+                (figures["run_id"], kept.subject, kept.measure, kept.value, kept.level, json.dumps(kept.details)),
             )
+
+
+def _level_of(gap: float) -> str:
+    return "alarm" if gap >= ALARMS else "warning" if gap >= WARNS else "ok"
 
 
 def _describe(figures: Mapping[str, Any]) -> str:
@@ -152,6 +163,13 @@ def _describe(figures: Mapping[str, Any]) -> str:
     for key, title in titles.items():
         trained = figures["held_out"].get(key)
         lines.append(f"  {title:<18} {figures[key]:>8.4f} {'' if trained is None else f'{trained:9.4f}'}")
+    errors = {"missed_rate": "leavers missed", "false_alarm_rate": "false alarms"}
+    lines += [
+        f"  {g['subject']}: {errors[g['measure']]} {g['value']:.1%} "
+        f"({g['details']['low']:.1%} to {g['details']['high']:.1%}), everybody {g['details']['everybody']:.1%}"
+        for g in figures["groups"]
+        if g["level"] != "ok"
+    ]
     return "\n".join(lines)
 
 

@@ -63,7 +63,9 @@ def draw_drift(contract: str, drifts: Sequence[Drift], labels: Mapping[str, str]
     found = sorted((d for d in drifts if d.measure == "psi"), key=lambda d: (d.subject == "score", d.value))
     figure, axes = _new(f"{contract}: {against} against training", height=1.4 + 0.28 * len(found))
     names = ["The score" if d.subject == "score" else labels.get(d.subject, d.subject) for d in found]
-    axes.barh(names, [d.value for d in found], color=[LEVELS[d.level] for d in found])
+    bars = axes.barh(names, [d.value for d in found], color=[LEVELS[d.level] for d in found])
+    # A run over the very customers of training has bars of no length: their figures show that they were measured.
+    axes.bar_label(bars, fmt="%.3f", padding=4, color=MUTED, fontsize=8)
     for limit, word in ((WARNS, "warns"), (ALARMS, "alarms")):
         axes.axvline(limit, color=MUTED, linestyle="--", linewidth=1)
         axes.annotate(f"{limit} {word}", (limit, 1.0), xycoords=("data", "axes fraction"), xytext=(3, 3),

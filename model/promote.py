@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from model.contract import ContractError, load_contract
 from model.database import DatabaseUnknownError, connect
-from model.registry import RegistryError, approve, list_versions, newest_candidate, rollback
+from model.registry import RegistryError, approve, current, list_versions, newest_candidate, rollback
 from vigie_scoring.errors import ScorerError
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _newest(conn: "Connection", contract: str) -> str:
     if (found := newest_candidate(conn, contract)) is None:
-        raise RegistryError(f"contract {contract}: no candidate is waiting; make train registers one")
+        known = current(conn, contract)
+        again = f"; VERSION={known.version} lets runs use the approved one again" if known else ""
+        raise RegistryError(f"contract {contract}: no candidate is waiting; make train registers one{again}")
     return found.version
 
 

@@ -80,13 +80,14 @@ def register(conn: "Connection", artefacts: Artefacts) -> str:
 
 
 def approve(conn: "Connection", version: str, by: str) -> Registered:
-    """Make a version the approved one of its contract; the one before retires. Names who decided."""
+    """Make a version the approved one of its contract; the one before retires. Names who decided.
+
+    Runs use what was approved last: approving an approved version again brings its contract back.
+    """
     if not by.strip():
         raise RegistryError("approve: by is empty; name who approves")
     with conn, conn.cursor() as cursor:
         found = _lock(cursor, version)
-        if found.state == "approved":
-            return found
         cursor.execute("SELECT scorer FROM model_registry WHERE version = %s", (version,))
         load_verified(bytes(cursor.fetchone()[0]), found.scorer_sha256)  # type: ignore[index]
         _switch(cursor, found, by)
@@ -164,8 +165,8 @@ def _lock(cursor: Any, version: str) -> Registered:
 def _switch(cursor: Any, found: Registered, by: str) -> None:
     cursor.execute(
         "UPDATE model_registry SET state = 'retired', retired_at = clock_timestamp() "
-        "WHERE contract = %s AND state = 'approved' RETURNING version",
-        (found.contract,),
+        "WHERE contract = %s AND state = 'approved' AND version <> %s RETURNING version",
+        (found.contract, found.version),
     )
     retired = [row[0] for row in cursor.fetchall()]
     cursor.execute(

@@ -33,6 +33,11 @@ def local_home() -> Path:
     return Path(os.environ.get("VIGIE_HOME") or Path(__file__).parents[1] / ".local")
 
 
+def evaluation_file(contract: str) -> Path:
+    """Where `make evaluate` leaves its figures for the model card."""
+    return local_home() / "model" / contract / "evaluation.json"
+
+
 def _demo_history() -> Path:
     loaded = local_home() / "bank" / HISTORY
     if loaded.is_file():

@@ -34,6 +34,7 @@ from vigie_scoring.scorer import Scorer
 
 LIBRARIES = ("interpret-core", "scikit-learn", "numpy")
 QUICK = "ebm"
+REMEDY = "set used = false in the contract; if it really was known before they left: make train … ARGS=--allow-leaks"
 
 
 class TrainingError(ValueError):
@@ -114,7 +115,7 @@ def train(table: Table, quick: bool = False, allow_leaks: bool = False, progress
     held_out = _hold_out(comparison, candidate, table, matrix, inputs, progress)
     progress(f"fitting {candidate.title.lower()} on {len(table):,} customers")
     pipeline = fit(candidate, inputs, matrix, labels_of(table))
-    version = name_version(table, candidate)
+    version = name_version(table, candidate, compared=comparison is not None)
     scorer = _export(pipeline, table, inputs, version, candidate, matrix)
     record = _record(table, version, candidate, comparison, held_out, scorer)
     return Trained(version, pipeline, scorer, record)
@@ -131,7 +132,7 @@ def check_trainable(table: Table, allow_leaks: bool, progress: Progress) -> None
         progress(f"LEAK {leak}")
     if leaks and not allow_leaks:
         listed = "\n  ".join(str(leak) for leak in leaks)
-        raise TrainingError(f"the answer leaks into the inputs:\n  {listed}\nset used = false, or pass --allow-leaks")
+        raise TrainingError(f"the answer leaks into the inputs:\n  {listed}\n{REMEDY}")
 
 
 def labels_of(table: Table) -> Any:
@@ -146,10 +147,14 @@ def used_inputs(table: Table) -> tuple[Feature, ...]:
     return tuple(f for f in table.contract.inputs if any(r.get(f.name) is not None for r in table.rows))
 
 
-def name_version(table: Table, candidate: Candidate) -> str:
-    """A version that the same data, contract, model and libraries always get."""
+def name_version(table: Table, candidate: Candidate, compared: bool = False) -> str:
+    """A version that the same data, contract, model and libraries always get.
+
+    A model that was `compared` with others has more to show than a quick one, and is registered beside it.
+    """
     libraries = [f"{name}=={version_of(name)}" for name in LIBRARIES]
     parts = [table.sha256, table.contract.fingerprint(), candidate.key, repr(EBM_SETTINGS), EXPORTER, *libraries]
+    parts += ["compared"] if compared else []
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return "-".join(filter(None, (table.contract.name, max(table.as_of), digest[:8])))
 

@@ -16,6 +16,8 @@ from dashboard.view import ROOT, View, choose, current_view, read_cached, show, 
 CARD = ROOT / "MODEL_CARD.md"
 STATES = {"candidate": "", "approved": "low", "retired": "medium"}
 _IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>[^)\s]+)\)")
+# Tables of the card, too long for this panel, and what the list above it says already.
+LEFT_TO_THE_CARD = {"fairness", "comparison", "importance", "libraries", "algorithm", "version", "contract"}
 Row = dict[str, Any]
 
 
@@ -41,7 +43,8 @@ def registry_table(view: View, models: list[Row]) -> Html:
 def metrics_panel(view: View, model: Row) -> Html:
     """The figures stored with a model."""
     words = view.words
-    rows = [[name, value] for name, value in _flatten(view, model["metrics"])]
+    told = {key: value for key, value in model["metrics"].items() if key not in LEFT_TO_THE_CARD}
+    rows = [[name, value] for name, value in _flatten(view, told)]
     body = markup.table(words("model.metric"), [words("model.metric"), words("model.value")], rows, right=[1])
     return markup.panel(words("model.metrics", version=model["version"]), body)
 

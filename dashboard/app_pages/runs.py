@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -13,6 +14,7 @@ from dashboard.view import View, choose_run, current_view, read_cached, show, sh
 
 STATUS = {"running": "brand", "succeeded": "low", "partial": "medium", "failed": "high"}
 LEVELS = {"ok": "low", "warning": "medium", "alarm": "high"}
+RATES = {"high_rate", "medium_or_high_rate", "missed_rate", "false_alarm_rate"}
 Row = dict[str, Any]
 
 
@@ -85,22 +87,45 @@ def pinned_panel(view: View, run: Row) -> Html:
     return markup.panel(words("runs.pinned"), markup.facts(facts), markup.tag("p"), see)
 
 
-def drift_panel(view: View, run: Row) -> Html:
+def drift_panel(view: View, run: Row, measures: list[Row]) -> Html:
     """How far this run's customers are from those the model was trained on."""
+    words = view.words
+    rows = _measure_rows(view, run, [row for row in measures if row["measure"] not in RATES])
+    body = _measure_table(view, "runs.drift", rows) if rows else words("empty.no_drift")
+    return markup.panel(words("runs.drift"), body, note=words("runs.drift_note") if rows else "")
+
+
+def groups_panel(view: View, run: Row, measures: list[Row]) -> Html:
+    """How often this run flags the customers of each declared group, and how often it is wrong about them."""
+    words = view.words
+    rows = _measure_rows(view, run, [row for row in measures if row["measure"] in RATES])
+    body = _measure_table(view, "runs.groups", rows) if rows else words("empty.no_groups")
+    return markup.panel(words("runs.groups"), body, note=words("runs.groups_note") if rows else "")
+
+
+def _measure_rows(view: View, run: Row, measures: list[Row]) -> list[list[object]]:
     words, formats = view.words, view.formats
     labels = feature_labels(read_cached(view, queries.contract_of, run["model_version"]), view.language)
-    rows = [
+    return [
         [
-            labels.get(row["subject"]) or words.name_of("subject", row["subject"]),
+            _subject(view, labels, row["subject"]),
             words.name_of("measure", row["measure"]),
             formats.number(row["value"], 3),
             markup.pill(words(f"level.{row['level']}"), LEVELS[row["level"]]),
         ]
-        for row in queries.list_drift(view.db, run["run_id"])
+        for row in measures
     ]
-    heads = [words(f"runs.{key}") for key in ("subject", "measure", "value", "level")]
-    body = markup.table(words("runs.drift"), heads, rows, right=[2]) if rows else words("empty.no_drift")
-    return markup.panel(words("runs.drift"), body, note=words("runs.drift_note") if rows else "")
+
+
+def _subject(view: View, labels: Mapping[str, str], subject: str) -> str:
+    """A feature's label, a group's as `label: group`, or what the words call it."""
+    name, colon, group = subject.partition(": ")
+    return f"{labels.get(name, name)}: {group}" if colon else labels.get(name) or view.words.name_of("subject", name)
+
+
+def _measure_table(view: View, title: str, rows: list[list[object]]) -> Html:
+    heads = [view.words(f"runs.{key}") for key in ("subject", "measure", "value", "level")]
+    return markup.table(view.words(title), heads, rows, right=[2])
 
 
 def calls_panel(view: View, run: Row) -> Html:
@@ -153,8 +178,10 @@ def main() -> None:
     show(runs_table(view))
     show(markup.tag("h2", run["run_id"]))
     show(accounts_panel(view, run))
-    show(markup.row(pinned_panel(view, run), drift_panel(view, run)))
-    show(markup.row(calls_panel(view, run), gaps_panel(view, run)))
+    measures = queries.list_drift(view.db, run["run_id"])
+    show(markup.row(pinned_panel(view, run), gaps_panel(view, run)))
+    show(markup.row(drift_panel(view, run, measures), groups_panel(view, run, measures)))
+    show(calls_panel(view, run))
 
 
 main()

@@ -176,7 +176,8 @@ FROM generate_series(1, :audit_rows - (SELECT count(*) FROM audit_log)) AS g;
 
 INSERT INTO run_drift VALUES
 ('weekly-2026-47', 'score', 'psi', 0.041, 'ok'), ('weekly-2026-47', 'balance_trend', 'psi', 0.132, 'warning'),
-('weekly-2026-47', 'logins_30d', 'psi', 0.287, 'alarm'), ('weekly-2026-47', 'complaints_90d', 'missing_rate', 0.004, 'ok');
+('weekly-2026-47', 'logins_30d', 'psi', 0.287, 'alarm'), ('weekly-2026-47', 'complaints_90d', 'missing_rate', 0.004, 'ok'),
+('weekly-2026-47', 'products: three', 'medium_or_high_rate', 0.612, 'warning');
 INSERT INTO run_gaps (run_id, customer_id, step, store, problem)
 SELECT 'weekly-2026-46', customer_id, 'decide', 'cloudwatch', 'MissingLogLine' FROM person WHERE i <= 2;
 INSERT INTO audit_checkpoint

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from importlib.util import cache_from_source
 from pathlib import Path
 
 from tests.e2e.conftest import Cloud
@@ -59,3 +62,27 @@ def test_no_deployed_environment_holds_a_secrets_value(cloud: Cloud) -> None:
     for function in cloud.aws("lambda", "list-functions")["Functions"]:
         for name, value in function["Environment"]["Variables"].items():
             assert not any(password in value for password in passwords), f"{function['FunctionName']}: {name}"
+
+
+def test_the_scoring_layer_is_small_and_carries_its_bytecode_so_that_a_cold_start_compiles_nothing(
+    cloud: Cloud,
+) -> None:
+    layer = dict(built(cloud))["ScoringLayer"]
+    assert sum(path.stat().st_size for path in layer.rglob("*") if path.is_file()) < 60e6
+    sources = [path for path in layer.rglob("*.py") if path.parent.name != "bin"]
+    assert len(sources) > 100
+    for source in sources:
+        bytecode = Path(cache_from_source(str(source)))
+        assert bytecode.is_file(), source
+        # The flags of a bytecode file (PEP 552): 1 means that it is used whatever the source's date.
+        assert int.from_bytes(bytecode.read_bytes()[4:8], "little") == 1, source
+
+
+def test_the_scoring_path_starts_within_150_ms_of_work_from_the_built_layer(cloud: Cloud) -> None:
+    layer = dict(built(cloud))["ScoringLayer"]
+    program = "import time, sys, vigie_scoring; assert 'boto3' not in sys.modules; print(time.process_time())"
+    environment = {"PYTHONPATH": str(layer), "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-S", "-c", program]
+    # Processor time, and the best of several: other tests share this machine.
+    spent = [subprocess.run(command, env=environment, capture_output=True, check=True).stdout for _ in range(7)]
+    assert min(float(seconds) for seconds in spent) < 0.150

@@ -62,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
 def _add_load(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", required=True, help="a folder of CSV files, or one CSV with --contract")
     command.add_argument("--contract", default="", help="the feature contract the data follow")
+    command.add_argument("--faults", default="", help="write every fault of a refused file to this CSV")
 
 
 def _add_logs(command: argparse.ArgumentParser) -> None:

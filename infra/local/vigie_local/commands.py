@@ -125,7 +125,8 @@ def load(settings: LocalSettings, options: argparse.Namespace) -> int:
     """Loads somebody's own CSV files; a bad file is refused whole."""
     _require_running(settings)
     command = ["python", "-m", "model.load", "--data", options.data]
-    return bank.run_with_cloud(settings, command + (["--contract", options.contract] if options.contract else []))
+    command += ["--contract", options.contract] if options.contract else []
+    return bank.run_with_cloud(settings, command + (["--faults", options.faults] if options.faults else []))
 
 
 def follow_logs(settings: LocalSettings, options: argparse.Namespace) -> int:

@@ -48,7 +48,7 @@ def measure_groups(
             inside = names == group
             for measure, limit in (("high_rate", high), ("medium_or_high_rate", medium)):
                 flagged = probability >= limit
-                found.append(_rate(f"{feature.name}: {group}", measure, flagged[inside], float(flagged.mean())))
+                found.append(rate_of(f"{feature.name}: {group}", measure, flagged[inside], float(flagged.mean())))
     return found
 
 
@@ -78,7 +78,8 @@ def wilson(count: int, total: int) -> tuple[float, float]:
     return max(0.0, centre - reach), min(1.0, centre + reach)
 
 
-def _rate(subject: str, measure: str, flagged: NDArray[np.bool_], everybody: float) -> Drift:
+def rate_of(subject: str, measure: str, flagged: NDArray[np.bool_], everybody: float) -> Drift:
+    """A group's rate with its interval; a warning when it is far from everybody's beyond what chance explains."""
     low, high = wilson(int(flagged.sum()), len(flagged))
     apart = high < everybody * FOUR_FIFTHS or low > everybody / FOUR_FIFTHS
     details = {"low": low, "high": high, "customers": float(len(flagged)), "everybody": everybody}

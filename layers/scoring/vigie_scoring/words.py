@@ -32,6 +32,7 @@ VERDICTS = {
     },
 }  # fmt: skip
 COLON = {"en": ": ", "fr": " : "}
+BOOLEANS = {"en": {"true": "yes", "false": "no"}, "fr": {"true": "oui", "false": "non"}}
 MISSING = {"en": "{label}: not known", "fr": "{label} : non renseigné"}
 
 
@@ -64,7 +65,8 @@ def describe(feature: ScoredFeature, value: object, language: str) -> str:
     if word is None or not word.strip():
         return said.get("missing") or MISSING[language].format(label=label)
     if number is None:
-        return said.get(word) or f"{label}{COLON[language]}{word}"
+        spoken = BOOLEANS[language].get(word, word) if feature.type == "boolean" else word
+        return said.get(word) or f"{label}{COLON[language]}{spoken}"
     return _describe_number(said, label, number, language)
 
 

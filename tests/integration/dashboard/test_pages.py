@@ -233,6 +233,12 @@ def test_drift_alarms_come_first(store: SecretStore) -> None:
     assert told.index("0.287 alarm") < told.index("0.132 warning") < told.index("0.041 ok")
 
 
+def test_rates_by_group_have_a_panel_of_their_own_in_the_managers_words(store: SecretStore) -> None:
+    told = text(open_page("runs", lang="en", run="weekly-2026-47"))
+    assert "Products held: three Share at medium or high risk 0.612 warning" in told
+    assert told.index("Across declared groups") < told.index("Products held: three")
+
+
 def test_governance_shows_consents_egress_and_seal(store: SecretStore) -> None:
     told = text(open_page("governance", lang="en"))
     assert re.search(r"Feedback analysis 85% +170 +14 +16", told)

@@ -35,7 +35,8 @@ def run(dsn: str, tmp_path: Path) -> str:
         )
         cursor.execute(
             "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
-            " batch_size, batches, planned) VALUES ('run-1', 'retention', 'bank', 'v1', 'x', '{}', '{}', 50, 1, 1)"
+            " batch_size, batches, planned) VALUES ('run-1', 'retention', 'bank', 'v1', 'x', '{}',"
+            """ '{"high": 0.7, "medium": 0.35}', 50, 1, 1)"""
         )
         for customer, probability in truth:
             cursor.execute("SELECT consent_granted_now(%s, 'profiling')", (customer,))
@@ -58,7 +59,7 @@ def test_live_figures_are_measured_and_kept_with_the_run(run: str, tmp_path: Pat
     assert figures["run_id"] == "run-1"
     assert 0.75 < figures["auc"] < 0.95
     with closing(psycopg2.connect(run)) as conn, conn.cursor() as cursor:
-        cursor.execute("SELECT measure, level FROM run_drift ORDER BY measure")
+        cursor.execute("SELECT measure, level FROM run_drift WHERE subject = 'outcomes' ORDER BY measure")
         assert [m for m, _ in cursor.fetchall()] == ["live_auc", "live_ece"]
 
 
@@ -70,6 +71,29 @@ def test_a_model_that_no_longer_ranks_is_an_alarm(run: str, tmp_path: Path) -> N
     with closing(psycopg2.connect(run)) as conn, conn.cursor() as cursor:
         cursor.execute("SELECT level FROM run_drift WHERE measure = 'live_auc'")
         assert cursor.fetchall() == [("alarm",)]
+
+
+def test_error_rates_across_declared_groups_are_kept_with_their_intervals(run: str, tmp_path: Path) -> None:
+    out = tmp_path / "live.json"
+    assert compare_outcomes(["--data", str(tmp_path / "truth.csv"), "--dsn", run, "--json", str(out)]) == 0
+    with closing(psycopg2.connect(run)) as conn, conn.cursor() as cursor:
+        cursor.execute(
+            "SELECT subject, value, details FROM run_drift WHERE measure = 'missed_rate' AND subject LIKE 'gender:%'"
+        )
+        kept = {subject: (value, details) for subject, value, details in cursor.fetchall()}
+        cursor.execute(
+            "SELECT f.features->>'gender', p.customer_id::text, p.probability FROM predictions p"
+            " JOIN customer_features f USING (customer_id)"
+        )
+        predicted = cursor.fetchall()
+    with (tmp_path / "truth.csv").open(encoding="utf-8", newline="") as stream:
+        left = {r["customer_id"] for r in csv.DictReader(stream) if r["churned"] == "1"}
+    missed = [p < 0.35 for gender, customer, p in predicted if gender == "female" and customer in left]
+    value, details = kept["gender: female"]
+    assert value == pytest.approx(sum(missed) / len(missed))
+    assert details["customers"] == len(missed)
+    assert details["low"] < value < details["high"]
+    assert {g["measure"] for g in json.loads(out.read_text())["groups"]} == {"missed_rate", "false_alarm_rate"}
 
 
 def test_too_few_outcomes_are_refused_with_the_number_needed(

@@ -54,6 +54,21 @@ def test_approving_one_retires_the_one_before(conn: "Connection") -> None:
     assert states(conn) == {"v1": "retired", "v2": "approved"}
 
 
+def test_approving_the_approved_one_again_makes_it_the_one_approved_last(conn: "Connection") -> None:
+    for version in ("v1", "v2"):
+        register(conn, make_artefacts(version))
+    approve(conn, "v1", by="Ada")
+    with conn, conn.cursor() as cursor:
+        cursor.execute("UPDATE model_registry SET approved_at = now() - interval '1 day' WHERE version = 'v1'")
+    approve(conn, "v1", by="Grace")
+    assert states(conn) == {"v1": "approved", "v2": "candidate"}
+    with conn.cursor() as cursor:
+        cursor.execute(
+            "SELECT approved_by, approved_at > now() - interval '1 hour' FROM model_registry WHERE version = 'v1'"
+        )
+        assert cursor.fetchone() == ("Grace", True)
+
+
 def test_rollback_goes_back_to_the_model_before_and_forth_again(conn: "Connection") -> None:
     for version in ("v1", "v2"):
         register(conn, make_artefacts(version))

@@ -63,8 +63,10 @@ def test_the_approved_scorer_scores_straight_from_the_registry(database: str, tm
 def test_the_model_card_is_written_from_the_registry(database: str, tmp_path: Path) -> None:
     train_on(tmp_path, seed=1)
     out = tmp_path / "MODEL_CARD.md"
-    assert card.main(["--contract", "bank", "--out", str(out)]) == 0
-    assert "(first model of its contract) on " in out.read_text(encoding="utf-8")
+    for named in (["--contract", "bank"], []):
+        assert card.main([*named, "--out", str(out)]) == 0
+        assert "(first model of its contract) on " in out.read_text(encoding="utf-8")
+        out.unlink()
 
 
 def test_promoting_without_a_candidate_says_what_to_do(database: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from model.card import Subject, main, write_card
+from model.card_text import write_contract
 from model.contract import load_contract
+from model.sources import evaluation_file
 from model.train import Trained, train, write
 from model.validate import Table
 from vigie_scoring import Scorer
+from vigie_scoring.drift import Drift
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,20 @@ def test_without_a_run_the_card_says_so_and_shows_no_drift(subject: Subject, tmp
     assert "drift.png" not in text
 
 
+def test_drift_group_rates_and_outcomes_of_a_run_are_told_apart(subject: Subject) -> None:
+    rate = {"low": 0.5, "high": 0.7, "customers": 90.0, "everybody": 0.3}
+    found = [
+        Drift("balance_eur", "psi", 0.31, "alarm"),
+        Drift("gender: male", "missed_rate", 0.61, "warning", rate),
+        Drift("outcomes", "live_auc", 0.8, "ok", {"customers": 1200.0}),
+        Drift("outcomes", "live_ece", 0.2, "alarm", {"customers": 1200.0}),
+    ]
+    text = write_contract(subject.contract, subject.record, None, {"drift": "drift.png"}, found, {})
+    assert "Above its level: balance_eur (psi 0.310, alarm)." in text
+    assert "| gender: male | Leavers missed | 61.0% (50.0% to 70.0%) | 30.0% |" in text
+    assert "Outcomes of 1,200 customers of that run have arrived: AUC 0.8000 (ok), calibration error 0.2000" in text
+
+
 def test_sensitive_attributes_are_listed_as_no_inputs_with_their_groups(subject: Subject, tmp_path: Path) -> None:
     text = write_card([subject], {}, {}, tmp_path)
     assert "| Gender | `gender` | female, male, undisclosed | none |  | sensitive, not an input |  |" in text
@@ -73,3 +90,16 @@ def test_the_command_writes_from_a_training_folder(trained: Trained, tmp_path: P
     assert main(["--contract", "bank", "--folder", str(tmp_path / "trained"), "--out", str(out)]) == 0
     assert trained.version in out.read_text()
     assert main(["--contract", "bank", "--folder", str(tmp_path / "nothing"), "--out", str(out)]) == 1
+
+
+def test_what_an_evaluation_left_behind_is_part_of_the_card(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIGIE_HOME", str(tmp_path))
+    write(trained, tmp_path / "model" / "bank")
+    loss = {"log_loss": 0.41, "above_best": 0.0067}
+    truth = {"customers": 20_000, "best_log_loss": 0.4, "with_sentiment": loss, "without_sentiment": loss}
+    evaluation_file("bank").write_text(json.dumps({"contract": "bank", "known_truth": truth}), encoding="utf-8")
+    out = tmp_path / "MODEL_CARD.md"
+    assert main(["--contract", "bank", "--out", str(out)]) == 0
+    assert "| This model | 0.4100 | 0.67% |" in out.read_text(encoding="utf-8")

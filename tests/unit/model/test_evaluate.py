@@ -11,6 +11,7 @@ from model.candidates import find_candidate
 from model.contract import load_contract
 from model.evaluate import main
 from model.known_truth import expected_log_loss, measure_known_truth
+from model.sources import evaluation_file
 from model.synthesise import draw_history, synthesise
 
 
@@ -34,10 +35,12 @@ def test_at_twenty_thousand_customers_the_model_is_within_two_percent_of_the_bes
 def test_the_figures_are_written_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.compare.FOLDS", 2)
     monkeypatch.setattr("model.compare.REPEATS", 1)
+    monkeypatch.setenv("VIGIE_HOME", str(tmp_path / "home"))
     synthesise(tmp_path, customers=1, seed=2, history=300)
     out = tmp_path / "figures.json"
     assert main(["--contract", "bank", "--data", str(tmp_path), "--json", str(out)]) == 0
     figures = json.loads(out.read_text())
+    assert json.loads(evaluation_file("bank").read_text()) == figures
     assert figures["chosen"] in figures["models"]
     for key in ("logistic_regression", "ebm", "gradient_boosting"):
         assert set(figures["models"][key]) >= {"auc", "brier", "log_loss", "ece"}

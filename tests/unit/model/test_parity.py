@@ -53,6 +53,6 @@ def test_on_the_bank_every_row_agrees(history: Table, key: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("key", ["logistic_regression", "ebm"])
+@pytest.mark.parametrize("key", ["logistic_regression", "ebm", "ebm_pairs"])
 def test_on_the_telecom_set_every_row_agrees(telecom: Table, key: str) -> None:
     assert largest_gap(telecom, key) < 1e-6

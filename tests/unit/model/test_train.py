@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from model.candidates import CANDIDATES, find_candidate
-from model.compare import Result, choose
+from model.compare import Result, choose, compare
 from model.design import design_matrix
 from model.leaks import find_leaks
 from model.metrics import Estimate, calibration_error, interval_by_bootstrap, share_interval
-from model.train import Trained, TrainingError, default_folder, main, name_version, train, used_inputs, write
+from model.train import Trained, TrainingError, default_folder, labels_of, main, name_version, train, used_inputs, write
 from model.validate import Table
 from vigie_scoring import Scorer, load_verified
 
@@ -34,6 +34,7 @@ def test_other_data_gives_another_version(history: Table, trained: Trained) -> N
     other = dataclasses.replace(history, sha256="0" * 64)
     assert name_version(other, find_candidate("ebm")) != trained.version
     assert name_version(history, find_candidate("ebm")) == trained.version
+    assert name_version(history, find_candidate("ebm"), compared=True) != trained.version
 
 
 def test_what_is_written_belongs_together(trained: Trained, history: Table, tmp_path: Path) -> None:
@@ -128,6 +129,17 @@ def test_a_model_that_cannot_be_read_is_never_deployed() -> None:
         result("gradient_boosting", 0.3, 0.31),
     ]
     assert choose(results).candidate.key == "ebm"
+
+
+def test_a_long_comparison_says_how_far_it_is(history: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.compare.PATIENCE_SECONDS", 0)
+    said: list[str] = []
+    compare(
+        design_matrix(history.rows, used_inputs(history)), labels_of(history), used_inputs(history), said.append,
+        [find_candidate("logistic_regression")],
+    )  # fmt: skip
+    assert said[0].startswith("cross-validating logistic regression")
+    assert [line.strip() for line in said[1:]] == [f"{done} of 10" for done in range(1, 10)]
 
 
 def test_calibration_error_is_none_when_shares_are_as_predicted() -> None:

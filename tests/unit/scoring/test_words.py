@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from vigie_scoring import Scorer, explain
-from vigie_scoring.words import write_number
+from vigie_scoring.scorer import ScoredFeature
+from vigie_scoring.words import describe, write_number
 
 Row = dict[str, Any]
 
@@ -62,3 +63,8 @@ def test_numbers_are_written_as_people_write_them() -> None:
     assert write_number(-1234.5, "en") in ("−1,234", "−1,235")
     assert write_number(1234.0, "fr") == "1\u202f234"
     assert write_number(2.5, "fr") == "2,50"
+
+
+def test_yes_and_no_are_said_in_the_managers_language() -> None:
+    feature = ScoredFeature("active", "boolean", False, {"en": {"label": "Active"}, "fr": {"label": "Actif"}})
+    assert (describe(feature, True, "en"), describe(feature, False, "fr")) == ("Active: yes", "Actif : non")
