@@ -39,8 +39,8 @@ def test_every_task_ends_in_time_and_notices_silence(all_tasks: dict[str, Json])
         assert 0 < task["HeartbeatSeconds"] < task["TimeoutSeconds"], name
 
 
-def test_every_task_is_tried_again_with_jitter_and_a_limit(awaited: dict[str, Json]) -> None:
-    for name, task in awaited.items():
+def test_every_task_is_tried_again_with_jitter_and_a_limit(all_tasks: dict[str, Json]) -> None:
+    for name, task in all_tasks.items():
         general = task["Retry"][-1]
         assert general["ErrorEquals"] == ["States.ALL"], name
         assert general["JitterStrategy"] == "FULL"
