@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import Cloud, wait_until
+from vigie_local.redriving import redrive
 from vigie_local.secrets import database_secret, role_passwords
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 @contextmanager
@@ -36,17 +38,15 @@ def shut_out(cloud: Cloud, role: str, queue: str, function: str) -> Iterator[Non
         give(role_passwords(cloud.settings.private)[role])
 
 
-@pytest.fixture
-def without(cloud: Cloud) -> Callable[..., AbstractContextManager[None]]:
-    return lambda *which: shut_out(cloud, *which)
+@pytest.fixture(scope="module")
+def given_up(cloud: Cloud) -> dict[str, Any]:
+    """The output of a run whose predictions nobody could make."""
+    with shut_out(cloud, "prediction_agent", "vigie-prediction", "vigie-prediction-agent"):
+        return cloud.run("dead-predictions", {"limit": 6, "batch_size": 3})
 
 
-def test_batches_whose_agent_cannot_work_fail_alone_and_the_run_ends(
-    cloud: Cloud, without: Callable[..., AbstractContextManager[None]]
-) -> None:
-    with without("prediction_agent", "vigie-prediction", "vigie-prediction-agent"):
-        output = cloud.run("dead-predictions", {"limit": 6, "batch_size": 3})
-    counts = output["customers"]
+def test_batches_whose_agent_cannot_work_fail_alone_and_the_run_ends(cloud: Cloud, given_up: dict[str, Any]) -> None:
+    output, counts = given_up, given_up["customers"]
     assert (output["status"], counts["planned"], counts["failed"]) == ("failed", 6, 6)
     letters = cloud.query("SELECT batch_no, step, reason FROM dead_letters WHERE run_id = %s", "dead-predictions")
     assert sorted(letters) == [(0, "predict", "GivenUp"), (1, "predict", "GivenUp")]
@@ -59,10 +59,20 @@ def test_batches_whose_agent_cannot_work_fail_alone_and_the_run_ends(
     assert output["audit"]["gaps"] == 0
 
 
-def test_a_dead_letter_of_the_audit_lets_the_run_finish(
-    cloud: Cloud, without: Callable[..., AbstractContextManager[None]]
-) -> None:
-    with without("audit_agent", "vigie-audit", "vigie-audit-agent"):
+def test_who_failed_is_redriven_once_as_another_run(cloud: Cloud, given_up: dict[str, Any]) -> None:
+    before = cloud.query("SELECT md5(r::text) FROM runs r WHERE run_id = 'dead-predictions'")
+    [report] = redrive(cloud.settings, "dead-predictions")
+    assert (report.status, report.customers["planned"], report.customers["failed"]) == ("succeeded", 6, 0)
+    marked = cloud.query("SELECT DISTINCT redriven_as FROM dead_letters WHERE run_id = 'dead-predictions'")
+    assert marked == [(report.run_id,)]
+    same = "SELECT customer_id FROM run_customers WHERE run_id = %s ORDER BY 1"
+    assert cloud.query(same, report.run_id) == cloud.query(same, "dead-predictions")
+    assert redrive(cloud.settings, "dead-predictions") == []
+    assert cloud.query("SELECT md5(r::text) FROM runs r WHERE run_id = 'dead-predictions'") == before
+
+
+def test_a_dead_letter_of_the_audit_lets_the_run_finish(cloud: Cloud) -> None:
+    with shut_out(cloud, "audit_agent", "vigie-audit", "vigie-audit-agent"):
         output = cloud.run("dead-audit", {"limit": 3})
     assert (output["status"], output["customers"]["failed"]) == ("succeeded", 0)
     assert output["audit"] == {"tree_size": None, "root_hash": None, "gaps": None}
