@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import Cloud, wait_until
 from vigie_local import commands, services
+from vigie_local.audit_export import verify_log
 from vigie_local.errors import RunError
 from vigie_local.going_on import require_open, resume
 
@@ -66,7 +68,9 @@ def test_after_an_aborted_execution_the_run_goes_on_under_a_number(cloud: Cloud)
         require_open(cloud.settings, "aborted")
 
 
-def test_after_a_lost_cloud_the_run_is_completed_from_the_database(cloud: Cloud) -> None:
+def test_after_a_lost_cloud_the_run_is_completed_from_the_database(
+    cloud: Cloud, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     start_and_wait_for_its_middle(cloud, "cloud-lost")
     services.local_aws(cloud.settings).stop()
 
@@ -75,6 +79,10 @@ def test_after_a_lost_cloud_the_run_is_completed_from_the_database(cloud: Cloud)
     # What was logged before is gone with LocalStack, and the audit says exactly that.
     problems = cloud.query("SELECT DISTINCT store, problem FROM run_gaps WHERE run_id = 'cloud-lost'")
     assert problems == [("cloudwatch", "EventNotLogged")]
+    # So is the key: the one that signs from here on vouches for every event, and the earlier checkpoints are named.
+    capfd.readouterr()
+    assert verify_log(cloud.settings, Namespace(out=tmp_path)) == 0
+    assert "older checkpoints are signed with keys that LocalStack forgot" in capfd.readouterr().out
 
 
 def test_an_unknown_run_is_refused_by_name(cloud: Cloud) -> None:
