@@ -181,10 +181,12 @@ def download_checkpoints(settings: LocalSettings, folder: Path) -> int:
 
 
 def set_aside_others(folder: Path, der: bytes) -> int:
-    """Renames the checkpoints that another key signed, so that they are not checked by this one; returns how many."""
+    """Moves the checkpoints that another key signed into a folder beside this one; returns how many."""
+    aside = folder.with_name("signed-with-forgotten-keys")
+    aside.mkdir(exist_ok=True)
     others = [path for path in folder.glob("*.txt") if split_by_key([path.read_text(encoding="utf-8")], der)[1]]
     for path in others:
-        path.rename(path.with_suffix(".other-key"))
+        path.replace(aside / path.name)
     return len(others)
 
 
