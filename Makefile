@@ -6,7 +6,7 @@ CLOUD := $(PY) -m vigie_local
 JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy-local run load dashboard logs status test lint claims bench cost \
+.PHONY: help deploy-local run resume redrive load dashboard logs status test lint claims bench cost \
 	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
 	export-audit export-customer verify-audit prove-event up down clean environment lock
 
@@ -21,6 +21,13 @@ deploy-local: environment ## Everything, from nothing to a finished run and a da
 
 run: environment ## One more run; INPUT='{"limit": 50}' chooses customers
 	@$(CLOUD) run --input "$$INPUT"
+
+resume: environment ## Complete a run whose execution was lost or failed: RUN=run id
+	@$(if $(RUN),,echo 'Say which run: make resume RUN=…' >&2; exit 2)
+	@$(CLOUD) resume --run "$(RUN)"
+
+redrive: environment ## Run those again who failed in closed runs; RUN=… for one run
+	@$(CLOUD) redrive $(if $(RUN),--run "$(RUN)")
 
 load: environment ## Load your own CSV files: DATA=folder, or DATA=file.csv CONTRACT=telecom; FAULTS=file lists every fault
 	@$(if $(DATA),,echo 'Say what to load: make load DATA=folder' >&2; exit 2)

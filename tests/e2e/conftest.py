@@ -97,7 +97,7 @@ class Cloud:
         """The ids of the run's audit events in CloudWatch Logs."""
         logs = self.client("logs")
         ids: set[str] = set()
-        for agent in ("planner", "nlp-agent", "prediction-agent", "action-agent", "audit-agent"):
+        for agent in ("planner", "nlp-agent", "prediction-agent", "action-agent", "audit-agent", "dead-letters"):
             pages = logs.get_paginator("filter_log_events").paginate(
                 logGroupName=f"/aws/lambda/vigie-{agent}", startTime=int(began * 1000)
             )

@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.e2e.conftest import Cloud
 
 ASK_A_MODEL = {"vigie-nlp-agent", "vigie-action-agent"}
-FUNCTIONS = {*ASK_A_MODEL, "vigie-prediction-agent", "vigie-audit-agent", "vigie-planner"}
+FUNCTIONS = {*ASK_A_MODEL, "vigie-prediction-agent", "vigie-audit-agent", "vigie-planner", "vigie-dead-letters"}
 # Programs that speak to servers outside AWS and the database; boto3's own come with AWS's runtime.
 CLIENTS = {"groq", "httpx", "httpcore", "openai", "requests", "aiohttp", "anthropic"}
 

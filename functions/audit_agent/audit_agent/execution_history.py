@@ -13,6 +13,8 @@ from audit_agent.signing import PATIENCE
 from vigie.errors import TransientError
 
 logger = Logger(child=True)
+# How often a run can be resumed before its history is looked for in vain.
+MOST_EXECUTIONS = 100
 FAILED: Final[tuple[Literal["FAILED", "TIMED_OUT", "ABORTED"], ...]] = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
@@ -31,7 +33,7 @@ class BatchCounts:
 
 
 class Executions:
-    """The executions of one state machine, each named after its run."""
+    """The executions of one state machine, each named after its run; one that goes on with it has a number."""
 
     def __init__(self, state_machine_arn: str, client: Any = None) -> None:
         self._executions = state_machine_arn.replace(":stateMachine:", ":execution:")
@@ -44,14 +46,12 @@ class Executions:
             HistoryUnavailableError: Step Functions does not answer, or refuses.
         """
         try:
-            runs = self._client.list_map_runs(executionArn=f"{self._executions}:{run_id}")["mapRuns"]
+            runs = self._map_runs(run_id)
             if not runs:
                 return None
             arn = max(runs, key=lambda run: run["startDate"])["mapRunArn"]
             items = self._client.describe_map_run(mapRunArn=arn)["itemCounts"]
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
-                return None
             raise HistoryUnavailableError("Step Functions refuses to tell its history") from error
         except BotoCoreError as error:
             raise HistoryUnavailableError("Step Functions cannot be asked now") from error
@@ -59,6 +59,20 @@ class Executions:
         return BatchCounts(
             items["total"], items["succeeded"], failed, self._failed_batches(arn) if failed else frozenset()
         )
+
+    def _map_runs(self, run_id: str) -> list[Any]:
+        """Those of the newest execution that started any: each goes through all batches."""
+        newest: list[Any] = []
+        for number in range(1, MOST_EXECUTIONS):
+            name = run_id if number == 1 else f"{run_id}--resume-{number}"
+            try:
+                found = self._client.list_map_runs(executionArn=f"{self._executions}:{name}")["mapRuns"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+                    break
+                raise
+            newest = found or newest
+        return newest
 
     def _failed_batches(self, map_run_arn: str) -> frozenset[int] | None:
         """The numbers of the batches that failed, where the service lists a map's executions (LocalStack does not)."""

@@ -24,13 +24,15 @@ def plan_run(
     Returns the manifest's place and the counts that the state machine needs.
 
     Raises:
-        InvalidInputError: a customer id is unknown.
+        InvalidInputError: a customer id is unknown, or a run to go on with was never planned or is closed.
         ModelNotApprovedError: there is no approved model.
     """
     request = request.for_run(asked.run_id)
     with database.transaction(request.origin) as transaction:
         planned = store.find_plan(transaction, asked.run_id)
-        if planned is None:
+        if asked.resumes:
+            planned = _require_open(planned, asked.run_id)
+        elif planned is None:
             planned = _plan(transaction, asked, settings)
     place = manifests.write(asked.run_id, planned.batches)
     return {
@@ -40,6 +42,14 @@ def plan_run(
         "max_concurrency": settings.max_concurrency,
         "manifest": {"bucket": place.bucket, "key": place.key},
     }
+
+
+def _require_open(planned: store.Plan | None, run_id: str) -> store.Plan:
+    if planned is None:
+        raise InvalidInputError(f"run {run_id} was never planned, so it cannot go on: start one with make run")
+    if planned.closed:
+        raise InvalidInputError(f"run {run_id} is closed and stays as it is: make redrive takes its failures up again")
+    return planned
 
 
 def _plan(transaction: Transaction, asked: PlanRequest, settings: PlannerSettings) -> store.Plan:

@@ -9,6 +9,8 @@ from uuid import UUID
 from vigie.errors import InvalidInputError
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+# An execution's name is taken for good: one that goes on with a run has another, which names the run all the same.
+RESUMES = re.compile(r"(?P<run_id>.+)--resume-[0-9]+")
 PURPOSES = ("retention", "test", "benchmark")
 ALLOWED = ("customer_ids", "limit", "batch_size", "purpose")
 MAX_CUSTOMER_IDS = 10_000
@@ -24,6 +26,7 @@ class PlanRequest:
     limit: int | None = None
     batch_size: int | None = None
     purpose: str = "retention"
+    resumes: bool = False
 
     @classmethod
     def parse(cls, event: dict[str, Any]) -> "PlanRequest":
@@ -44,7 +47,10 @@ class PlanRequest:
             problems.append(f"purpose={json.dumps(purpose)[:60]} is unknown: use {', '.join(PURPOSES)}")
         if problems:
             raise InvalidInputError("; ".join(problems))
-        return cls(_run_id(event), customer_ids, limit, batch_size, purpose)
+        run_id = _run_id(event)
+        resumed = RESUMES.fullmatch(run_id)
+        named = resumed["run_id"] if resumed else run_id
+        return cls(named, customer_ids, limit, batch_size, purpose, resumes=resumed is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,12 +58,13 @@ class Plan:
 
     customers: int
     batches: int
+    closed: bool = False
 
 
 def find_plan(transaction: Transaction, run_id: str) -> Plan | None:
     """The plan of a run that exists already. Two planners of one run wait for each other here."""
     transaction.cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", (run_id,))
-    rows = transaction.fetch("SELECT planned, batches FROM runs WHERE run_id = %s", (run_id,))
+    rows = transaction.fetch("SELECT planned, batches, counts IS NOT NULL FROM runs WHERE run_id = %s", (run_id,))
     return Plan(*rows[0]) if rows else None
 
 

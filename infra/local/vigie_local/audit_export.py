@@ -100,7 +100,9 @@ def verify_log(settings: LocalSettings, options: argparse.Namespace) -> int:
     if not ours:
         raise RunError("No checkpoint is signed with the present key yet: make run, or wait a minute after one.")
     (folder / "checkpoints.txt").write_text("".join(ours), encoding="utf-8")
+    # A checkpoint that was signed before LocalStack stopped may have been published after it.
     published = download_checkpoints(settings, folder / "write-once-store")
+    published -= set_aside_others(folder / "write-once-store", key)
     print(f"Exported to {folder}: {len(ours)} checkpoints, {published} of them from the write-once store too")
     if others:
         print(
@@ -176,6 +178,16 @@ def download_checkpoints(settings: LocalSettings, folder: Path) -> int:
     for key in keys:
         s3.download_file(BUCKET, key, str(folder / Path(key).name))
     return len(keys)
+
+
+def set_aside_others(folder: Path, der: bytes) -> int:
+    """Moves the checkpoints that another key signed into a folder beside this one; returns how many."""
+    aside = folder.with_name("signed-with-forgotten-keys")
+    aside.mkdir(exist_ok=True)
+    others = [path for path in folder.glob("*.txt") if split_by_key([path.read_text(encoding="utf-8")], der)[1]]
+    for path in others:
+        path.replace(aside / path.name)
+    return len(others)
 
 
 def split_by_key(notes: list[str], der: bytes) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from vigie_local import bank, logs, report, services
+from vigie_local import bank, going_on, logs, redriving, report, services
 from vigie_local.build import build
 from vigie_local.deploy import deploy, is_broken
 from vigie_local.errors import RunError, ServiceError
@@ -119,6 +119,23 @@ def run(settings: LocalSettings, options: argparse.Namespace) -> int:
     finished = run_once(settings, getattr(options, "input", ""))
     print("\n".join(["", *finished.lines()]), flush=True)
     return 0 if finished.status == "succeeded" else 1
+
+
+def resume(settings: LocalSettings, options: argparse.Namespace) -> int:
+    """Completes a run from the database; brings back the cloud first where it is gone."""
+    services.start_services([services.cloud_services(settings)[0]], say)
+    going_on.require_open(settings, options.run_id)
+    deploy_stack(settings, options)
+    finished = going_on.resume(settings, options.run_id)
+    print("\n".join(["", *finished.lines()]), flush=True)
+    return 0 if finished.status == "succeeded" else 1
+
+
+def redrive(settings: LocalSettings, options: argparse.Namespace) -> int:
+    """Starts another run over those who failed in closed runs."""
+    _require_running(settings)
+    finished = redriving.redrive(settings, options.run_id)
+    return 0 if all(report.status == "succeeded" for report in finished) else 1
 
 
 def load(settings: LocalSettings, options: argparse.Namespace) -> int:

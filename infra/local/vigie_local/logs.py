@@ -19,6 +19,7 @@ AGENTS = {
     "prediction": "vigie-prediction-agent",
     "action": "vigie-action-agent",
     "audit": "vigie-audit-agent",
+    "dead": "vigie-dead-letters",
 }
 _POLL_S = 1.0
 _PLATFORM_LINES = ("START ", "END ", "REPORT ", "INIT_START ")

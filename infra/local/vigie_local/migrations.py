@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 OWNER = "owner"
-# One login role per function and one for the dashboard; migration 0001 makes them.
-FUNCTION_ROLES = ("planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent", "dashboard")
+# One login role per function and one for the dashboard; migrations 0001 and 0012 make them.
+FUNCTION_ROLES = (
+    "planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent", "dead_letters", "dashboard",
+)  # fmt: skip
 ROLES = (*FUNCTION_ROLES, OWNER)
 MIGRATIONS = REPOSITORY / "infra" / "migrations"
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 _ACCOUNT = "000000000000"
+EXECUTIONS = f"arn:aws:states:{REGION}:{_ACCOUNT}:execution:{STATE_MACHINE}"
 _POLL_S = 0.25
 _LEFT_OUT = """
     SELECT (details ->> 'left_out_without_profiling_consent')::int
@@ -39,10 +40,16 @@ def run(settings: LocalSettings, input_text: str) -> RunReport:
         RunError: the input is no JSON object, nothing is deployed, or the execution failed.
     """
     states = aws_client("stepfunctions", settings.endpoint)
-    began = time.monotonic()
     arn = start_execution(states, _parse_input(input_text))
     run_id = arn.rpartition(":")[2]
     print(f"Run {run_id}", flush=True)
+    return follow_run(settings, arn, run_id)
+
+
+def follow_run(settings: LocalSettings, arn: str, run_id: str) -> RunReport:
+    """Shows the progress of a run until its execution ends; errors as for `run`."""
+    states = aws_client("stepfunctions", settings.endpoint)
+    began = time.monotonic()
     with _reader(settings) as connection:
         execution = _follow(states, arn, run_id, connection)
         seconds = time.monotonic() - began
@@ -51,9 +58,14 @@ def run(settings: LocalSettings, input_text: str) -> RunReport:
         return _report(connection, json.loads(execution["output"]), seconds)
 
 
-def start_execution(states: Any, content: dict[str, Any]) -> str:
-    """Starts an execution whose name is the run id; returns its ARN."""
-    name = f"run-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+def new_run_id() -> str:
+    """A name that no other run has."""
+    return f"run-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def start_execution(states: Any, content: dict[str, Any], name: str = "") -> str:
+    """Starts an execution whose name is the run id, a new one unless it is given; returns its ARN."""
+    name = name or new_run_id()
     machine = f"arn:aws:states:{REGION}:{_ACCOUNT}:stateMachine:{STATE_MACHINE}"
     try:
         started = states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(content))

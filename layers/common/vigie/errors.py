@@ -5,7 +5,8 @@ VigieError
 │   ├── InvalidInputError        an execution's input, a message or a request names something impossible
 │   ├── UnknownRunError          the run or batch is not in the database
 │   ├── ModelNotApprovedError    no approved model, or a scorer that is not the registered one
-│   └── PromptVersionError       the run was planned with a prompt version this code does not have
+│   ├── PromptVersionError       the run was planned with a prompt version this code does not have
+│   └── DeadLettered             no delivery of a batch's message could be worked on
 ├── TransientError           another attempt may succeed: tried again here, then by SQS
 │   ├── DatabaseUnavailableError
 │   ├── ConsentChangedError      a consent changed while the batch was being prepared
@@ -37,6 +38,10 @@ class ModelNotApprovedError(BusinessError):
 
 class PromptVersionError(BusinessError):
     """When a run was planned with a prompt version that this code does not have."""
+
+
+class DeadLettered(BusinessError):
+    """When a batch's message ended in a dead-letter queue."""
 
 
 class TransientError(VigieError):

@@ -139,6 +139,18 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
         "A run was closed with its counts.",
         {"status": {"enum": ["succeeded", "partial", "failed"]}, "counts": COUNTS},
     ),
+    "DEAD_LETTERED": (
+        "A message that no delivery could work on reached a dead-letter queue: its task was failed, or, when it"
+        " cannot be read, it stays there with its size and SHA-256 on record.",
+        {
+            "queue": VERSION,
+            "step": WORD,
+            "reason": {"enum": ["GivenUp", "Unreadable"]},
+            "batch_no": COUNT,
+            "body_bytes": COUNT,
+            "body_sha256": SHA256,
+        },
+    ),
     "ERROR": (
         "Work on a batch failed; the error's class name says how.",
         {"error": WORD, "batch_no": COUNT, "step": WORD},

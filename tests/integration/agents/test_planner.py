@@ -245,3 +245,28 @@ def test_an_agent_that_comes_after_the_end_changes_nothing(
 def test_a_run_that_was_never_planned_cannot_be_closed(office: Office) -> None:
     with pytest.raises(UnknownRunError, match="run nobody was never planned"):
         finish(office, run_id="nobody")
+
+
+def resume(office: Office, store: FakeObjectStore, run_id: str | None = None) -> dict[str, Any]:
+    request = PlanRequest.parse({"run_id": f"{run_id or office.run_id}--resume-2", "input": {}})
+    return plan_run(request, SETTINGS, office.database("planner"), Manifests("runs", store), office.request("planner"))
+
+
+def test_an_execution_that_goes_on_gets_the_plan_that_there_is(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    planned = plan(office, store, batch_size=3)
+    assert resume(office, store) == planned
+    assert office.bank.query("SELECT count(*) FROM runs WHERE run_id LIKE '%resume%'") == [(0,)]
+
+
+def test_an_unplanned_run_cannot_go_on(office: Office, store: FakeObjectStore) -> None:
+    with pytest.raises(InvalidInputError, match=r"run unheard-of was never planned.* start one with make run"):
+        resume(office, store, "unheard-of")
+
+
+def test_a_closed_run_is_not_reopened(office: Office, store: FakeObjectStore, everybody: list[UUID]) -> None:
+    plan(office, store)
+    finish(office)
+    with pytest.raises(InvalidInputError, match="is closed and stays as it is: make redrive"):
+        resume(office, store)

@@ -49,11 +49,14 @@ class FakeSteps:
     total: int = 2
     failed: int = 0
     failed_batches: list[int] | None = None
+    execution: str = RUN
     down: bool = False
 
     def list_map_runs(self, executionArn: str) -> dict[str, Any]:
         if self.down:
             raise refused("ServiceUnavailable")
+        if not executionArn.endswith(f":{self.execution}"):
+            raise refused("ExecutionDoesNotExist")
         return {"mapRuns": [{"mapRunArn": "map", "startDate": 1}] if self.total else []}
 
     def describe_map_run(self, mapRunArn: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 import vigie.errors
 import vigie_llm.errors
 
-LINE = re.compile(r"^(?P<indent>[│ ]*)(?:[├└]── )?(?P<name>[A-Z]\w*Error)\b", re.MULTILINE)
+LINE = re.compile(r"^(?P<indent>[│ ]*)(?:[├└]── )?(?P<name>[A-Z]\w*Error|DeadLettered)\b", re.MULTILINE)
 
 
 def drawn_tree(module: ModuleType) -> dict[str, str]:

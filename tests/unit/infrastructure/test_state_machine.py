@@ -8,7 +8,7 @@ import vigie.errors
 from tests.unit.infrastructure.conftest import STATE_MACHINE, Json
 from vigie.errors import BusinessError, InvalidInputError
 
-OURS = {name for name in dir(vigie.errors) if name.endswith("Error")}
+OURS = {name for name in dir(vigie.errors) if name.endswith("Error")} | {"DeadLettered"}
 
 
 def tasks(states: Json) -> Iterator[tuple[str, Json]]:
@@ -39,8 +39,8 @@ def test_every_task_ends_in_time_and_notices_silence(all_tasks: dict[str, Json])
         assert 0 < task["HeartbeatSeconds"] < task["TimeoutSeconds"], name
 
 
-def test_every_task_is_tried_again_with_jitter_and_a_limit(awaited: dict[str, Json]) -> None:
-    for name, task in awaited.items():
+def test_every_task_is_tried_again_with_jitter_and_a_limit(all_tasks: dict[str, Json]) -> None:
+    for name, task in all_tasks.items():
         general = task["Retry"][-1]
         assert general["ErrorEquals"] == ["States.ALL"], name
         assert general["JitterStrategy"] == "FULL"
@@ -57,6 +57,12 @@ def test_what_is_final_is_not_tried_again(awaited: dict[str, Json]) -> None:
         for error in final["ErrorEquals"]:
             assert error in OURS
             assert issubclass(getattr(vigie.errors, error), (BusinessError, vigie.errors.SettingsError))
+
+
+def test_a_dead_letter_fails_its_task_for_good(awaited: dict[str, Json]) -> None:
+    for name, task in awaited.items():
+        waits_for_a_message = task["Resource"].endswith("sqs:sendMessage.waitForTaskToken")
+        assert ("DeadLettered" in task["Retry"][0]["ErrorEquals"]) == waits_for_a_message, name
 
 
 def test_every_task_s_failure_is_caught(all_tasks: dict[str, Json]) -> None:

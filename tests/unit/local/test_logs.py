@@ -39,7 +39,7 @@ def test_an_unknown_agent_is_refused_with_the_known_ones() -> None:
 
 def test_one_agent_has_one_group_and_none_means_all() -> None:
     assert agent_groups("nlp") == [GROUP]
-    assert len(agent_groups("")) == 5
+    assert len(agent_groups("")) == 6
 
 
 def test_an_audit_event_becomes_one_readable_line() -> None:

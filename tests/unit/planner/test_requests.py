@@ -100,3 +100,9 @@ def test_the_audit_s_answer_is_taken_over() -> None:
 )
 def test_a_run_is_as_good_as_its_customers(predicted: int, failed: int, status: str) -> None:
     assert _status({"predicted": predicted, "failed": failed}) == status
+
+
+@pytest.mark.parametrize("number", [2, 13])
+def test_an_execution_that_goes_on_names_its_run(number: int) -> None:
+    assert parse({}, f"run-1--resume-{number}") == PlanRequest("run-1", resumes=True)
+    assert not parse({}, "run-1--resume-").resumes

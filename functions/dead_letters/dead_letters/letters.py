@@ -1,0 +1,63 @@
+"""A message that its agent gave up on, read as far as it can be read."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+STEPS = {
+    "vigie-nlp-dlq": "analyse",
+    "vigie-prediction-dlq": "predict",
+    "vigie-action-dlq": "decide",
+    "vigie-audit-dlq": "close_audit",
+}
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+MOST_BATCHES = 2**31
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """What is known of a dead letter. Of one that cannot be read: its size and its fingerprint only."""
+
+    message_id: str
+    queue: str
+    step: str
+    size: int
+    sha256: str
+    run_id: str | None = None
+    batch_no: int | None = None
+    task_token: str | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why it lies here: its agent gave it up, or nobody can tell whom it belongs to."""
+        return "GivenUp" if self.task_token else "Unreadable"
+
+
+def read_letter(record: SQSRecord) -> DeadLetter:
+    """Read a message of a dead-letter queue; whatever it holds, this does not fail."""
+    queue = record.event_source_arn.rpartition(":")[2]
+    body = record.body.encode()
+    fields = _fields(record.body)
+    run_id, batch_no, token = fields.get("run_id"), fields.get("batch_no"), fields.get("task_token")
+    return DeadLetter(
+        message_id=record.message_id,
+        queue=queue,
+        step=STEPS[queue],
+        size=len(body),
+        sha256=hashlib.sha256(body).hexdigest(),
+        run_id=run_id if isinstance(run_id, str) and RUN_ID.fullmatch(run_id) else None,
+        batch_no=batch_no if type(batch_no) is int and 0 <= batch_no < MOST_BATCHES else None,
+        task_token=token if isinstance(token, str) and token else None,
+    )
+
+
+def _fields(body: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}

@@ -1,0 +1,49 @@
+"""A dead letter is kept and audited once, however often it is delivered; then its task is told."""
+
+from dead_letters.letters import DeadLetter
+from vigie.audit import Event
+from vigie.database import Database
+from vigie.errors import DeadLettered
+from vigie.runtime import Request
+from vigie.task_tokens import TaskTokens
+
+INSERT = """
+INSERT INTO dead_letters (message_id, queue, run_id, batch_no, step, reason, body_bytes, body_sha256)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (message_id) DO NOTHING RETURNING message_id
+"""
+
+
+class UnreadableLetterError(Exception):
+    """When a message names no task to answer: it stays in its queue, where somebody can look at it."""
+
+
+def take_up(letter: DeadLetter, database: Database, tokens: TaskTokens, request: Request) -> bool:
+    """Keep, audit and answer a dead letter; True when it was not known before.
+
+    Recorded first: a crash in between leaves the message, and the next delivery answers the token.
+
+    Raises:
+        UnreadableLetterError: there is no token in it; it is recorded all the same.
+        DatabaseUnavailableError: nothing was done; SQS delivers it again.
+    """
+    is_new = _record(letter, database, request)
+    if letter.task_token is None:
+        raise UnreadableLetterError(f"a message in {letter.queue} cannot be read and stays there")
+    cause = f"{letter.queue}: no delivery of this message could be worked on. What the agent wrote: make logs"
+    tokens.fail(letter.task_token, DeadLettered(cause))
+    return is_new
+
+
+def _record(letter: DeadLetter, database: Database, request: Request) -> bool:
+    unreadable = letter.task_token is None
+    size, sha256 = (letter.size, letter.sha256) if unreadable else (None, None)
+    origin = request.for_run(letter.run_id).origin if letter.run_id else request.origin
+    row = (letter.message_id, letter.queue, letter.run_id, letter.batch_no, letter.step, letter.reason, size, sha256)
+    with database.transaction(origin) as transaction:
+        if not transaction.fetch(INSERT, row):
+            return False
+        details = {"queue": letter.queue, "step": letter.step, "reason": letter.reason, "batch_no": letter.batch_no}
+        details |= {"body_bytes": size, "body_sha256": sha256}
+        stated = {name: value for name, value in details.items() if value is not None}
+        transaction.audit(Event("DEAD_LETTERED", "failed", details=stated))
+    return True

@@ -1,0 +1,37 @@
+"""Under which name a run goes on, and in which portions failures are taken up again."""
+
+import pytest
+
+from vigie_local import redriving
+from vigie_local.errors import RunError
+from vigie_local.going_on import next_name
+
+ENDED = ("FAILED", "ABORTED", "TIMED_OUT", "SUCCEEDED")
+
+
+def test_a_run_whose_execution_is_lost_goes_on_under_its_own_name() -> None:
+    assert next_name("run-1", {}.get) == "run-1"
+
+
+@pytest.mark.parametrize("status", ENDED)
+def test_where_the_execution_ended_the_next_has_a_number(status: str) -> None:
+    assert next_name("run-1", {"run-1": status}.get) == "run-1--resume-2"
+    assert next_name("run-1", {"run-1": status, "run-1--resume-2": status}.get) == "run-1--resume-3"
+
+
+@pytest.mark.parametrize("name", ["run-1", "run-1--resume-2"])
+def test_a_run_under_way_is_not_started_beside_itself(name: str) -> None:
+    executions = {"run-1": "FAILED"} | {name: "RUNNING"}
+    with pytest.raises(RunError, match=f"RUN='run-1' is under way as execution {name}. Follow it: make logs"):
+        next_name("run-1", executions.get)
+
+
+def test_a_name_that_leaves_no_room_for_a_number_is_refused() -> None:
+    with pytest.raises(RunError, match="is too long to go on under another name: make run"):
+        next_name("x" * 75, {"x" * 75: "FAILED"}.get)
+
+
+def test_failures_are_taken_up_in_portions_that_an_input_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redriving, "PART", 2)
+    assert list(redriving.parts(["a", "b", "c"])) == [(1, ["a", "b"]), (2, ["c"])]
+    assert list(redriving.parts([])) == []
