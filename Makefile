@@ -6,7 +6,7 @@ CLOUD := $(PY) -m vigie_local
 JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy-local run resume redrive load dashboard logs status test lint claims bench cost \
+.PHONY: help deploy-local run resume redrive load dashboard logs status test lint claims bench chaos cost \
 	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
 	export-audit export-customer verify-audit prove-event up down clean environment lock
 
@@ -101,6 +101,10 @@ claims: environment ## Run the test behind every governance claim (JSON=path)
 
 bench: environment ## Measure speed on this machine; ONLY=pipeline for a part (JSON=path)
 	@$(PY) -m vigie_local.bench $(if $(ONLY),--only "$(ONLY)") $(JSON_OPTION) $(ARGS)
+
+chaos: environment ## Disturb real runs and check them: RUNS=50 CUSTOMERS=200 SEED=1 ONLY=kind (JSON=path)
+	@$(PY) -m vigie_local.chaos $(if $(RUNS),--runs "$(RUNS)") $(if $(CUSTOMERS),--customers "$(CUSTOMERS)") \
+		$(if $(SEED),--seed "$(SEED)") $(if $(ONLY),--only "$(ONLY)") $(JSON_OPTION) $(ARGS)
 
 cost: environment ## What a run would cost on AWS; RUN=… for another than the newest (JSON=path)
 	@$(CLOUD) with-cloud python -m vigie_local.cost $(if $(RUN),--run "$(RUN)") $(JSON_OPTION)

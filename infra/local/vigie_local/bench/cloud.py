@@ -9,7 +9,7 @@ import sys
 import tempfile
 import urllib.request
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,16 @@ class BenchCloud:
         self._control("POST", "/reset")
         return self._control("PUT", "", changes)
 
+    def set_model_keeping(self, **changes: object) -> dict[str, Any]:
+        """Changes these settings of the model server, and keeps the others and what it recorded."""
+        return self._control("PUT", "", changes)
+
+    def model_requests(self) -> list[dict[str, Any]]:
+        """What the model server received since it was last set."""
+        page = self._control("GET", "/requests?limit=10000")
+        requests: list[dict[str, Any]] = page["requests"]
+        return requests
+
     def model_state(self) -> dict[str, Any]:
         """The model server's settings and counts."""
         return self._control("GET", "")
@@ -83,8 +93,11 @@ class BenchCloud:
 
 
 @contextlib.contextmanager
-def bench_cloud(customers: int) -> Iterator[BenchCloud]:
-    """Starts and deploys a cloud with so many customers; everything of it is gone afterwards."""
+def bench_cloud(customers: int, switches: Mapping[str, str] | None = None) -> Iterator[BenchCloud]:
+    """Starts and deploys a cloud with so many customers; everything of it is gone afterwards.
+
+    `switches` are settings of LocalStack.
+    """
     home = Path(tempfile.mkdtemp(prefix="vigie-bench-"))
     home.chmod(0o711)
     settings = LocalSettings(
@@ -94,6 +107,7 @@ def bench_cloud(customers: int) -> Iterator[BenchCloud]:
         model_port=free_port(),
         dashboard_port=free_port(),
         customers=customers,
+        localstack_switches=dict(switches or {}),
     )
     try:
         commands.deploy_stack(settings, Namespace())

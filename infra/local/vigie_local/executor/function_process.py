@@ -25,6 +25,12 @@ def _lifeline() -> int:
     return reading
 
 
+def _failpoints() -> list[str]:
+    """The chaos suite's folder, when LocalStack was started by it."""
+    folder = os.environ.get("VIGIE_FAILPOINTS")
+    return [folder] if folder else []
+
+
 @dataclass
 class FunctionProcess:
     """One process and the group it leads. `ended` holds its exit status, as in `Popen.returncode`."""
@@ -46,7 +52,7 @@ class FunctionProcess:
             fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         try:
             popen = subprocess.Popen(
-                [python, "-P", "-s", _LAUNCHER, handler],
+                [python, "-P", "-s", _LAUNCHER, handler, *_failpoints()],
                 env=variables,
                 cwd=folder,
                 stdin=_lifeline(),

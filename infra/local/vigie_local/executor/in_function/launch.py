@@ -31,7 +31,15 @@ def _offer_pure_python_client() -> None:
         sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "fallback"))
 
 
+def _arm_failpoints(folder: str, handler: str) -> None:
+    """Only the chaos suite gives a folder."""
+    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "failpoints.py")
+    runpy.run_path(place)["arm"](folder, handler)
+
+
 if __name__ == "__main__":
     _end_with_localstack()
     _offer_pure_python_client()
+    if len(sys.argv) > 2:
+        _arm_failpoints(sys.argv.pop(), sys.argv[1])
     runpy.run_module("awslambdaric", run_name="__main__", alter_sys=True)

@@ -1,0 +1,1 @@
+"""Chaos: real runs disturbed at seeded moments, and an independent check of what came of them."""

@@ -1,0 +1,210 @@
+"""What can go wrong: each kind disturbs the cloud and returns how to take it back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import psycopg2
+
+from vigie_local.chaos.ground import AGENTS, MODEL_LATENCY_MS, Ground
+from vigie_local.processes import running_pid
+from vigie_local.secrets import LLM_SECRET, role_passwords
+from vigie_local.services import database_server
+from vigie_local.settings import DATABASE
+
+Undo = Callable[[], None]
+Fault = Callable[[Ground, random.Random], Undo]
+
+# Agent, boundary, and about how often a run of 200 customers in batches of 50 crosses it.
+CROSSINGS = {
+    ("planner", "commit"): 2,
+    ("nlp_agent", "commit"): 12,
+    ("prediction_agent", "commit"): 4,
+    ("action_agent", "commit"): 12,
+    ("audit_agent", "commit"): 4,
+    ("nlp_agent", "answer"): 4,
+    ("prediction_agent", "answer"): 4,
+    ("action_agent", "answer"): 4,
+    ("audit_agent", "answer"): 1,
+}
+MOMENTS = {"commit": ("before-commit", "during-commit", "after-commit"), "answer": ("before-answer", "after-answer")}
+OUTAGE_SECONDS = (1.0, 4.0)
+
+
+def kill(agent: str, boundary: str) -> Fault:
+    """SIGKILL of a function's process at a boundary."""
+
+    def inject(ground: Ground, rng: random.Random) -> Undo:
+        kind = boundary.rpartition("-")[2]
+        ground.set_failpoint(agent, boundary, rng.randint(1, CROSSINGS[agent, kind]))
+        return _nothing
+
+    return inject
+
+
+def model(outcome: str) -> Fault:
+    """The model server misbehaves for part of the calls, or for all."""
+
+    def inject(ground: Ground, rng: random.Random) -> Undo:
+        # A call that hangs holds its place for the client's whole patience, 20 s.
+        share = 0.01 if outcome in ("hang", "trickle") else rng.choice((0.05, 0.3, 1.0))
+        ground.cloud.set_model(latency_ms=MODEL_LATENCY_MS, rates={outcome: share}, seed=rng.randint(0, 10**6))
+        return _nothing
+
+    return inject
+
+
+def model_storm(ground: Ground, rng: random.Random) -> Undo:
+    """Every call is refused with 429 for some seconds."""
+    ground.cloud.set_model(latency_ms=MODEL_LATENCY_MS, rates={"rate_limited": 1.0})
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    ground.cloud.set_model_keeping(rates={})
+    return _nothing
+
+
+def duplicates(ground: Ground, rng: random.Random) -> Undo:
+    """Messages are delivered twice, for a few seconds."""
+    _handle_messages(ground, rng, hidden_seconds=0, send_again=True)
+    return _nothing
+
+
+def reordered(ground: Ground, rng: random.Random) -> Undo:
+    """Messages are held back, so that later ones come first."""
+    _handle_messages(ground, rng, hidden_seconds=rng.randint(1, 3), send_again=False)
+    return _nothing
+
+
+def poison(ground: Ground, rng: random.Random) -> Undo:
+    """Messages that nobody can read."""
+    for body in ("no JSON", '{"run_id": 7}', json.dumps({"run_id": "never-planned", "batch_no": 0, "task_token": "x"})):
+        ground.cloud.client("sqs").send_message(QueueUrl=ground.queue(rng.choice(AGENTS)), MessageBody=body)
+    return _nothing
+
+
+def postgres_killed(ground: Ground, rng: random.Random) -> Undo:
+    """PostgreSQL is killed, and started again after a moment."""
+    server = database_server(ground.cloud.settings)
+    pid = running_pid(server.pid_file)
+    if pid:
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    server.start()
+    return _nothing
+
+
+def postgres_restarted(ground: Ground, rng: random.Random) -> Undo:
+    """PostgreSQL is stopped in order, and started again after a moment."""
+    server = database_server(ground.cloud.settings)
+    server.stop()
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    server.start()
+    return _nothing
+
+
+def postgres_full(ground: Ground, rng: random.Random) -> Undo:
+    """No connection is left for a moment, and those there are break."""
+    held: list[Any] = []
+    with contextlib.suppress(psycopg2.OperationalError):
+        while True:
+            held.append(_connect(ground))
+    for connection in held[:1]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vigie'")
+    with contextlib.suppress(psycopg2.OperationalError):
+        while True:
+            held.append(_connect(ground))
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    for connection in held:
+        connection.close()
+    return _nothing
+
+
+def postgres_slow(ground: Ground, rng: random.Random) -> Undo:
+    """Nothing can be written to a table for a moment."""
+    connection = _connect(ground)
+    with connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {rng.choice(('run_steps', 'audit_log', 'egress_ledger'))} IN EXCLUSIVE MODE")
+        time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    connection.rollback()
+    connection.close()
+    return _nothing
+
+
+def secret_missing(ground: Ground, rng: random.Random) -> Undo:
+    """A secret is gone for a moment, and a function that needs it starts afresh."""
+    manager = ground.cloud.client("secretsmanager")
+    name, agent = rng.choice(((LLM_SECRET, "nlp_agent"), ("vigie/database/action_agent", "action_agent")))
+    content = manager.get_secret_value(SecretId=name)["SecretString"]
+    manager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    ground.set_failpoint(agent, "after-commit", 1)
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    manager.create_secret(Name=name, SecretString=content)
+    return _nothing
+
+
+def key_disabled(ground: Ground, rng: random.Random) -> Undo:
+    """The signing key refuses for a moment."""
+    kms = ground.cloud.client("kms")
+    key = kms.describe_key(KeyId="alias/vigie-audit")["KeyMetadata"]["KeyId"]
+    kms.disable_key(KeyId=key)
+    later = threading.Timer(rng.uniform(2.0, 6.0), kms.enable_key, kwargs={"KeyId": key})
+    later.start()
+
+    def undo() -> None:
+        later.cancel()
+        kms.enable_key(KeyId=key)
+
+    return undo
+
+
+KINDS: dict[str, Fault] = {
+    **{f"kill-{agent}-{moment}": kill(agent, moment) for agent, boundary in CROSSINGS for moment in MOMENTS[boundary]},
+    **{
+        f"model-{outcome.replace('_', '-')}": model(outcome)
+        for outcome in (
+            *("error_500", "error_503", "rate_limited", "unauthorised", "reset", "refusal", "not_json"),
+            *("truncated_json", "wrong_json", "empty", "half_answer", "trickle", "hang"),
+        )
+    },
+    "model-storm": model_storm,
+    "duplicates": duplicates,
+    "reordered": reordered,
+    "poison": poison,
+    "postgres-killed": postgres_killed,
+    "postgres-restarted": postgres_restarted,
+    "postgres-full": postgres_full,
+    "postgres-slow": postgres_slow,
+    "secret-missing": secret_missing,
+    "key-disabled": key_disabled,
+}
+
+
+def _handle_messages(ground: Ground, rng: random.Random, hidden_seconds: int, *, send_again: bool) -> None:
+    sqs = ground.cloud.client("sqs")
+    addresses = [ground.queue(agent) for agent in AGENTS]
+    handled: set[str] = set()
+    end = time.monotonic() + rng.uniform(*OUTAGE_SECONDS)
+    while time.monotonic() < end:
+        for url in addresses:
+            answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, VisibilityTimeout=hidden_seconds)
+            for message in answer.get("Messages", []):
+                if send_again and message["MessageId"] not in handled:
+                    copy = sqs.send_message(QueueUrl=url, MessageBody=message["Body"])
+                    handled |= {message["MessageId"], copy["MessageId"]}
+
+
+def _connect(ground: Ground) -> Any:
+    password = role_passwords(ground.cloud.settings.private)["owner"]
+    return database_server(ground.cloud.settings).connect(DATABASE, "owner", password)
+
+
+def _nothing() -> None:
+    """What ends by itself needs no taking back."""

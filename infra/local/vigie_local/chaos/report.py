@@ -1,0 +1,74 @@
+"""What a chaos suite came to: a line for each run, a table for each kind, and the same as JSON."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from vigie_local.bench.machine import describe_commit, describe_machine, now
+from vigie_local.chaos.running import Disturbed
+
+BROKEN = ("lost", "doubled", "stuck", "wrong")
+
+
+def line(run: Disturbed, number: int, of: int) -> str:
+    """One run, as it is told while the suite is on."""
+    verdict = "ok" if not run.findings else "BROKEN"
+    more = f", {run.gaps} gaps named" if run.gaps else ""
+    more += f", {run.dead_letters} dead letters" if run.dead_letters else ""
+    return f"  {number:>4} of {of}  seed {run.seed:<6} {run.kind:<38} {run.seconds:5.1f} s  {verdict}{more}"
+
+
+def details(run: Disturbed, most: int = 5) -> list[str]:
+    """What is broken, and how to see it again."""
+    shown = [f"        {finding.kind}: {finding.text}" for finding in run.findings[:most]]
+    if len(run.findings) > most:
+        shown.append(f"        and {len(run.findings) - most} more")
+    return [*shown, f"        again: make chaos SEED={run.seed} RUNS=1 ONLY={run.kind}"] if run.findings else []
+
+
+def table(runs: Sequence[Disturbed]) -> list[str]:
+    """Runs and broken promises by kind of fault."""
+    lines = [f"  {'kind':<38} {'runs':>5} {'lost':>5} {'doubled':>8} {'stuck':>6} {'wrong':>6}"]
+    for kind, some in sorted(_by_kind(runs).items()):
+        counts = [sum(run.count(broken) > 0 for run in some) for broken in BROKEN]
+        lines.append(f"  {kind:<38} {len(some):>5} {counts[0]:>5} {counts[1]:>8} {counts[2]:>6} {counts[3]:>6}")
+    total = summary(runs)
+    lines.append(
+        f"  {'all':<38} {total['runs']:>5} {total['lost']:>5} {total['doubled']:>8} {total['stuck']:>6}"
+        f" {total['wrong']:>6}"
+    )
+    return lines
+
+
+def summary(runs: Sequence[Disturbed]) -> dict[str, Any]:
+    """How many runs were made, and in how many of them something was lost, doubled, stuck or wrong."""
+    return {"runs": len(runs)} | {broken: sum(run.count(broken) > 0 for run in runs) for broken in BROKEN}
+
+
+def as_json(runs: Sequence[Disturbed], customers: int) -> dict[str, Any]:
+    """Everything needed to judge and to repeat the suite."""
+    return {
+        "measured_at": now(),
+        "machine": describe_machine(),
+        **describe_commit(),
+        **summary(runs),
+        "customers": customers,
+        "seeds": [run.seed for run in runs],
+        "gaps_named": sum(run.gaps for run in runs),
+        "dead_letters": sum(run.dead_letters for run in runs),
+        "by_kind": {kind: summary(some) for kind, some in sorted(_by_kind(runs).items())},
+        "broken": [
+            {"seed": run.seed, "kind": run.kind, "findings": [f"{each.kind}: {each.text}" for each in run.findings]}
+            for run in runs
+            if run.findings
+        ],
+    }
+
+
+def _by_kind(runs: Sequence[Disturbed]) -> dict[str, list[Disturbed]]:
+    found: dict[str, list[Disturbed]] = defaultdict(list)
+    for run in runs:
+        found[run.kind].append(run)
+    return found

@@ -1,0 +1,123 @@
+"""One disturbed run: the fault at its moment, the run's end, the check."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from vigie_local.chaos.checking import Finding, check
+from vigie_local.chaos.faults import KINDS, Undo
+from vigie_local.chaos.ground import Ground
+from vigie_local.run import start_execution
+
+BATCH_SIZE = 50
+# Longer than any fault and every retry after it together: what has not ended by then waits for nobody.
+LIMIT_SECONDS = 240.0
+POLL_SECONDS = 0.3
+# Faults begin within this time after the start, while a run of 200 customers is under way.
+BUSY_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class Disturbed:
+    """What came of one seed."""
+
+    seed: int
+    kind: str
+    run_id: str
+    seconds: float
+    dead_letters: int
+    gaps: int
+    findings: list[Finding] = field(default_factory=list)
+
+    def count(self, kind: str) -> int:
+        """How many findings of a kind: `lost`, `doubled`, `stuck`, `wrong`."""
+        return sum(finding.kind == kind for finding in self.findings)
+
+
+def disturb(ground: Ground, seed: int, customers: int, kind: str) -> Disturbed:
+    """Run once under a kind of fault; what exactly, and when, the seed decides."""
+    rng = random.Random(seed)
+    if kind.startswith("kill"):
+        # Failpoints count crossings: they are set before the first.
+        return _run(ground, customers, seed, kind, before=lambda: KINDS[kind](ground, rng))
+
+    def later() -> Undo:
+        time.sleep(rng.uniform(0.0, BUSY_SECONDS))
+        return KINDS[kind](ground, rng)
+
+    return _run(ground, customers, seed, kind, after=later)
+
+
+def run_undisturbed(ground: Ground, customers: int) -> Disturbed:
+    """Run once and let it be."""
+    return _run(ground, customers, 0, "undisturbed", tidy=False)
+
+
+def run_with_failpoint(ground: Ground, customers: int, agent: str, boundary: str, crossing: int) -> Disturbed:
+    """Run once with a death at this crossing."""
+
+    def before() -> Undo:
+        ground.set_failpoint(agent, boundary, crossing)
+        return _nothing
+
+    return _run(ground, customers, crossing, f"kill-{agent}-{boundary}", before=before)
+
+
+def _run(
+    ground: Ground,
+    customers: int,
+    seed: int,
+    kind: str,
+    before: Callable[[], Undo] | None = None,
+    after: Callable[[], Undo] | None = None,
+    tidy: bool = True,
+) -> Disturbed:
+    if tidy:
+        ground.tidy()
+    dead_before = ground.dead_letters()
+    began = time.monotonic()
+    undo = before() if before else _nothing
+    arn = _start(ground, customers)
+    undo = after() if after else undo
+    try:
+        execution = _wait(ground, arn)
+    finally:
+        undo()
+    run_id = arn.rpartition(":")[2]
+    findings = check(ground.cloud, run_id, execution)
+    gaps = json.loads(execution.get("output") or "{}").get("audit", {}).get("gaps")
+    return Disturbed(
+        seed, kind, run_id, time.monotonic() - began, ground.dead_letters() - dead_before, gaps or 0, findings
+    )
+
+
+def _nothing() -> None:
+    """Nothing to take back."""
+
+
+def _start(ground: Ground, customers: int) -> str:
+    content = {"limit": customers, "batch_size": BATCH_SIZE, "purpose": "test"}
+    return start_execution(ground.cloud.client("stepfunctions"), content)
+
+
+def _wait(ground: Ground, arn: str) -> dict[str, Any]:
+    """The execution when it has ended, or as it is when its time is over; then it is stopped."""
+    states = ground.cloud.client("stepfunctions")
+    end = time.monotonic() + LIMIT_SECONDS
+    described: dict[str, Any] = {"status": "RUNNING"}
+    while time.monotonic() < end:
+        with contextlib.suppress(ClientError, BotoCoreError):
+            described = states.describe_execution(executionArn=arn)
+            if described["status"] != "RUNNING":
+                return described
+        time.sleep(POLL_SECONDS)
+    states.stop_execution(executionArn=arn)
+    return described
