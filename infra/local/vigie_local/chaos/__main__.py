@@ -10,6 +10,7 @@ from pathlib import Path
 
 from vigie_local.chaos import report
 from vigie_local.chaos.boundaries import disturb_every_boundary
+from vigie_local.chaos.checking import check_again
 from vigie_local.chaos.faults import KINDS
 from vigie_local.chaos.ground import Ground, chaos_ground
 from vigie_local.chaos.running import Disturbed, disturb
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with chaos_ground(given.customers) as ground:
             suite(ground, given, kinds, runs)
+            look_again(ground, runs)
             complete = True
     except (LocalCloudError, OSError) as error:
         print(f"The suite could not go on: {error}", file=sys.stderr)
@@ -52,6 +54,15 @@ def suite(ground: Ground, given: argparse.Namespace, kinds: list[str], runs: lis
     for number in range(given.runs):
         seed = given.seed + number
         _tell(disturb(ground, seed, given.customers, names[seed % len(names)]), number + 1, given.runs, runs, given)
+
+
+def look_again(ground: Ground, runs: list[Disturbed]) -> None:
+    """Whether a run that was whole at its end still is: a straggler may have written since."""
+    for run in runs:
+        if not run.findings:
+            run.findings.extend(check_again(ground.cloud, run.run_id))
+            if run.findings:
+                print("\n".join([f"  seed {run.seed}:", *report.details(run)]), flush=True)
 
 
 def _tell(run: Disturbed, number: int, of: int, runs: list[Disturbed], given: argparse.Namespace) -> None:

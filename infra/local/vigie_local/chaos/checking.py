@@ -41,7 +41,28 @@ def check(cloud: BenchCloud, run_id: str, execution: dict[str, Any]) -> list[Fin
         *events(cloud, run_id),
         *log_lines(cloud, run_id),
         *counts(cloud, run_id, output),
+        *dead_letters(cloud, run_id),
     ]
+
+
+def check_again(cloud: BenchCloud, run_id: str) -> list[Finding]:
+    """What changed after a run was closed, which nothing may: a straggler's late commit would show here."""
+    rows = cloud.query("SELECT counts FROM runs WHERE run_id = %s AND status <> 'running'", run_id)
+    closed = rows[0][0] if rows else None
+    late = [*steps(cloud, run_id), *results(cloud, run_id), *events(cloud, run_id)]
+    if closed is not None:
+        late += _compare(cloud, run_id, closed)
+    return [Finding(finding.kind, f"after the end: {finding.text}") for finding in late]
+
+
+def dead_letters(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
+    """Every dead letter of a run is reported in its trail, once."""
+    ((kept,),) = cloud.query("SELECT count(*) FROM dead_letters WHERE run_id = %s", run_id)
+    told = "SELECT count(*) FROM audit_log WHERE run_id = %s AND event_type = 'DEAD_LETTERED'"
+    ((reported,),) = cloud.query(told, run_id)
+    if kept != reported:
+        kind = "lost" if reported < kept else "doubled"
+        yield Finding(kind, f"{kept} dead letters are kept, {reported} are reported")
 
 
 def steps(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
@@ -119,7 +140,13 @@ def log_lines(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
 
 def counts(cloud: BenchCloud, run_id: str, output: dict[str, Any]) -> Iterator[Finding]:
     """The execution's output says what the tables hold."""
-    told = output["customers"]
+    yield from _compare(cloud, run_id, output["customers"])
+    ((gaps,),) = cloud.query("SELECT count(*) FROM run_gaps WHERE run_id = %s", run_id)
+    if output["audit"].get("gaps") not in (gaps, None):
+        yield Finding("wrong", f"the output says {output['audit'].get('gaps')} gaps, the table holds {gaps}")
+
+
+def _compare(cloud: BenchCloud, run_id: str, told: dict[str, int]) -> Iterator[Finding]:
     ((planned,),) = cloud.query("SELECT count(*) FROM run_customers WHERE run_id = %s", run_id)
     held = {"planned": planned} | {
         name: cloud.query(f"SELECT count(*) FROM {STEPS[step]} WHERE run_id = %s", run_id)[0][0]
@@ -128,9 +155,6 @@ def counts(cloud: BenchCloud, run_id: str, output: dict[str, Any]) -> Iterator[F
     for name, number in held.items():
         if told[name] != number:
             yield Finding("wrong", f"the output says {told[name]} {name}, the tables hold {number}")
-    ((gaps,),) = cloud.query("SELECT count(*) FROM run_gaps WHERE run_id = %s", run_id)
-    if output["audit"].get("gaps") not in (gaps, None):
-        yield Finding("wrong", f"the output says {output['audit'].get('gaps')} gaps, the table holds {gaps}")
 
 
 def _implied(cloud: BenchCloud, run_id: str) -> dict[str, int]:
@@ -163,7 +187,7 @@ def _prompt_of(request: dict[str, Any]) -> str | None:
 
 def _logged(cloud: BenchCloud, run_id: str) -> Iterator[str]:
     logs = cloud.client("logs")
-    for group in ("planner", "nlp-agent", "prediction-agent", "action-agent", "audit-agent"):
+    for group in ("planner", "nlp-agent", "prediction-agent", "action-agent", "audit-agent", "dead-letters"):
         pages = logs.get_paginator("filter_log_events").paginate(
             logGroupName=f"/aws/lambda/vigie-{group}", filterPattern=f'"{run_id}"'
         )

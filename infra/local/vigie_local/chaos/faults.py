@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import random
 import signal
 import threading
 import time
+from argparse import Namespace
 from collections.abc import Callable
 from typing import Any
 
 import psycopg2
 
-from vigie_local.chaos.ground import AGENTS, MODEL_LATENCY_MS, Ground
+from vigie_local import commands
+from vigie_local.chaos.ground import AGENTS, MODEL_LATENCY_MS, Ground, prepare
+from vigie_local.errors import RunError
 from vigie_local.processes import running_pid
 from vigie_local.secrets import LLM_SECRET, role_passwords
-from vigie_local.services import database_server
+from vigie_local.services import database_server, local_aws
 from vigie_local.settings import DATABASE
 
 Undo = Callable[[], None]
@@ -165,6 +169,46 @@ def key_disabled(ground: Ground, rng: random.Random) -> Undo:
     return undo
 
 
+def given_up(ground: Ground, rng: random.Random) -> Undo:
+    """Messages go to the dead-letter queues untouched; their consumer may die over them."""
+    moment = rng.choice((*MOMENTS["commit"], *MOMENTS["answer"], ""))
+    if moment:
+        ground.set_failpoint("dead_letters", moment, 1)
+    sqs = ground.cloud.client("sqs")
+    end = time.monotonic() + rng.uniform(*OUTAGE_SECONDS)
+    while time.monotonic() < end:
+        for agent in AGENTS:
+            answer = sqs.receive_message(QueueUrl=ground.queue(agent), MaxNumberOfMessages=1)
+            for message in answer.get("Messages", []):
+                sqs.send_message(QueueUrl=ground.queue(agent, dead=True), MessageBody=message["Body"])
+                sqs.delete_message(QueueUrl=ground.queue(agent), ReceiptHandle=message["ReceiptHandle"])
+    return _nothing
+
+
+def logs_full(ground: Ground, rng: random.Random) -> Undo:
+    """No function can write a log line for a moment."""
+    return _for_a_moment(ground, rng, "log-full", "")
+
+
+def clock_jump(ground: Ground, rng: random.Random) -> Undo:
+    """The functions' clock is wrong for a moment, by up to two hours."""
+    return _for_a_moment(ground, rng, "clock", str(rng.choice((-1, 1)) * rng.uniform(60, 7200)))
+
+
+def localstack_restarted(ground: Ground, rng: random.Random) -> Undo:
+    """LocalStack dies in the middle, and everything it held with it; `make resume` completes the run."""
+    # Slower answers, so that there is a middle.
+    ground.cloud.set_model_keeping(latency_ms=300)
+    run_id = _planned_run(ground)
+    time.sleep(rng.uniform(0.0, 3.0))
+    pid = running_pid(local_aws(ground.cloud.settings).pid_file)
+    if pid:
+        os.kill(pid, signal.SIGKILL)
+    with contextlib.redirect_stdout(io.StringIO()):
+        commands.resume(ground.cloud.settings, Namespace(run_id=run_id))
+    return lambda: prepare(ground)
+
+
 KINDS: dict[str, Fault] = {
     **{f"kill-{agent}-{moment}": kill(agent, moment) for agent, boundary in CROSSINGS for moment in MOMENTS[boundary]},
     **{
@@ -184,6 +228,10 @@ KINDS: dict[str, Fault] = {
     "postgres-slow": postgres_slow,
     "secret-missing": secret_missing,
     "key-disabled": key_disabled,
+    "given-up": given_up,
+    "logs-full": logs_full,
+    "clock-jump": clock_jump,
+    "localstack-restarted": localstack_restarted,
 }
 
 
@@ -199,6 +247,25 @@ def _handle_messages(ground: Ground, rng: random.Random, hidden_seconds: int, *,
                 if send_again and message["MessageId"] not in handled:
                     copy = sqs.send_message(QueueUrl=url, MessageBody=message["Body"])
                     handled |= {message["MessageId"], copy["MessageId"]}
+
+
+def _for_a_moment(ground: Ground, rng: random.Random, name: str, content: str) -> Undo:
+    switch = ground.failpoints / name
+    switch.write_text(content)
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    switch.unlink(missing_ok=True)
+    return _nothing
+
+
+def _planned_run(ground: Ground) -> str:
+    """The run that is under way, once it is planned."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        rows = ground.cloud.query("SELECT run_id FROM runs WHERE status = 'running' ORDER BY planned_at DESC LIMIT 1")
+        if rows:
+            return str(rows[0][0])
+        time.sleep(0.05)
+    raise RunError("no run was planned within 60 s")
 
 
 def _connect(ground: Ground) -> Any:

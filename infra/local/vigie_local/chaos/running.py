@@ -50,7 +50,8 @@ def disturb(ground: Ground, seed: int, customers: int, kind: str) -> Disturbed:
         return _run(ground, customers, seed, kind, before=lambda: KINDS[kind](ground, rng))
 
     def later() -> Undo:
-        time.sleep(rng.uniform(0.0, BUSY_SECONDS))
+        if kind != "localstack-restarted":  # it waits for the middle by itself
+            time.sleep(rng.uniform(0.0, BUSY_SECONDS))
         return KINDS[kind](ground, rng)
 
     return _run(ground, customers, seed, kind, after=later)

@@ -4,11 +4,16 @@ In the folder that LocalStack was given as VIGIE_FAILPOINTS, a file `<agent>.<bo
 process end itself (SIGKILL) at the n-th crossing of that boundary from then on, once. A file `crossings` gets a line
 for every crossing. Boundaries: `before-commit`, `during-commit`, `after-commit` of a transaction that wrote, and
 `before-answer`, `after-answer` of a task token.
+
+While a file `log-full` is there, nothing can be written to standard output; while a file `clock` is there, the
+clock is wrong by the seconds that it holds.
 """
 
+import errno
 import functools
 import os
 import signal
+import sys
 import threading
 import time
 from typing import Any
@@ -53,11 +58,45 @@ class Failpoints:
                 file.write(f"{self._agent} {boundary}\n")
 
 
+class FullDisk:
+    """Standard output that has no room while a file is there."""
+
+    def __init__(self, stream: Any, path: str) -> None:
+        self._stream = stream
+        self._path = path
+
+    def write(self, text: str) -> int:
+        if os.path.exists(self._path):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return int(self._stream.write(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def arm(folder: str, handler: str) -> None:
     """Wrap commits and answers of the function that is about to start."""
     points = Failpoints(folder, handler.partition(".")[0])
     _wrap_answers(points)
     _wrap_commits(points)
+    _wrap_clock(os.path.join(folder, "clock"))
+    output: Any = FullDisk(sys.stdout, os.path.join(folder, "log-full"))
+    sys.stdout = output
+
+
+def _wrap_clock(path: str) -> None:
+    now, now_ns = time.time, time.time_ns
+
+    def wrong_by() -> float:
+        try:
+            with open(path) as file:
+                return float(file.read() or 0)
+        except (FileNotFoundError, ValueError):
+            return 0.0
+
+    module: Any = time
+    module.time = lambda: now() + wrong_by()
+    module.time_ns = lambda: now_ns() + int(wrong_by() * 1e9)
 
 
 def _wrap_answers(points: Failpoints) -> None:
