@@ -139,6 +139,9 @@ def _audit_of(message: str) -> dict[str, Any] | None:
 def cloud() -> Iterator[Cloud]:
     """The stack, deployed as `make deploy-local` deploys it, beside one that may be running."""
     home = Path(tempfile.mkdtemp(prefix="vigie-e2e-"))
+    # The chaos tests end functions' processes through it; without a file in it, nothing happens.
+    failpoints = home / "failpoints"
+    failpoints.mkdir()
     settings = LocalSettings(
         home,
         postgres_port=free_port(),
@@ -146,6 +149,7 @@ def cloud() -> Iterator[Cloud]:
         model_port=free_port(),
         dashboard_port=free_port(),
         customers=CUSTOMERS,
+        localstack_switches={"VIGIE_FAILPOINTS": str(failpoints)},
     )
     try:
         commands.deploy_stack(settings, Namespace())

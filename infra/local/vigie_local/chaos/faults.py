@@ -19,6 +19,7 @@ import psycopg2
 from vigie_local import commands
 from vigie_local.chaos.ground import AGENTS, MODEL_LATENCY_MS, Ground, prepare
 from vigie_local.errors import RunError
+from vigie_local.ports import is_taken
 from vigie_local.processes import running_pid
 from vigie_local.secrets import LLM_SECRET, role_passwords
 from vigie_local.services import database_server, local_aws
@@ -204,6 +205,7 @@ def localstack_restarted(ground: Ground, rng: random.Random) -> Undo:
     pid = running_pid(local_aws(ground.cloud.settings).pid_file)
     if pid:
         os.kill(pid, signal.SIGKILL)
+    _wait_until(lambda: not is_taken(ground.cloud.settings.localstack_port), "LocalStack did not die")
     with contextlib.redirect_stdout(io.StringIO()):
         commands.resume(ground.cloud.settings, Namespace(run_id=run_id))
     return lambda: prepare(ground)
@@ -259,13 +261,17 @@ def _for_a_moment(ground: Ground, rng: random.Random, name: str, content: str) -
 
 def _planned_run(ground: Ground) -> str:
     """The run that is under way, once it is planned."""
+    newest = "SELECT run_id FROM runs WHERE status = 'running' ORDER BY planned_at DESC LIMIT 1"
+    _wait_until(lambda: bool(ground.cloud.query(newest)), "no run was planned")
+    return str(ground.cloud.query(newest)[0][0])
+
+
+def _wait_until(condition: Callable[[], bool], otherwise: str) -> None:
     end = time.monotonic() + 60
-    while time.monotonic() < end:
-        rows = ground.cloud.query("SELECT run_id FROM runs WHERE status = 'running' ORDER BY planned_at DESC LIMIT 1")
-        if rows:
-            return str(rows[0][0])
+    while not condition():
+        if time.monotonic() > end:
+            raise RunError(f"{otherwise} within 60 s")
         time.sleep(0.05)
-    raise RunError("no run was planned within 60 s")
 
 
 def _connect(ground: Ground) -> Any:

@@ -1,0 +1,74 @@
+"""`make chaos` says what is wrong with its options, and its exit code says when it could not measure."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from vigie_local.chaos import __main__ as suite
+from vigie_local.chaos.checking import Finding
+from vigie_local.chaos.faults import KINDS
+from vigie_local.chaos.running import Disturbed
+from vigie_local.errors import RunError
+
+
+@pytest.fixture
+def without_a_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextlib.contextmanager
+    def ground(customers: int) -> Iterator[Any]:
+        yield SimpleNamespace(cloud=None, customers=customers)
+
+    def disturbed(_ground: Any, seed: int, _customers: int, kind: str) -> Disturbed:
+        if seed == 99:
+            raise RunError("no cloud")
+        return Disturbed(seed, kind, f"run-{seed}", 1.0, 0, 0, [Finding("lost", "somebody")] if seed == 13 else [])
+
+    monkeypatch.setattr(suite, "chaos_ground", ground)
+    monkeypatch.setattr(suite, "disturb", disturbed)
+    monkeypatch.setattr(suite, "check_again", lambda *_: [])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--only", "earthquake"], "ONLY=earthquake is unknown"), (["--runs", "0"], "RUNS=0: give a whole number from 1")],
+)
+def test_a_wrong_option_is_named(options: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert suite.main(options) == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("without_a_cloud")
+def test_whole_runs_end_with_zero_and_a_summary(tmp_path: Path) -> None:
+    path = tmp_path / "chaos.json"
+    assert suite.main(["--runs", "3", "--seed", "5", "--json", str(path)]) == 0
+    told = json.loads(path.read_text())
+    assert {name: told[name] for name in ("runs", "lost", "doubled", "stuck", "seeds")} == {
+        "runs": 3, "lost": 0, "doubled": 0, "stuck": 0, "seeds": [5, 6, 7],
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("without_a_cloud")
+def test_a_broken_run_is_told_with_the_way_to_see_it_again(capsys: pytest.CaptureFixture[str]) -> None:
+    assert suite.main(["--runs", "1", "--seed", "13", "--only", "poison"]) == 1
+    assert "again: make chaos SEED=13 RUNS=1 ONLY=poison" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("without_a_cloud")
+def test_a_suite_that_breaks_off_does_not_end_with_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    assert suite.main(["--runs", "2", "--seed", "98"]) == 1
+    assert "The suite could not go on: no cloud" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("without_a_cloud")
+def test_every_kind_comes_once_before_any_comes_twice(tmp_path: Path) -> None:
+    path = tmp_path / "chaos.json"
+    suite.main(["--runs", str(len(KINDS)), "--seed", "200", "--json", str(path)])
+    assert {kind: told["runs"] for kind, told in json.loads(path.read_text())["by_kind"].items()} == dict.fromkeys(
+        sorted(KINDS), 1
+    )
