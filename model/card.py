@@ -20,6 +20,7 @@ from model.registry import RegistryError, read_approved
 from model.sources import evaluation_file
 from model.train import default_folder
 from vigie_scoring.drift import SCORE, Drift, measure_drift
+from vigie_scoring.errors import ScorerError
 from vigie_scoring.scorer import Scorer
 
 ROOT = Path(__file__).parents[1]
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         current = dict(pair.split("=", 1) for pair in given.current)
         evaluations = _read_evaluations(given.evaluation, [s.contract.name for s in subjects])
         text = write_card(subjects, current, evaluations, given.out.parent)
-    except (ContractError, RegistryError, DataError, FileNotFoundError) as exc:
+    except (ContractError, RegistryError, ScorerError, DataError, FileNotFoundError) as exc:
         print(f"no model card: {exc}", file=sys.stderr)
         return 1
     given.out.write_text(text, encoding="utf-8")

@@ -80,18 +80,20 @@ def register(conn: "Connection", artefacts: Artefacts) -> str:
 
 
 def approve(conn: "Connection", version: str, by: str) -> Registered:
-    """Make a version the approved one of its contract; the one before retires. Names who decided.
-
-    Runs use what was approved last: approving an approved version again brings its contract back.
-    """
+    """Make a version the approved one of its contract, and that contract the one runs use; names who decided."""
     if not by.strip():
         raise RegistryError("approve: by is empty; name who approves")
     with conn, conn.cursor() as cursor:
         found = _lock(cursor, version)
         cursor.execute("SELECT scorer FROM model_registry WHERE version = %s", (version,))
-        load_verified(bytes(cursor.fetchone()[0]), found.scorer_sha256)  # type: ignore[index]
-        _switch(cursor, found, by)
-        return _lock(cursor, version)
+        scorer = bytes(cursor.fetchone()[0])  # type: ignore[index]
+        details = {"model_version": version, "contract": found.contract, "scorer_sha256": found.scorer_sha256}
+        if sound := hashlib.sha256(scorer).hexdigest() == found.scorer_sha256:
+            _switch(cursor, found, by)
+        _audit(cursor, "MODEL_APPROVED", details, "ok" if sound else "refused")
+        approved = _lock(cursor, version)
+    load_verified(scorer, found.scorer_sha256)  # raises what was audited as refused
+    return approved
 
 
 def rollback(conn: "Connection", contract: str, by: str) -> Registered:
@@ -174,18 +176,16 @@ def _switch(cursor: Any, found: Registered, by: str) -> None:
         "retired_at = NULL WHERE version = %s",
         (by, found.version),
     )
-    details = {"model_version": found.version, "contract": found.contract}
     for version in retired:
-        _audit(cursor, "MODEL_RETIRED", details | {"model_version": version})
-    _audit(cursor, "MODEL_APPROVED", details | {"scorer_sha256": found.scorer_sha256})
+        _audit(cursor, "MODEL_RETIRED", {"model_version": version, "contract": found.contract})
 
 
-def _audit(cursor: Any, event_type: str, details: Mapping[str, str]) -> None:
+def _audit(cursor: Any, event_type: str, details: Mapping[str, str], status: str = "ok") -> None:
     # Who approved stands in the registry itself: a person's name is no fact for the audit log.
     cursor.execute(
         "INSERT INTO audit_log (event_id, occurred_at, agent, event_type, status, details) "
-        "VALUES (uuidv7(), clock_timestamp(), 'owner', %s, 'ok', %s)",
-        (event_type, json.dumps(details)),
+        "VALUES (uuidv7(), clock_timestamp(), 'owner', %s, %s, %s)",
+        (event_type, status, json.dumps(details)),
     )
 
 

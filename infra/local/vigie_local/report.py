@@ -43,7 +43,19 @@ class RunReport:
             f"  actions            {count('actions', 0):>6}   {self._sources()}",
             f"  failed             {count('failed', 0):>6}",
             f"  audit events       {self.audit_events:>6}   {self._audit()}",
+            *self._why_nobody(),
         ]
+
+    def _why_nobody(self) -> list[str]:
+        if self.customers.get("planned", 0):
+            return []
+        if self.left_out:
+            return [
+                "",
+                "Nobody was planned: nobody agreed to profiling. Load consents.csv, or declare [consents] in the",
+                "contract and load again (docs/own-data.md).",
+            ]
+        return ["", "Nobody was planned: no customer is loaded under the approved model's contract (make load)."]
 
     def _segments(self) -> str:
         return ", ".join(f"{name} risk {self.segments.get(name, 0)}" for name in SEGMENTS)

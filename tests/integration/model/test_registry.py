@@ -97,6 +97,9 @@ def test_a_scorer_changed_in_the_registry_cannot_be_approved(conn: "Connection")
     with pytest.raises(ScorerHashError):
         approve(conn, "v1", by="Ada")
     assert states(conn) == {"v1": "candidate"}
+    with conn.cursor() as cursor:
+        cursor.execute("SELECT event_type, status, details->>'model_version' FROM audit_log")
+        assert cursor.fetchall() == [("MODEL_APPROVED", "refused", "v1")]
 
 
 def test_registering_twice_is_harmless_but_another_scorer_is_refused(conn: "Connection") -> None:

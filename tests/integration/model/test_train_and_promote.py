@@ -69,6 +69,16 @@ def test_the_model_card_is_written_from_the_registry(database: str, tmp_path: Pa
         out.unlink()
 
 
+def test_no_card_is_written_of_a_scorer_that_was_changed(
+    database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_on(tmp_path, seed=1)
+    with closing(psycopg2.connect(database)) as conn, conn, conn.cursor() as cursor:
+        cursor.execute("UPDATE model_registry SET scorer = scorer || ' '::bytea")
+    assert card.main(["--out", str(tmp_path / "MODEL_CARD.md")]) == 1
+    assert "no model card: scorer refused" in capsys.readouterr().err
+
+
 def test_promoting_without_a_candidate_says_what_to_do(database: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert promote.main(["--contract", "bank"]) == 1
     assert "make train" in capsys.readouterr().err

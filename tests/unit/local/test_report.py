@@ -49,3 +49,11 @@ def test_it_is_said_when_feedback_leaves_the_machine_and_the_key_is_not_said() -
     line = provider_line(load_settings({"GROQ_API_KEY": "gsk_secret"}).provider)
     assert "is sent there" in line
     assert "gsk_secret" not in line
+
+
+def test_a_run_of_nobody_says_why_and_what_to_do() -> None:
+    nobody = RunReport(run_id="run-2", status="succeeded", seconds=1.0, customers={"planned": 0}, left_out=10_000)
+    assert "declare [consents] in the\ncontract and load again" in "\n".join(nobody.lines())
+    unknown = RunReport(run_id="run-3", status="succeeded", seconds=1.0, customers={"planned": 0})
+    assert "make load" in unknown.lines()[-1]
+    assert "Nobody" not in "\n".join(REPORT.lines())
