@@ -18,7 +18,7 @@ from vigie_local.services import database_server
 from vigie_local.settings import DATABASE
 
 CUSTOMERS = 60
-SEEDS = {"kill-nlp_agent-during-commit": 11, "kill-action_agent-before-answer": 12, "duplicates": 13, "given-up": 14}
+SEEDS = {"kill-nlp_agent-before-commit": 11, "kill-action_agent-before-answer": 12, "duplicates": 13, "given-up": 14}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -25,6 +25,8 @@ def without_a_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
         yield SimpleNamespace(cloud=None, customers=customers)
 
     def disturbed(_ground: Any, seed: int, _customers: int, kind: str) -> Disturbed:
+        if seed == 97:
+            raise KeyboardInterrupt
         if seed == 99:
             raise RunError("no cloud")
         return Disturbed(seed, kind, f"run-{seed}", 1.0, 0, 0, [Finding("lost", "somebody")] if seed == 13 else [])
@@ -63,6 +65,13 @@ def test_a_broken_run_is_told_with_the_way_to_see_it_again(capsys: pytest.Captur
 def test_a_suite_that_breaks_off_does_not_end_with_zero(capsys: pytest.CaptureFixture[str]) -> None:
     assert suite.main(["--runs", "2", "--seed", "98"]) == 1
     assert "The suite could not go on: no cloud" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("without_a_cloud")
+def test_an_interrupted_suite_tells_what_it_has_and_does_not_end_with_zero(capsys: pytest.CaptureFixture[str]) -> None:
+    assert suite.main(["--runs", "3", "--seed", "96"]) == 1
+    assert "Interrupted" in (said := capsys.readouterr()).err
+    assert "seed 96" in said.out
 
 
 @pytest.mark.usefixtures("without_a_cloud")

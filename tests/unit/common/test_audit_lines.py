@@ -1,5 +1,6 @@
 """Audit events in the structured log: lines like those that Powertools writes, one for each event."""
 
+import errno
 import io
 import json
 import logging
@@ -50,6 +51,22 @@ def test_a_function_that_logs_warnings_only_logs_no_events(written: tuple[Logger
     audit.logger.setLevel("WARNING")
     log_events(ORIGIN, [Event("BATCH_START", details={"batch_no": 3, "customers": 1})])
     assert stream.getvalue() == ""
+
+
+class FullDisk(io.StringIO):
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_log_that_takes_no_line_does_not_undo_what_is_committed(
+    written: tuple[Logger, io.StringIO], capsys: pytest.CaptureFixture[str]
+) -> None:
+    parent, _ = written
+    handler = parent.registered_handler
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(FullDisk())
+    log_events(ORIGIN, [Event("BATCH_START", details={"batch_no": 3, "customers": 1})])
+    assert "No space left on device" in capsys.readouterr().err
 
 
 def test_nothing_is_written_for_no_events(written: tuple[Logger, io.StringIO]) -> None:

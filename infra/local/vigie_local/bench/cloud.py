@@ -16,6 +16,7 @@ from typing import Any
 
 from vigie_local import bank, commands
 from vigie_local.bench.customers import write_bank
+from vigie_local.errors import ServiceError
 from vigie_local.localstack import aws_client
 from vigie_local.ports import free_port
 from vigie_local.secrets import role_passwords
@@ -58,10 +59,19 @@ class BenchCloud:
         return self._control("PUT", "", changes)
 
     def model_requests(self) -> list[dict[str, Any]]:
-        """What the model server received since it was last set."""
-        page = self._control("GET", "/requests?limit=10000")
-        requests: list[dict[str, Any]] = page["requests"]
-        return requests
+        """What the model server received since it was last set, all of it.
+
+        Raises:
+            ServiceError: it kept only the newest ones, so that nothing can be said of the others.
+        """
+        requests: list[dict[str, Any]] = []
+        while True:
+            page = self._control("GET", f"/requests?limit=10000&offset={len(requests)}")
+            if page["dropped"]:
+                raise ServiceError(f"The model server dropped {page['dropped']} of the requests it recorded")
+            requests += page["requests"]
+            if not page["requests"] or len(requests) >= page["matching"]:
+                return requests
 
     def model_state(self) -> dict[str, Any]:
         """The model server's settings and counts."""

@@ -38,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             complete = True
     except (LocalCloudError, OSError) as error:
         print(f"The suite could not go on: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("Interrupted: what follows is of the runs until here.", file=sys.stderr)
     print("\n".join(["", *report.table(runs)]), flush=True)
     _write(given.json, runs, given.customers)
     return 0 if complete and runs and not any(run.findings for run in runs) else 1

@@ -17,7 +17,8 @@ def line(run: Disturbed, number: int, of: int) -> str:
     verdict = "ok" if not run.findings else "BROKEN"
     more = f", {run.gaps} gaps named" if run.gaps else ""
     more += f", {run.dead_letters} dead letters" if run.dead_letters else ""
-    return f"  {number:>4} of {of}  seed {run.seed:<6} {run.kind:<38} {run.seconds:5.1f} s  {verdict}{more}"
+    place = f"{number:>4} of {of}" if of else f"{number:>4}"
+    return f"  {place}  seed {run.seed:<6} {run.kind:<38} {run.seconds:5.1f} s  {verdict}{more}"
 
 
 def details(run: Disturbed, most: int = 5) -> list[str]:

@@ -20,6 +20,7 @@ from vigie_local.run import start_execution
 BATCH_SIZE = 50
 # Longer than any fault and every retry after it together: what has not ended by then waits for nobody.
 LIMIT_SECONDS = 240.0
+LIMIT_SECONDS_A_CUSTOMER = 0.2
 POLL_SECONDS = 0.3
 # Faults begin within this time after the start, while a run of 200 customers is under way.
 BUSY_SECONDS = 4.0
@@ -89,7 +90,7 @@ def _run(
     arn = _start(ground, customers)
     undo = after() if after else undo
     try:
-        execution = _wait(ground, arn)
+        execution = _wait(ground, arn, LIMIT_SECONDS + customers * LIMIT_SECONDS_A_CUSTOMER)
     finally:
         undo()
     run_id = arn.rpartition(":")[2]
@@ -109,10 +110,10 @@ def _start(ground: Ground, customers: int) -> str:
     return start_execution(ground.cloud.client("stepfunctions"), content)
 
 
-def _wait(ground: Ground, arn: str) -> dict[str, Any]:
+def _wait(ground: Ground, arn: str, seconds: float) -> dict[str, Any]:
     """The execution when it has ended, or as it is when its time is over; then it is stopped."""
     states = ground.cloud.client("stepfunctions")
-    end = time.monotonic() + LIMIT_SECONDS
+    end = time.monotonic() + seconds
     described: dict[str, Any] = {"status": "RUNNING"}
     while time.monotonic() < end:
         with contextlib.suppress(ClientError, BotoCoreError):
