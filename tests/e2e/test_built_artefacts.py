@@ -41,6 +41,7 @@ def test_each_built_function_holds_its_own_package_and_nothing_else(cloud: Cloud
         "AuditAgent": {"audit_agent"},
         "NlpAgent": {"nlp_agent"},
         "Planner": {"planner"},
+        "DeadLetters": {"dead_letters"},
         "PredictionAgent": {"prediction_agent"},
     }
 

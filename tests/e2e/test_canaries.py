@@ -113,21 +113,34 @@ def run_with_a_look_into_the_queue(cloud: Cloud, name: str, asked: dict[str, obj
 
 
 def make_dead_letter(cloud: Cloud, queue: str, person: Canary) -> None:
-    """A message that no agent can work on ends in the dead-letter queue; its body points at a canary by id."""
+    """A message that no agent can work on ends in the dead-letter queue; its body points at a canary by id.
+
+    It stays to be seen there, although the function behind that queue looks at it, too.
+    """
     sqs = cloud.client("sqs")
     url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    patience = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "0"})
+    patience = hide_for(cloud, queue, "0")
+    hide_for(cloud, f"{queue}-dlq", "0")
     try:
         sqs.send_message(QueueUrl=url, MessageBody=json.dumps({"customer_id": person.customer_id}))
         wait_until(lambda: cloud.depth(f"{queue}-dlq") == 1)
     finally:
-        sqs.set_queue_attributes(QueueUrl=url, Attributes=patience)
+        hide_for(cloud, queue, patience)
+
+
+def hide_for(cloud: Cloud, queue: str, seconds: str) -> str:
+    """Set how long a received message is hidden; returns how long it was."""
+    sqs = cloud.client("sqs")
+    url, name = sqs.get_queue_url(QueueName=queue)["QueueUrl"], "VisibilityTimeout"
+    before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={name: seconds})
+    return str(before)
 
 
 def empty_dead_letters(cloud: Cloud, queue: str) -> None:
     """Leave the queue as other tests expect it."""
     sqs = cloud.client("sqs")
+    hide_for(cloud, f"{queue}-dlq", "360")
     sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName=f"{queue}-dlq")["QueueUrl"])
     wait_until(lambda: cloud.depth(f"{queue}-dlq") == 0)
 
