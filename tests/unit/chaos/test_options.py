@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psycopg2
 import pytest
 
 from vigie_local.chaos import __main__ as suite
@@ -27,8 +28,6 @@ def without_a_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     def disturbed(_ground: Any, seed: int, _customers: int, kind: str) -> Disturbed:
         if seed == 97:
             raise KeyboardInterrupt
-        if seed == 99:
-            raise RunError("no cloud")
         return Disturbed(seed, kind, f"run-{seed}", 1.0, 0, 0, [Finding("lost", "somebody")] if seed == 13 else [])
 
     monkeypatch.setattr(suite, "chaos_ground", ground)
@@ -62,7 +61,14 @@ def test_a_broken_run_is_told_with_the_way_to_see_it_again(capsys: pytest.Captur
 
 
 @pytest.mark.usefixtures("without_a_cloud")
-def test_a_suite_that_breaks_off_does_not_end_with_zero(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("error", [RunError("no cloud"), psycopg2.OperationalError("no cloud")])
+def test_a_suite_that_breaks_off_does_not_end_with_zero(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(*_: object) -> Disturbed:
+        raise error
+
+    monkeypatch.setattr(suite, "disturb", fails)
     assert suite.main(["--runs", "2", "--seed", "98"]) == 1
     assert "The suite could not go on: no cloud" in capsys.readouterr().err
 

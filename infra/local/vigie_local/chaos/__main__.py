@@ -8,6 +8,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import psycopg2
+from botocore.exceptions import BotoCoreError, ClientError
+
 from vigie_local.chaos import report
 from vigie_local.chaos.boundaries import disturb_every_boundary
 from vigie_local.chaos.checking import check_again
@@ -17,6 +20,7 @@ from vigie_local.chaos.running import Disturbed, disturb
 from vigie_local.errors import LocalCloudError
 
 BOUNDARIES = "boundaries"
+COULD_NOT_GO_ON = (LocalCloudError, OSError, psycopg2.Error, BotoCoreError, ClientError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -36,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             suite(ground, given, kinds, runs)
             look_again(ground, runs)
             complete = True
-    except (LocalCloudError, OSError) as error:
+    except COULD_NOT_GO_ON as error:
         print(f"The suite could not go on: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("Interrupted: what follows is of the runs until here.", file=sys.stderr)

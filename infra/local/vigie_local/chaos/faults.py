@@ -120,9 +120,11 @@ def postgres_full(ground: Ground, rng: random.Random) -> Undo:
     with contextlib.suppress(psycopg2.OperationalError):
         while True:
             held.append(_connect(ground))
-    for connection in held[:1]:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vigie'")
+    # A place is kept for the superuser, who alone may end the sessions of other roles.
+    superuser = database_server(ground.cloud.settings).connect(DATABASE)
+    with superuser.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vigie'")
+    superuser.close()
     with contextlib.suppress(psycopg2.OperationalError):
         while True:
             held.append(_connect(ground))
