@@ -115,10 +115,6 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
         "What was derived under a withdrawn purpose was deleted (written by the database itself).",
         {"purpose": PURPOSE, "step": WORD},
     ),
-    "REVIEW_DECIDED": (
-        "A person accepted, changed or refused a proposed action.",
-        {"decision": {"enum": ["accepted", "changed", "refused"]}},
-    ),
     "MODEL_APPROVED": (
         "A person approved a model for production.",
         {"model_version": VERSION, "scorer_sha256": SHA256, "contract": VERSION},
@@ -150,10 +146,6 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
             "body_bytes": COUNT,
             "body_sha256": SHA256,
         },
-    ),
-    "ERROR": (
-        "Work on a batch failed; the error's class name says how.",
-        {"error": WORD, "batch_no": COUNT, "step": WORD},
     ),
 }
 

@@ -67,7 +67,7 @@ def insert(cursor: Cursor, random: Random, size: int, _signer: Signer) -> None:
     _shift(cursor, at - 1, 1)
     cursor.execute(
         "INSERT INTO audit_log (event_id, occurred_at, agent, event_type, status)"
-        " VALUES (uuidv7(), now(), 'nlp_agent', 'ERROR', 'ok') RETURNING event_id"
+        " VALUES (uuidv7(), now(), 'nlp_agent', 'BATCH_START', 'ok') RETURNING event_id"
     )
     cursor.execute("INSERT INTO audit_leaf VALUES (%s, %s, %s)", (at, cursor.fetchone()[0], random.randbytes(32)))
 

@@ -75,5 +75,5 @@ def test_no_writer_may_choose_its_place_in_the_order_of_sealing(sealed: Ground, 
             sealed,
             role,
             f"INSERT INTO audit_log (event_id, occurred_at, agent, event_type, status, {column})"
-            " OVERRIDING SYSTEM VALUE VALUES (uuidv7(), now(), 'x', 'ERROR', 'ok', '1')",
+            " OVERRIDING SYSTEM VALUE VALUES (uuidv7(), now(), 'x', 'BATCH_START', 'ok', '1')",
         )

@@ -115,6 +115,36 @@ BREAKS: dict[str, tuple[Break, tuple[str, str, str], int | None]] = {
         ("analyse", "audit_log", "PseudonymisationNotTold"),
         2,
     ),
+    "a step that came to something else than was told": (
+        sql("UPDATE run_steps SET reason = 'NoFeedback' WHERE outcome = 'skipped' AND customer_id = %s", 3),
+        ("analyse", "audit_log", "StepWithoutEvent"),
+        3,
+    ),
+    "a skipped step without a consent check": (
+        event_gone("CONSENT_CHECK", 3, "nlp_agent"),
+        ("analyse", "audit_log", "ConsentNotChecked"),
+        3,
+    ),
+    "a call that was blocked, and nobody told": (
+        sql("UPDATE egress_ledger SET outcome = 'blocked' WHERE agent = 'nlp_agent' AND customer_id = %s", 0),
+        ("analyse", "audit_log", "RefusalNotTold"),
+        0,
+    ),
+    "an answer that was rejected, and nobody told": (
+        sql("UPDATE egress_ledger SET outcome = 'rejected' WHERE agent = 'action_agent' AND customer_id = %s", 1),
+        ("decide", "audit_log", "RefusalNotTold"),
+        1,
+    ),
+    "a result from a call that was not answered": (
+        sql("UPDATE egress_ledger SET outcome = 'refused' WHERE agent = 'nlp_agent' AND customer_id = %s", 1),
+        ("analyse", "egress_ledger", "ResultWithoutAnswer"),
+        1,
+    ),
+    "an action in the name of a consent that was refused": (
+        sql("UPDATE audit_log SET status = 'refused' WHERE event_type = 'CONSENT_CHECK' AND customer_id = %s", 2),
+        ("decide", "audit_log", "ConsentNotChecked"),
+        2,
+    ),
     "a plan that was not told": (event_gone("RUN_PLANNED", None), ("run", "run_customers", "PlanDiffers"), None),
 }
 
@@ -153,6 +183,15 @@ def test_an_event_without_its_result_is_found(run: FinishedRun) -> None:
     assert set(reconcile(run).gaps) == {
         Gap("predict", "predictions", "ResultMissing", run.customers[0]),
         Gap("predict", "predictions", "EventWithoutResult", run.customers[0], event_id),
+    }
+
+
+def test_a_told_step_end_that_no_record_holds_is_found(run: FinishedRun) -> None:
+    run.ground.tamper("DELETE FROM run_steps WHERE outcome = 'skipped'")
+    event_id = run.event_id("STEP_ENDED", 3)
+    assert set(reconcile(run).gaps) == {
+        Gap("analyse", "run_steps", "StepNotEnded", run.customers[3], batch_no=1),
+        Gap("analyse", "run_steps", "EventWithoutStep", run.customers[3], event_id),
     }
 
 

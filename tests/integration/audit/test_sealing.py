@@ -277,7 +277,7 @@ def test_a_time_that_cannot_be_written_down_is_refused_at_the_insert(ground: Gro
     ):
         cursor.execute(
             "INSERT INTO audit_log (event_id, occurred_at, agent, event_type, status)"
-            " VALUES (uuidv7(), 'infinity', 'nlp_agent', 'ERROR', 'failed')"
+            " VALUES (uuidv7(), 'infinity', 'nlp_agent', 'BATCH_START', 'failed')"
         )
 
 
