@@ -48,6 +48,7 @@ class FakeSteps:
 
     total: int = 2
     failed: int = 0
+    pending: int = 0
     failed_batches: list[int] | None = None
     execution: str = RUN
     down: bool = False
@@ -60,7 +61,7 @@ class FakeSteps:
         return {"mapRuns": [{"mapRunArn": "map", "startDate": 1}] if self.total else []}
 
     def describe_map_run(self, mapRunArn: str) -> dict[str, Any]:
-        counts = {"total": self.total, "succeeded": self.total - self.failed, "failed": self.failed}
+        counts = {"total": self.total, "succeeded": self.total - self.failed - self.pending, "failed": self.failed}
         return {"itemCounts": counts | {"timedOut": 0, "aborted": 0}}
 
     def get_paginator(self, _operation: str) -> FakeSteps:

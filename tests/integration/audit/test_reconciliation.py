@@ -1,11 +1,14 @@
 """Reconciliation: each kind of gap is made to happen in a finished run, and found under its name."""
 
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from aws_lambda_powertools import Metrics
 
+from audit_agent import reconciling
 from audit_agent.closing import Closer
 from audit_agent.execution_history import Executions
 from audit_agent.gaps import Gap
@@ -14,6 +17,10 @@ from audit_agent.reconciling import Reconciled, Reconciler
 from tests.integration.audit.finished_run import RUN, FinishedRun
 from tests.integration.audit.ground import Ground, request
 
+# Names in quotes of several words, which is what problems are called, other stores' own words left out.
+PROBLEM = re.compile(
+    r"[\"']((?:Batch|Call|Consent|Event|Leaf|Log|No|Plan|Pseud|Refus|Result|Segm|Step|Store)[a-z]*[A-Z]\w+)[\"']"
+)
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:vigie-retention-run"
 
 
@@ -274,6 +281,32 @@ def test_steps_of_a_batch_that_step_functions_calls_succeeded_are_gaps(run: Fini
 def test_batches_that_step_functions_did_not_start_are_found(run: FinishedRun, total: int, problem: str) -> None:
     run.steps.total = total
     assert reconcile(run).gaps == [Gap("run", "step_functions", problem)]
+
+
+@pytest.mark.parametrize(
+    ("listed", "gap"),
+    [
+        ([0], Gap("run", "step_functions", "BatchFailedThoughEnded", batch_no=0)),
+        (None, Gap("run", "step_functions", "BatchesFailedThoughEnded")),
+    ],
+)
+def test_a_batch_that_failed_though_its_agents_ended_it_is_found(
+    run: FinishedRun, listed: list[int] | None, gap: Gap
+) -> None:
+    run.steps.failed, run.steps.failed_batches = 1, listed
+    assert reconcile(run).gaps == [gap]
+
+
+def test_batches_that_are_still_under_way_when_the_run_is_closed_are_found(run: FinishedRun) -> None:
+    run.steps.pending = 1
+    assert reconcile(run).gaps == [Gap("run", "step_functions", "BatchesNotEnded")]
+
+
+def test_no_gap_has_a_name_that_these_tests_do_not_know() -> None:
+    code = "".join(path.read_text(encoding="utf-8") for path in Path(reconciling.__file__).parent.glob("*.py"))
+    names = set(PROBLEM.findall(code))
+    assert len(names) > 25
+    assert {name for name in names if name not in Path(__file__).read_text(encoding="utf-8")} == set()
 
 
 def test_a_store_that_cannot_be_read_is_one_gap_not_thousands(run: FinishedRun) -> None:
