@@ -12,7 +12,7 @@ from vigie.verify import Frontier
 # Rows below the oldest transaction under way are final: none can appear among or before them any more.
 # What commits later has a higher xact, and is taken by a later round: nobody is waited for, nobody is missed.
 WAITING = """
-SELECT event_id, occurred_at, run_id, agent, event_type, status, customer_id, details::text, request_id,
+SELECT event_id::text, occurred_at, run_id, agent, event_type, status, customer_id::text, details::text, request_id,
        xact::text AS xact_text, seq
 FROM audit_log l
 WHERE (xact, seq) > (%s::xid8, %s) AND xact < pg_snapshot_xmin(pg_current_snapshot())
@@ -27,7 +27,7 @@ SET LOCAL enable_seqscan = off
 # After a restore into a younger cluster, transaction numbers begin again below those of the rows: what has no
 # leaf is looked for one by one, and the place afterwards is the newest transaction that is final here.
 WAITING_AFTER_RESTORE = """
-SELECT event_id, occurred_at, run_id, agent, event_type, status, customer_id, details::text, request_id,
+SELECT event_id::text, occurred_at, run_id, agent, event_type, status, customer_id::text, details::text, request_id,
        (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)::text, 9223372036854775807
 FROM audit_log l
 WHERE NOT EXISTS (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)
@@ -43,13 +43,13 @@ FROM unnest(%s::uuid[]) WITH ORDINALITY AS leaf(id, place)
 class WaitingEvent(NamedTuple):
     """A committed row of the audit log that has no leaf yet. `details` is PostgreSQL's own JSON text."""
 
-    event_id: UUID
+    event_id: str
     occurred_at: datetime
     run_id: str | None
     agent: str
     event_type: str
     status: str
-    customer_id: UUID | None
+    customer_id: str | None
     details: str
     request_id: str | None
     xact: str
@@ -87,14 +87,14 @@ def waiting_events(transaction: Transaction, place: Place, most: int) -> list[Wa
     if place.restored:
         rows = transaction.fetch(WAITING_AFTER_RESTORE, (most,))
     else:
+        transaction.cursor.execute(BY_INDEX)
         rows = transaction.fetch(WAITING, (place.xact, place.seq, most))
     return [WaitingEvent(*row) for row in rows]
 
 
-def insert_leaves(transaction: Transaction, start: int, event_ids: list[UUID], hashes: bytes) -> None:
+def insert_leaves(transaction: Transaction, start: int, event_ids: list[str], hashes: bytes) -> None:
     """Store leaves from index `start` on; `hashes` holds 32 bytes for each."""
-    ids = "{" + ",".join(map(str, event_ids)) + "}"
-    transaction.cursor.execute(INSERT_LEAVES, (start, hashes, ids))
+    transaction.cursor.execute(INSERT_LEAVES, (start, hashes, "{" + ",".join(event_ids) + "}"))
 
 
 def move_place(transaction: Transaction, tree: Frontier, xact: str, seq: int) -> None:

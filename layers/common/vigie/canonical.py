@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
 
@@ -61,13 +63,15 @@ def canonical_event(
         raise CanonicalError("the event holds half of a surrogate pair, which is not text") from None
 
 
-_QUOTE = json.JSONEncoder(ensure_ascii=False).encode
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _text(value: str | None) -> str:
-    return "null" if value is None else _QUOTE(value)
+    return "null" if value is None else encode_basestring(value)
 
 
 def _uuid(value: UUID | str | None) -> str:
     """Lower case with hyphens, however it was written."""
-    return "null" if value is None else f'"{value if isinstance(value, UUID) else UUID(value)}"'
+    if value is None:
+        return "null"
+    return f'"{value if isinstance(value, UUID) or _UUID.fullmatch(value) else UUID(value)}"'

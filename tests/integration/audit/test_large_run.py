@@ -2,6 +2,7 @@
 
 import time
 
+from audit_agent import log_store
 from audit_agent.record_checks import gaps_in_records
 from audit_agent.told import StoredEvents
 from tests.integration.audit.finished_run import RUN
@@ -35,3 +36,15 @@ def test_one_gap_among_thousands_of_customers_is_found(ground: Ground) -> None:
         found = {(gap.problem, gap.customer_id) for gap in gaps_in_records(transaction, RUN)}
     assert {problem for problem, _ in found} == {"ResultMissing", "EventWithoutResult"}
     assert len({customer_id for _, customer_id in found}) == 1
+
+
+def test_a_chunk_to_seal_is_taken_by_index_and_not_by_sorting_all_that_waits(ground: Ground) -> None:
+    write_large_run(ground, CUSTOMERS)
+    with ground.database("audit_agent").transaction(Origin("audit_agent")) as transaction:
+        place = log_store.lock_place(transaction)
+        assert len(log_store.waiting_events(transaction, place, 100)) == 100
+        plan = transaction.fetch(f"EXPLAIN {log_store.WAITING}", (place.xact, place.seq, 100))
+    words = "\n".join(row[0] for row in plan)
+    assert "Index Scan using audit_log_by_xact" in words
+    assert "Sort" not in words
+    assert "Seq Scan" not in words

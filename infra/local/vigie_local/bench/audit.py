@@ -28,16 +28,22 @@ DATABASE = "audit_bench"
 # As the agents write: some hundred events in one transaction.
 EVENTS_PER_COMMIT = 500
 WRITERS = 2
+# What the trail must keep up with, sealing on.
+PACE = 15_000
 PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Events inserted, the seconds it took, and the greatest age of a checkpoint meanwhile."""
+    """Events inserted and sealed, and the seconds it took; the greatest time between two checkpoints meanwhile, and
+    from an event to the checkpoint that covers it.
+    """
 
     events: int
     seconds: float
+    sealed: int = 0
     oldest_checkpoint_seconds: float = 0.0
+    oldest_event_seconds: float = 0.0
 
     @property
     def per_second(self) -> float:
@@ -75,20 +81,30 @@ class LocalStore:
 def run(seconds: float = 20.0, grow_to: int = 2_000_000) -> dict[str, Any]:
     """Measure; events a second and shares of 1.
 
-    `growth` lists, for each tenth of `grow_to`, the events a second of inserting and sealing it.
+    `growth` has, for each tenth of `grow_to`, the events a second of inserting and sealing it.
     """
     with _server() as server:
         without = _sustain(server, seconds, sealing=False)
         _seal_all(server)
         sealed = _sustain(server, seconds, sealing=True)
-        growth = _grow(server, grow_to) if grow_to else []
+        _seal_all(server)
+        paced = _sustain(server, seconds, sealing=True, pace=PACE)
+        _seal_all(server)
+        growth = _grow(server, grow_to) if grow_to else {}
     return {
         "cores": os.cpu_count(),
         "seconds_each": seconds,
         "inserts_without_sealing_per_second": round(without.per_second),
         "inserts_with_sealing_per_second": round(sealed.per_second),
+        "sealed_meanwhile_per_second": round(sealed.sealed / sealed.seconds),
         "slower_by": round(1 - sealed.per_second / without.per_second, 3),
         "oldest_checkpoint_seconds": round(sealed.oldest_checkpoint_seconds, 2),
+        f"at_{PACE}": {
+            "inserted_per_second": round(paced.per_second),
+            "sealed_per_second": round(paced.sealed / paced.seconds),
+            "oldest_checkpoint_seconds": round(paced.oldest_checkpoint_seconds, 2),
+            "oldest_unsealed_event_seconds": round(paced.oldest_event_seconds, 2),
+        },
         "growth": growth,
     }
 
@@ -104,19 +120,20 @@ def _server() -> Iterator[PostgresServer]:
         yield server
 
 
-def _sustain(server: PostgresServer, seconds: float, sealing: bool) -> Rate:
-    """Writers in processes of their own, as agents are; sealing, if any, in this one."""
+def _sustain(server: PostgresServer, seconds: float, sealing: bool, pace: int = 0) -> Rate:
+    """Writers in processes of their own, as agents are; sealing, if any, in this one. Without a pace, all they can."""
     context = get_context("spawn")
     stop, counts = context.Event(), context.Queue()
-    writers = [context.Process(target=_write, args=(server.port, stop, counts)) for _ in range(WRITERS)]
+    writers = [context.Process(target=_write, args=(server.port, stop, counts, pace / WRITERS)) for _ in range(WRITERS)]
     for writer in writers:
         writer.start()
     for _ in writers:
         counts.get()  # each says when it is ready
+    before = _count(server, "audit_leaf")
     began = time.monotonic()
-    oldest = 0.0
+    ages = (0.0, 0.0)
     if sealing:
-        oldest = _seal_until(server, began + seconds)
+        ages = _seal_until(server, began + seconds)
     else:
         time.sleep(seconds)
     stop.set()
@@ -124,10 +141,10 @@ def _sustain(server: PostgresServer, seconds: float, sealing: bool) -> Rate:
     took = time.monotonic() - began
     for writer in writers:
         writer.join()
-    return Rate(events, took, oldest)
+    return Rate(events, took, _count(server, "audit_leaf") - before, *ages)
 
 
-def _write(port: int, stop: Any, counts: Any) -> None:
+def _write(port: int, stop: Any, counts: Any, pace: float) -> None:
     import psycopg2
 
     written = 0
@@ -136,10 +153,13 @@ def _write(port: int, stop: Any, counts: Any) -> None:
     ) as connection:
         events = _events()
         counts.put(0)
+        began = time.monotonic()
         while not stop.is_set():
             with connection, connection.cursor() as cursor:
                 insert_events(cursor, Origin("nlp_agent", "run-bench", "request"), _afresh(events))
             written += EVENTS_PER_COMMIT
+            if pace:
+                time.sleep(max(0.0, began + written / pace - time.monotonic()))
     counts.put(written)
 
 
@@ -192,14 +212,28 @@ def _request() -> Any:
     return Request(Origin("audit_agent", None, "request"), lambda: 3600.0)
 
 
-def _seal_until(server: PostgresServer, end: float) -> float:
-    """Seal round after round; answers the greatest time between two checkpoints."""
-    sealer, oldest, before = _sealer(server), 0.0, time.monotonic()
+def _seal_until(server: PostgresServer, end: float) -> tuple[float, float]:
+    """Seal round after round; answers the two ages of `Rate`."""
+    sealer, oldest, waited, before, size = _sealer(server), 0.0, 0.0, time.monotonic(), _count(server, "audit_leaf")
     while time.monotonic() < end:
-        sealer.seal(_request())
+        signed = sealer.seal(_request())
         oldest, before = max(oldest, time.monotonic() - before), time.monotonic()
+        waited, size = max(waited, _age(server, size)), signed.size
         time.sleep(max(0.0, min(PAUSE_SECONDS, end - time.monotonic())))
-    return oldest
+    return oldest, waited
+
+
+def _age(server: PostgresServer, index: int) -> float:
+    """Seconds since the event with this leaf was made."""
+    with contextlib.closing(server.connect(DATABASE)) as connection, connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM clock_timestamp() - occurred_at)::float8"
+            " FROM audit_leaf JOIN audit_log USING (event_id) WHERE leaf_index >= %s AND event_type <> %s"
+            " ORDER BY leaf_index LIMIT 1",
+            (index, "CHECKPOINT_SIGNED"),
+        )
+        row = cursor.fetchone()
+    return float(row[0]) if row else 0.0
 
 
 def _seal_all(server: PostgresServer) -> float:
@@ -210,10 +244,10 @@ def _seal_all(server: PostgresServer) -> float:
     return time.monotonic() - began
 
 
-def _grow(server: PostgresServer, size: int) -> list[dict[str, int]]:
+def _grow(server: PostgresServer, size: int) -> dict[str, dict[str, int]]:
     """Tenths of the whole: the speed of inserting each, and of sealing it after."""
-    present = _count(server)
-    table = []
+    present = _count(server, "audit_log")
+    table = {}
     for tenth in range(1, 11):
         wanted = size * tenth // 10 - present
         if wanted < size // 20:
@@ -221,19 +255,16 @@ def _grow(server: PostgresServer, size: int) -> list[dict[str, int]]:
         insert_seconds = _insert(server, wanted)
         seal_seconds = _seal_all(server)
         present += wanted
-        table.append(
-            {
-                "events": present,
-                "inserted_per_second": round(wanted / insert_seconds),
-                "sealed_per_second": round(wanted / seal_seconds),
-            }
-        )
+        table[str(present)] = {
+            "inserted_per_second": round(wanted / insert_seconds),
+            "sealed_per_second": round(wanted / seal_seconds),
+        }
     return table
 
 
-def _count(server: PostgresServer) -> int:
+def _count(server: PostgresServer, table: str) -> int:
     with contextlib.closing(server.connect(DATABASE)) as connection, connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM audit_log")
+        cursor.execute(f"SELECT count(*) FROM {table}")
         row = cursor.fetchone()
     return int(row[0]) if row else 0
 
