@@ -4,6 +4,7 @@ import time
 
 from audit_agent import log_store
 from audit_agent.record_checks import gaps_in_records
+from audit_agent.sealing import CHUNK
 from audit_agent.told import StoredEvents
 from tests.integration.audit.finished_run import RUN
 from tests.integration.audit.ground import Ground
@@ -42,8 +43,8 @@ def test_a_chunk_to_seal_is_taken_by_index_and_not_by_sorting_all_that_waits(gro
     write_large_run(ground, CUSTOMERS)
     with ground.database("audit_agent").transaction(Origin("audit_agent")) as transaction:
         place = log_store.lock_place(transaction)
-        assert len(log_store.waiting_events(transaction, place, 100)) == 100
-        plan = transaction.fetch(f"EXPLAIN {log_store.WAITING}", (place.xact, place.seq, 100))
+        assert len(log_store.waiting_events(transaction, place, CHUNK)) == CHUNK
+        plan = transaction.fetch(f"EXPLAIN {log_store.WAITING}", (place.xact, place.seq, CHUNK))
     words = "\n".join(row[0] for row in plan)
     assert "Index Scan using audit_log_by_xact" in words
     assert "Sort" not in words
