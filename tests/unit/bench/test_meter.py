@@ -52,9 +52,13 @@ def test_what_was_spent_before_does_not_count(tmp_path: Path) -> None:
 
 def test_a_function_is_known_by_its_handler(tmp_path: Path) -> None:
     launcher = tmp_path / "launch.py"
-    launcher.write_text("import time; time.sleep(60)")
-    with subprocess.Popen([sys.executable, "-P", str(launcher), "nlp_agent.handler.lambda_handler"]) as process:
+    launcher.write_text("import time; print('up', flush=True); time.sleep(60)")
+    command = [sys.executable, "-P", str(launcher), "nlp_agent.handler.lambda_handler"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
+            # Until the program runs, its command line may still be empty.
+            assert process.stdout
+            assert process.stdout.readline() == "up\n"
             assert function_name(psutil.Process(process.pid)) == "nlp_agent"
             assert function_name(psutil.Process()) is None
         finally:
