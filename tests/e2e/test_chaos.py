@@ -38,6 +38,7 @@ def ground(cloud: Cloud) -> Iterator[Ground]:
 def test_a_disturbed_run_loses_nobody_doubles_nobody_and_ends(ground: Ground, kind: str) -> None:
     disturbed = disturb(ground, SEEDS[kind], CUSTOMERS, kind)
     assert disturbed.findings == []
+    assert disturbed.struck
     assert check_again(ground.cloud, disturbed.run_id) == []
 
 

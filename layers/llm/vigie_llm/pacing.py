@@ -3,7 +3,8 @@
 A provider that limits calls and tokens a minute says in each answer how much was left when it took the call up
 (`x-ratelimit-limit-*`, `x-ratelimit-remaining-*`), for all who share the account, and refills all the time. What is
 left now is that, plus the refill, less what was sent since: our own calls are counted, those of others are told from
-how much faster the budget shrinks than we spend it.
+how much faster the budget shrinks than we spend it. That needs answers often: of a budget of a dozen calls a minute,
+or of 200 with four workers, several workers are refused some or leave a tenth unused; a refused call is asked again.
 """
 
 import math

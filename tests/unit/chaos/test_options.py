@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import psycopg2
 import pytest
@@ -15,6 +15,7 @@ import pytest
 from vigie_local.chaos import __main__ as suite
 from vigie_local.chaos.checking import Finding
 from vigie_local.chaos.faults import KINDS
+from vigie_local.chaos.ground import Ground
 from vigie_local.chaos.running import Disturbed
 from vigie_local.errors import RunError
 
@@ -28,7 +29,8 @@ def without_a_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     def disturbed(_ground: Any, seed: int, _customers: int, kind: str) -> Disturbed:
         if seed == 97:
             raise KeyboardInterrupt
-        return Disturbed(seed, kind, f"run-{seed}", 1.0, 0, 0, [Finding("lost", "somebody")] if seed == 13 else [])
+        findings = [Finding("lost", "somebody")] if seed == 13 else []
+        return Disturbed(seed, kind, f"run-{seed}", 1.0, 0, 0, seed != 6, findings)
 
     monkeypatch.setattr(suite, "chaos_ground", ground)
     monkeypatch.setattr(suite, "disturb", disturbed)
@@ -49,8 +51,8 @@ def test_whole_runs_end_with_zero_and_a_summary(tmp_path: Path) -> None:
     path = tmp_path / "chaos.json"
     assert suite.main(["--runs", "3", "--seed", "5", "--json", str(path)]) == 0
     told = json.loads(path.read_text())
-    assert {name: told[name] for name in ("runs", "lost", "doubled", "stuck", "seeds")} == {
-        "runs": 3, "lost": 0, "doubled": 0, "stuck": 0, "seeds": [5, 6, 7],
+    assert {name: told[name] for name in ("runs", "struck", "lost", "doubled", "stuck", "seeds")} == {
+        "runs": 3, "struck": 2, "lost": 0, "doubled": 0, "stuck": 0, "seeds": [5, 6, 7],
     }  # fmt: skip
 
 
@@ -87,3 +89,17 @@ def test_every_kind_comes_once_before_any_comes_twice(tmp_path: Path) -> None:
     assert {kind: told["runs"] for kind, told in json.loads(path.read_text())["by_kind"].items()} == dict.fromkeys(
         sorted(KINDS), 1
     )
+
+
+@pytest.mark.usefixtures("without_a_cloud")
+def test_a_fault_that_did_not_strike_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert suite.main(["--runs", "1", "--seed", "6"]) == 0
+    assert "did not strike" in capsys.readouterr().out
+
+
+def test_a_death_that_nobody_died_is_known(tmp_path: Path) -> None:
+    ground = Ground(cast(Any, None), tmp_path)
+    (tmp_path / "crossings").touch()
+    assert ground.waiting_failpoints() == []
+    ground.set_failpoint("planner", "after-commit", 3)
+    assert ground.waiting_failpoints() == ["planner.after-commit"]

@@ -17,7 +17,7 @@ from typing import Any
 import psycopg2
 
 from vigie_local import commands
-from vigie_local.chaos.ground import AGENTS, MODEL_LATENCY_MS, Ground, prepare
+from vigie_local.chaos.ground import AGENTS, Ground, prepare
 from vigie_local.errors import RunError
 from vigie_local.ports import is_taken
 from vigie_local.processes import running_pid
@@ -28,17 +28,17 @@ from vigie_local.settings import DATABASE
 Undo = Callable[[], None]
 Fault = Callable[[Ground, random.Random], Undo]
 
-# Agent, boundary, and about how often a run of 200 customers in batches of 50 crosses it.
+# Agent, boundary, and how often a run crosses it at least: in each batch, or once for all.
 CROSSINGS = {
-    ("planner", "commit"): 2,
-    ("nlp_agent", "commit"): 12,
-    ("prediction_agent", "commit"): 4,
-    ("action_agent", "commit"): 12,
-    ("audit_agent", "commit"): 4,
-    ("nlp_agent", "answer"): 4,
-    ("prediction_agent", "answer"): 4,
-    ("action_agent", "answer"): 4,
-    ("audit_agent", "answer"): 1,
+    ("planner", "commit"): (0, 2),
+    ("nlp_agent", "commit"): (4, 0),
+    ("prediction_agent", "commit"): (1, 0),
+    ("action_agent", "commit"): (4, 0),
+    ("audit_agent", "commit"): (0, 3),
+    ("nlp_agent", "answer"): (1, 0),
+    ("prediction_agent", "answer"): (1, 0),
+    ("action_agent", "answer"): (1, 0),
+    ("audit_agent", "answer"): (0, 1),
 }
 MOMENTS = {"commit": ("before-commit", "during-commit", "after-commit"), "answer": ("before-answer", "after-answer")}
 OUTAGE_SECONDS = (1.0, 4.0)
@@ -48,8 +48,9 @@ def kill(agent: str, boundary: str) -> Fault:
     """SIGKILL of a function's process at a boundary."""
 
     def inject(ground: Ground, rng: random.Random) -> Undo:
-        kind = boundary.rpartition("-")[2]
-        ground.set_failpoint(agent, boundary, rng.randint(1, CROSSINGS[agent, kind]))
+        in_each_batch, for_all = CROSSINGS[agent, boundary.rpartition("-")[2]]
+        most = in_each_batch * ground.batches + for_all
+        ground.set_failpoint(agent, boundary, rng.randint(1, most))
         return _nothing
 
     return inject
@@ -61,7 +62,7 @@ def model(outcome: str) -> Fault:
     def inject(ground: Ground, rng: random.Random) -> Undo:
         # A call that hangs holds its place for the client's whole patience, 20 s.
         share = 0.01 if outcome in ("hang", "trickle") else rng.choice((0.05, 0.3, 1.0))
-        ground.cloud.set_model(latency_ms=MODEL_LATENCY_MS, rates={outcome: share}, seed=rng.randint(0, 10**6))
+        ground.cloud.set_model_keeping(rates={outcome: share}, seed=rng.randint(0, 10**6))
         return _nothing
 
     return inject
@@ -69,7 +70,7 @@ def model(outcome: str) -> Fault:
 
 def model_storm(ground: Ground, rng: random.Random) -> Undo:
     """Every call is refused with 429 for some seconds."""
-    ground.cloud.set_model(latency_ms=MODEL_LATENCY_MS, rates={"rate_limited": 1.0})
+    ground.cloud.set_model_keeping(rates={"rate_limited": 1.0})
     time.sleep(rng.uniform(*OUTAGE_SECONDS))
     ground.cloud.set_model_keeping(rates={})
     return _nothing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ AGENTS = ("nlp", "prediction", "action", "audit")
 # done by two at once, which the agents must bear anyhow.
 VISIBILITY_SECONDS = 6
 MODEL_LATENCY_MS = 10
+BATCH_SIZE = 50
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Ground:
 
     cloud: BenchCloud
     failpoints: Path
+
+    @property
+    def batches(self) -> int:
+        """How many batches a run has."""
+        return math.ceil(self.cloud.customers / BATCH_SIZE)
 
     def dead_letters(self) -> int:
         """How many messages were given up so far, by what their consumer wrote down."""
@@ -37,6 +44,10 @@ class Ground:
     def set_failpoint(self, agent: str, boundary: str, crossing: int) -> None:
         """Ends an agent's process (`nlp_agent`, `planner`, …) at a crossing from now, counted from 1."""
         (self.failpoints / f"{agent}.{boundary}").write_text(str(crossing))
+
+    def waiting_failpoints(self) -> list[str]:
+        """The deaths that nobody has died yet."""
+        return sorted(path.name for path in self.failpoints.iterdir() if path.name.endswith(("-commit", "-answer")))
 
     def tidy(self) -> None:
         """Takes every disturbance back, and leaves the queues empty."""

@@ -14,7 +14,7 @@ BROKEN = ("lost", "doubled", "stuck", "wrong")
 
 def line(run: Disturbed, number: int, of: int) -> str:
     """One run, as it is told while the suite is on."""
-    verdict = "ok" if not run.findings else "BROKEN"
+    verdict = "BROKEN" if run.findings else "ok" if run.struck else "ok, but the fault did not strike"
     more = f", {run.gaps} gaps named" if run.gaps else ""
     more += f", {run.dead_letters} dead letters" if run.dead_letters else ""
     place = f"{number:>4} of {of}" if of else f"{number:>4}"
@@ -30,22 +30,20 @@ def details(run: Disturbed, most: int = 5) -> list[str]:
 
 
 def table(runs: Sequence[Disturbed]) -> list[str]:
-    """Runs and broken promises by kind of fault."""
-    lines = [f"  {'kind':<38} {'runs':>5} {'lost':>5} {'doubled':>8} {'stuck':>6} {'wrong':>6}"]
-    for kind, some in sorted(_by_kind(runs).items()):
-        counts = [sum(run.count(broken) > 0 for run in some) for broken in BROKEN]
-        lines.append(f"  {kind:<38} {len(some):>5} {counts[0]:>5} {counts[1]:>8} {counts[2]:>6} {counts[3]:>6}")
-    total = summary(runs)
-    lines.append(
-        f"  {'all':<38} {total['runs']:>5} {total['lost']:>5} {total['doubled']:>8} {total['stuck']:>6}"
-        f" {total['wrong']:>6}"
-    )
+    """Runs, those that the fault struck, and broken promises, by kind of fault."""
+    groups = [*sorted(_by_kind(runs).items()), ("all", list(runs))]
+    names = ("runs", "struck", *BROKEN)
+    lines = [f"  {'kind':<38} " + " ".join(f"{name:>8}" for name in names)]
+    for kind, some in groups:
+        counts = summary(some)
+        lines.append(f"  {kind:<38} " + " ".join(f"{counts[name]:>8}" for name in names))
     return lines
 
 
 def summary(runs: Sequence[Disturbed]) -> dict[str, Any]:
-    """How many runs were made, and in how many of them something was lost, doubled, stuck or wrong."""
-    return {"runs": len(runs)} | {broken: sum(run.count(broken) > 0 for run in runs) for broken in BROKEN}
+    """How many runs were made, how many the fault struck, and in how many something was lost, doubled, stuck, wrong."""
+    broken = {name: sum(run.count(name) > 0 for run in runs) for name in BROKEN}
+    return {"runs": len(runs), "struck": sum(run.struck for run in runs)} | broken
 
 
 def as_json(runs: Sequence[Disturbed], customers: int) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from vigie_local.chaos.checking import Finding, check
 from vigie_local.chaos.faults import KINDS, Undo
-from vigie_local.chaos.ground import Ground
+from vigie_local.chaos.ground import BATCH_SIZE, Ground
 from vigie_local.run import start_execution
 
-BATCH_SIZE = 50
 # Longer than any fault and every retry after it together: what has not ended by then waits for nobody.
 LIMIT_SECONDS = 240.0
 LIMIT_SECONDS_A_CUSTOMER = 0.2
@@ -28,7 +27,7 @@ BUSY_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class Disturbed:
-    """What came of one seed."""
+    """What came of one seed. `struck` says that the fault met the run: it was under way, and each death was died."""
 
     seed: int
     kind: str
@@ -36,6 +35,7 @@ class Disturbed:
     seconds: float
     dead_letters: int
     gaps: int
+    struck: bool
     findings: list[Finding] = field(default_factory=list)
 
     def count(self, kind: str) -> int:
@@ -50,10 +50,11 @@ def disturb(ground: Ground, seed: int, customers: int, kind: str) -> Disturbed:
         # Failpoints count crossings: they are set before the first.
         return _run(ground, customers, seed, kind, before=lambda: KINDS[kind](ground, rng))
 
-    def later() -> Undo:
+    def later(arn: str) -> tuple[bool, Undo]:
         if kind != "localstack-restarted":  # it waits for the middle by itself
             time.sleep(rng.uniform(0.0, BUSY_SECONDS))
-        return KINDS[kind](ground, rng)
+        described = ground.cloud.client("stepfunctions").describe_execution(executionArn=arn)
+        return described["status"] == "RUNNING", KINDS[kind](ground, rng)
 
     return _run(ground, customers, seed, kind, after=later)
 
@@ -79,7 +80,7 @@ def _run(
     seed: int,
     kind: str,
     before: Callable[[], Undo] | None = None,
-    after: Callable[[], Undo] | None = None,
+    after: Callable[[str], tuple[bool, Undo]] | None = None,
     tidy: bool = True,
 ) -> Disturbed:
     if tidy:
@@ -88,17 +89,17 @@ def _run(
     began = time.monotonic()
     undo = before() if before else _nothing
     arn = _start(ground, customers)
-    undo = after() if after else undo
+    under_way, undo = after(arn) if after else (True, undo)
     try:
         execution = _wait(ground, arn, LIMIT_SECONDS + customers * LIMIT_SECONDS_A_CUSTOMER)
     finally:
         undo()
+    struck = under_way and not ground.waiting_failpoints()
     run_id = arn.rpartition(":")[2]
     findings = check(ground.cloud, run_id, execution)
     gaps = json.loads(execution.get("output") or "{}").get("audit", {}).get("gaps")
-    return Disturbed(
-        seed, kind, run_id, time.monotonic() - began, ground.dead_letters() - dead_before, gaps or 0, findings
-    )
+    dead_letters = ground.dead_letters() - dead_before
+    return Disturbed(seed, kind, run_id, time.monotonic() - began, dead_letters, gaps or 0, struck, findings)
 
 
 def _nothing() -> None:
