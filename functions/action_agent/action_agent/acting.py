@@ -30,7 +30,7 @@ from vigie.runtime import Request
 from vigie.steps import StepEnd, count_outcomes, end_steps
 from vigie.task_tokens import TaskTokens
 from vigie_llm.action import Offer, WordedAction, ask_for_action, read_action
-from vigie_llm.calls import Call, Outcome
+from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer
 from vigie_llm.ledger import Earlier, Entry, Ledger
 from vigie_llm.provider import Provider
@@ -61,14 +61,16 @@ class Actor:
         """
         with self._database.exclusive(request.origin, STEP, message.run_id, message.batch_no):
             batch = self._take_up(message, request)
-            calls = self._enter(batch, request)
-            made: set[UUID] = set()
-            for chunk in self._provider.run(calls, _accept, request.seconds_left):
+            slices = Slices(
+                list(batch.candidates.values()),
+                self._provider.concurrency,
+                lambda some: self._enter(some, batch, request),
+            )
+            for chunk in self._provider.run(slices, _accept, request.seconds_left):
                 self._store(chunk, batch, request)
-                made.update(outcome.call.egress_id for outcome in chunk)
+                slices.ended(chunk)
                 tokens.heartbeat(message.task_token)
-            unsent = [call for call in calls if call.egress_id not in made]
-            return self._hand_back(message, unsent, batch, request, metrics)
+            return self._hand_back(message, slices, batch, request, metrics)
 
     def _take_up(self, message: BatchMessage, request: Request) -> "_Batch":
         with self._database.transaction(request.origin) as transaction:
@@ -80,11 +82,11 @@ class Actor:
         ledger = self._provider.ledger(run.run_id, PURPOSE, run.prompt_versions["action"])
         return _Batch(run, ledger, offers, {candidate.customer_id: candidate for candidate in candidates})
 
-    def _enter(self, batch: "_Batch", request: Request) -> list[Call]:
+    def _enter(self, candidates: Sequence[Candidate], batch: "_Batch", request: Request) -> list[Call]:
         """Commit what can be decided at once; the others' calls may leave after it."""
         with self._database.transaction(request.origin) as transaction:
-            earlier = batch.ledger.earlier(transaction, list(batch.candidates))
-            impossible = [(candidate, why_not(candidate)) for candidate in batch.candidates.values()]
+            earlier = batch.ledger.earlier(transaction, [candidate.customer_id for candidate in candidates])
+            impossible = [(candidate, why_not(candidate)) for candidate in candidates]
             ends = [StepEnd(candidate.customer_id, *why) for candidate, why in impossible if why]
             end_steps(transaction, batch.run.run_id, STEP, ends)
             ready = [candidate for candidate, why in impossible if why is None]
@@ -125,16 +127,16 @@ class Actor:
                 end_steps(transaction, batch.run.run_id, STEP, [ended])
 
     def _hand_back(
-        self, message: BatchMessage, unsent: list[Call], batch: "_Batch", request: Request, metrics: Metrics
+        self, message: BatchMessage, slices: Slices[Candidate], batch: "_Batch", request: Request, metrics: Metrics
     ) -> dict[str, Any]:
         with self._database.transaction(request.origin) as transaction:
-            for call in unsent:
+            for call in slices.unsent:
                 batch.ledger.end_without_answer(transaction, call.customer_id, call.egress_id, "unsent")
             outcomes = count_outcomes(transaction, message.run_id, message.batch_no, STEP)
-            details = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": len(unsent)}
+            details = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": slices.remaining}
             transaction.audit(Event("BATCH_END", details=details))
         metrics.add_metric("ActionsDecided", MetricUnit.Count, outcomes.get("done", 0))
-        return {"outcomes": outcomes, "remaining": len(unsent)}
+        return {"outcomes": outcomes, "remaining": slices.remaining}
 
 
 class _Batch:

@@ -4,6 +4,7 @@ Each customer's steps are committed as they are made, so that a batch delivered 
 delivery ended, and pays for no answer twice.
 """
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +29,7 @@ from vigie_llm.analysis import (
     ask_for_analysis,
     read_analysis,
 )
-from vigie_llm.calls import Call, Outcome
+from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer
 from vigie_llm.ledger import Entry, Ledger
 from vigie_llm.provider import Provider
@@ -60,16 +61,13 @@ class Analyst:
         """
         with self._database.exclusive(request.origin, STEP, message.run_id, message.batch_no):
             run, decisions, ledger = self._take_up(message, request)
-            calls = self._enter(decisions, run, ledger, request)
             candidates = {decision.candidate.customer_id: decision.candidate for decision in decisions}
-            made: set[UUID] = set()
-            for chunk in self._provider.run(calls, _accept, request.seconds_left):
+            slices = Slices(decisions, self._provider.concurrency, lambda some: self._enter(some, run, ledger, request))
+            for chunk in self._provider.run(slices, _accept, request.seconds_left):
                 self._store(chunk, candidates, ledger, request)
-                made.update(outcome.call.egress_id for outcome in chunk)
+                slices.ended(chunk)
                 tokens.heartbeat(message.task_token)
-            return self._hand_back(
-                message, [call for call in calls if call.egress_id not in made], ledger, request, metrics
-            )
+            return self._hand_back(message, slices, ledger, request, metrics)
 
     def _take_up(self, message: BatchMessage, request: Request) -> tuple[Run, list[Decision], Ledger]:
         with self._database.transaction(request.origin) as transaction:
@@ -82,7 +80,7 @@ class Analyst:
             )
         return run, [decide(candidate, earlier.get(candidate.customer_id)) for candidate in candidates], ledger
 
-    def _enter(self, decisions: list[Decision], run: Run, ledger: Ledger, request: Request) -> list[Call]:
+    def _enter(self, decisions: Sequence[Decision], run: Run, ledger: Ledger, request: Request) -> list[Call]:
         """Commit what was decided: skipped customers end here, the others' calls may leave after it."""
         asked = [decision for decision in decisions if isinstance(decision, Ask)]
         entries = [_entry(ask, run.prompt_versions["analysis"]) for ask in asked]
@@ -143,16 +141,16 @@ class Analyst:
             end_steps(transaction, ledger.run_id, STEP, [ended])
 
     def _hand_back(
-        self, message: BatchMessage, unsent: list[Call], ledger: Ledger, request: Request, metrics: Metrics
+        self, message: BatchMessage, slices: Slices[Decision], ledger: Ledger, request: Request, metrics: Metrics
     ) -> dict[str, Any]:
         with self._database.transaction(request.origin) as transaction:
-            for call in unsent:
+            for call in slices.unsent:
                 ledger.end_without_answer(transaction, call.customer_id, call.egress_id, "unsent")
             outcomes = count_outcomes(transaction, message.run_id, message.batch_no, STEP)
-            details = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": len(unsent)}
+            details = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": slices.remaining}
             transaction.audit(Event("BATCH_END", details=details))
         metrics.add_metric("CustomersAnalysed", MetricUnit.Count, outcomes.get("done", 0))
-        return {"outcomes": outcomes, "remaining": len(unsent)}
+        return {"outcomes": outcomes, "remaining": slices.remaining}
 
 
 def _accept(call: Call, answer: ChatAnswer) -> tuple[Analysis, dict[str, Any]]:

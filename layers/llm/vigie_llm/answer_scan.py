@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from vigie_llm.evasions import EVASIONS
+from vigie_llm.evasions import CASELESS_EVASIONS, EVASIONS
 from vigie_llm.pseudonymise import KnownIdentity, pseudonymise
 from vigie_llm.pseudonymise.folding import fold_character
 
@@ -23,6 +23,8 @@ _RULES: dict[str, re.Pattern[str]] = {
     "PERCENTAGE": re.compile(r"\d[\s.]*%|(?i:\b(?:percent|per cent|pour ?cent|pourcents?)\b)"),
     "NUMBER": re.compile(r"(?<!\d)(?!(?:19|20)\d\d(?!\d))\d(?:[ .,\-]?\d){2,}"),
 }
+_NOT_PLAIN = re.compile(r"[^ -~\n\t]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 _HIDDEN = {"Cf", "Co", "Cs", "Cc"}
 
 
@@ -35,12 +37,14 @@ def scan_words(texts: Iterable[str], known: KnownIdentity) -> list[str]:
 
 
 def _scan(text: str, known: KnownIdentity) -> Iterable[str]:
-    if any(unicodedata.category(character) in _HIDDEN and character not in "\n\t" for character in text):
+    if any(unicodedata.category(character) in _HIDDEN for character in _NOT_PLAIN.findall(text)):
         yield "HIDDEN"
     plain = _PLACEHOLDER.sub(" ; ", unicodedata.normalize("NFKC", text))
     yield from (label for label, rule in _RULES.items() if rule.search(plain))
-    unaccented = "".join(map(fold_character, plain))
+    unaccented = plain if plain.isascii() else "".join(map(fold_character, plain))
+    low = unaccented.lower()
     yield from (label for label, rule in EVASIONS.items() if rule.search(unaccented))
+    yield from (label for label, rule in CASELESS_EVASIONS.items() if rule.search(low))
     if _mixes_alphabets(plain):
         yield "LOOK_ALIKES"
     yield from pseudonymise(plain, known, "fr").counts
@@ -49,6 +53,6 @@ def _scan(text: str, known: KnownIdentity) -> Iterable[str]:
 def _mixes_alphabets(plain: str) -> bool:
     """Both our languages are written in Latin letters: any other letter poses as one."""
     return any(
-        character > "\x7f" and character.isalpha() and not unicodedata.name(character, "").startswith("LATIN")
-        for character in plain
+        character.isalpha() and not unicodedata.name(character, "").startswith("LATIN")
+        for character in _BEYOND_ASCII.findall(plain)
     )

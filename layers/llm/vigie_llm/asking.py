@@ -1,8 +1,8 @@
 """What every question shares: untrusted text between unguessable markers, answers checked against their schema."""
 
 import json
+import re
 import secrets
-import unicodedata
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +13,8 @@ from vigie_llm.errors import AnswerRejectedError
 from vigie_llm.guard import scan_answer
 from vigie_llm.pseudonymise import KnownIdentity
 
+# Categories Cc, but for the line's end, and Cs.
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 BOUNDS = {"minLength", "maxLength", "minItems", "maxItems", "minimum", "maximum"}
 
 
@@ -71,9 +73,7 @@ def guard_texts(texts: list[str], known: KnownIdentity) -> None:
     Raises:
         AnswerRejectedError: names the kinds found.
     """
-    if any(
-        unicodedata.category(character) in ("Cc", "Cs") for text in texts for character in text if character != "\n"
-    ):
+    if any(_CONTROL.search(text) for text in texts):
         raise AnswerRejectedError(["CONTROL_CHARACTER"])
     labels = [*(finding.label for finding in scan_answer(texts, known)), *scan_words(texts, known)]
     if labels:

@@ -1,10 +1,13 @@
 """The calls of a batch, in parallel and bounded: outcomes come back in chunks as they end."""
 
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import batched
 from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import UUID
@@ -52,94 +55,215 @@ class Outcome[T]:
         return replace(self, result=None, content=None)
 
 
+class Slices[D]:
+    """A batch's decisions, entered slice by slice while the calls of earlier ones are under way.
+
+    `enter` commits some decisions and returns the calls that may leave after it.
+    """
+
+    def __init__(self, decisions: Sequence[D], size: int, enter: Callable[[Sequence[D]], list[Call]]) -> None:
+        self._decisions = decisions
+        self._size = size
+        self._enter = enter
+        self._entered = 0
+        self._open: dict[UUID, Call] = {}
+
+    def __iter__(self) -> Iterator[list[Call]]:
+        for some in batched(self._decisions, self._size, strict=False):
+            calls = self._enter(some)
+            self._entered += len(some)
+            self._open |= {call.egress_id: call for call in calls}
+            yield calls
+
+    def ended(self, outcomes: Iterable[Outcome[Any]]) -> None:
+        """Note that these outcomes are stored."""
+        for outcome in outcomes:
+            del self._open[outcome.call.egress_id]
+
+    @property
+    def unsent(self) -> list[Call]:
+        """The calls that were entered and have no outcome."""
+        return list(self._open.values())
+
+    @property
+    def remaining(self) -> int:
+        """How many customers have not come to an end, entered or not."""
+        return len(self._open) + len(self._decisions) - self._entered
+
+
 class CallRunner:
     """Runs calls against one model, `concurrency` at a time. Its threads live as long as the environment."""
 
     def __init__(self, concurrency: int) -> None:
-        self._concurrency = concurrency
+        self.concurrency = concurrency
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="call")
 
     def run[T](
         self,
         model: ChatModel,
-        calls: Sequence[Call],
+        slices: Iterable[Sequence[Call]],
         accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
         seconds_left: Callable[[], float],
         pacer: Pacer | None = None,
     ) -> Iterator[list[Outcome[T]]]:
         """Yield outcomes in chunks, about twice a second; calls begin when the pacer says so.
 
-        Calls that could not begin well before the deadline yield nothing: they were never made. Once the provider
-        has failed `DOWN_AFTER` calls in a row it counts as down for this batch, and the rest end as unavailable.
+        A slice is prepared in the caller's thread while calls of those before it are under way. What preparing one
+        raises is raised when the outcomes of the calls entered before it have been yielded.
+
+        Calls that could not begin well before the deadline yield nothing: they were never made, and the slices that
+        would follow are never prepared. Once the provider has failed `DOWN_AFTER` calls in a row it counts as down
+        for this batch, and the rest end as unavailable.
         """
-        under_way: _UnderWay[T] = _UnderWay(list(reversed(calls)))
+        preparing = _Preparing(iter(slices))
+        under_way: _UnderWay[T] = _UnderWay(
+            lambda call: _make_call(model, call, accept, seconds_left), self._threads, self.concurrency, pacer,
+            seconds_left,
+        )  # fmt: skip
         chunk: list[Outcome[T]] = []
         due = time.monotonic() + CHUNK_SECONDS
-
-        def begin(call: Call) -> Future[Outcome[T]]:
-            return self._threads.submit(_make_call, model, call, accept, seconds_left)
-
-        while under_way.waiting or under_way.running:
-            pause = under_way.begin_some(begin, self._concurrency, seconds_left, pacer)
-            chunk += under_way.give_up(seconds_left)
-            chunk += under_way.collect(min(due, time.monotonic() + pause) if pause else due)
-            if time.monotonic() >= due or not (under_way.waiting or under_way.running):
-                if chunk:
+        try:
+            while True:
+                is_over = preparing.is_over or not in_time(seconds_left)
+                if not is_over and under_way.wants_more:
+                    under_way.add(preparing.next_slice())
+                chunk += under_way.give_up()
+                if is_over and under_way.is_idle:
+                    break
+                chunk += under_way.collect(due if is_over or not under_way.wants_more else 0.0)
+                if chunk and time.monotonic() >= due:
                     yield chunk
-                chunk = []
-                due = time.monotonic() + CHUNK_SECONDS
+                    chunk = []
+                    due = time.monotonic() + CHUNK_SECONDS
+        finally:
+            under_way.stop()
+        if chunk:
+            yield chunk
+        if preparing.error:
+            raise preparing.error
 
 
 @dataclass(slots=True)
+class _Preparing:
+    """The slices that are left, and what ended them early."""
+
+    slices: Iterator[Sequence[Call]]
+    is_over: bool = False
+    error: Exception | None = None
+
+    def next_slice(self) -> Sequence[Call]:
+        """The next slice; none after the last, or when it cannot be prepared."""
+        try:
+            return next(self.slices)
+        except StopIteration:
+            self.is_over = True
+        except Exception as error:
+            self.is_over, self.error = True, error
+        return ()
+
+
 class _UnderWay[T]:
-    """The calls of a batch that wait (the next one last), those that run, and how many failed in a row."""
+    """The calls of a batch that wait and those that run: each thread takes the next one as soon as it is free."""
 
-    waiting: list[Call]
-    running: int = 0
-    failures: int = 0
-    ended: "SimpleQueue[Future[Outcome[T]]]" = field(default_factory=SimpleQueue)
-
-    def begin_some(
+    def __init__(
         self,
-        begin: Callable[[Call], Future[Outcome[T]]],
+        make: Callable[[Call], Outcome[T]],
+        threads: ThreadPoolExecutor,
         concurrency: int,
-        seconds_left: Callable[[], float],
         pacer: Pacer | None,
-    ) -> float:
-        """Begin what may begin now; returns the seconds after which the pacer is to be asked again, or 0."""
-        while self.waiting and self.running < concurrency and self.failures < DOWN_AFTER and in_time(seconds_left):
-            if pacer and (pause := pacer.seconds_to_wait()):
-                return pause
-            if pacer:
-                pacer.sent()
-            begin(self.waiting.pop()).add_done_callback(self.ended.put)
-            self.running += 1
-        return 0.0
+        seconds_left: Callable[[], float],
+    ) -> None:
+        self._make = make
+        self._threads = threads
+        self._concurrency = concurrency
+        self._pacer = pacer
+        self._seconds_left = seconds_left
+        self._lock = threading.Lock()
+        # Held by the one thread that waits for the pacer; the others wait for the gate.
+        self._gate = threading.Lock()
+        self._waiting: deque[Call] = deque()
+        self._ended: SimpleQueue[Outcome[T] | Exception] = SimpleQueue()
+        self._takers = self._running = self._failures = 0
+        self._told_down = False
 
-    def give_up(self, seconds_left: Callable[[], float]) -> list[Outcome[T]]:
+    @property
+    def wants_more(self) -> bool:
+        """Whether fewer calls wait than can be under way at once."""
+        return len(self._waiting) < self._concurrency
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits, runs or is to be collected."""
+        with self._lock:
+            return not self._waiting and not self._running and self._ended.empty()
+
+    def add(self, calls: Sequence[Call]) -> None:
+        """Have these calls made after those that wait."""
+        with self._lock:
+            self._waiting.extend(calls)
+            missing = min(len(self._waiting), self._concurrency) - self._takers
+            self._takers += max(0, missing)
+        for _ in range(missing):
+            self._threads.submit(self._take_repeatedly)
+
+    def give_up(self) -> list[Outcome[T]]:
         """Leave unmade what the deadline or a provider that is down does not allow."""
-        given_up: list[Outcome[T]] = []
-        # The deadline is looked at before the failures: at the deadline, calls fail whatever the provider does.
-        if in_time(seconds_left):
-            if self.failures < DOWN_AFTER or not self.waiting:
+        with self._lock:
+            # The deadline is looked at before the failures: at the deadline, calls fail whatever the provider does.
+            if not in_time(self._seconds_left):
+                self._waiting.clear()
+            if self._failures < DOWN_AFTER or not self._waiting:
                 return []
-            logger.warning("model provider counts as down", unasked=len(self.waiting))
-            given_up = [Outcome(call, "unavailable") for call in self.waiting]
-        self.waiting.clear()
+            given_up: list[Outcome[T]] = [Outcome(call, "unavailable") for call in self._waiting]
+            self._waiting.clear()
+        if not self._told_down:
+            logger.warning("model provider counts as down")
+            self._told_down = True
         return given_up
 
     def collect(self, until: float) -> list[Outcome[T]]:
-        """What has ended; the first is waited for, unless nothing runs or waits."""
+        """What has ended; the first is waited for."""
         found: list[Outcome[T]] = []
-        wait = max(0.0, until - time.monotonic()) if self.running or self.waiting else 0.0
         with suppress(Empty):
             while True:
-                found.append(self.ended.get(timeout=wait).result())
-                wait = 0.0
-        self.running -= len(found)
-        for outcome in found:
-            self.failures = self.failures + 1 if outcome.how == "unavailable" else 0
+                wait = 0.0 if found else max(0.0, until - time.monotonic())
+                ended = self._ended.get(timeout=wait)
+                if isinstance(ended, Exception):
+                    raise ended
+                found.append(ended)
         return found
+
+    def stop(self) -> None:
+        """Begin no more calls."""
+        with self._lock:
+            self._waiting.clear()
+
+    def _take_repeatedly(self) -> None:
+        while (call := self._take()) is not None:
+            try:
+                ended: Outcome[T] | Exception = self._make(call)
+            except Exception as error:
+                ended = error
+            with self._lock:
+                self._running -= 1
+                self._failures = self._failures + 1 if isinstance(ended, Outcome) and ended.how == "unavailable" else 0
+                self._ended.put(ended)
+
+    def _take(self) -> Call | None:
+        """The next call once the pacer lets it go; None when there is none, or none that may begin."""
+        with self._gate:
+            while True:
+                with self._lock:
+                    if not self._waiting or self._failures >= DOWN_AFTER or not in_time(self._seconds_left):
+                        self._takers -= 1
+                        return None
+                    pause = self._pacer.seconds_to_wait() if self._pacer else 0.0
+                    if not pause:
+                        if self._pacer:
+                            self._pacer.sent()
+                        self._running += 1
+                        return self._waiting.popleft()
+                time.sleep(pause)
 
 
 def in_time(seconds_left: Callable[[], float]) -> bool:

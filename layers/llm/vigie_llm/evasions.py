@@ -24,34 +24,34 @@ _HONEST_OF_CODES = (
     r"no|n|ne)\b)"
 )
 EVASIONS: dict[str, re.Pattern[str]] = {
-    "AMOUNT_WORDS": re.compile(
-        rf"\b\d+ ?k\b|\b(?:a|half a|{_NUMBER}) grands?\b(?! total)|\bbillets? de\b"
-        rf"|\b(?:\d+|{_NUMBER}|quelques|des|many|few) (?:balles|bucks|quid|sous|smackers)\b"
-        r"|\b(?:demi-)?(?:millier|centaine|dizaine)s? (?:d'|de )(?:euros?|livres?)",
-        re.IGNORECASE,
-    ),
-    "PERCENT_WORDS": re.compile(r"\bpour[\s\-]cents?\b|\bper[\s\-]cent\b", re.IGNORECASE),
     "SPELT_ADDRESS": re.compile(
         rf"\b(?:slash|underscore|arobase|arrobase|hashtag)\b|\b(?:dot|point) ?{_TLD}\b|(?<!on the )\bdot\b"
         rf"|\w ?[.,\u3002\u2024] ?{_TLD}\b(?!,)|\w {_TLD} slash\b|//|\b(?:elpmaxe|moc|ptth|sptth)\b",
     ),
+    # "M4rie", "D*lacr*ix", "DELACROIX", "V.I.P."
+    "DISGUISED_WORD": re.compile(r"\b[A-Za-z]+\d+[A-Za-z]\w*|\w\*+\w|\b[A-Z]{6,}\b|\b(?:[A-Z]\.){3,}"),
+    "MORSE": re.compile(r"(?:[.\-]{1,5}[ /]+){4,}"),
+}
+# For a text in lower case: a search that ignores case takes three times as long.
+CASELESS_EVASIONS: dict[str, re.Pattern[str]] = {
+    "AMOUNT_WORDS": re.compile(
+        rf"\b\d+ ?k\b|\b(?:a|half a|{_NUMBER}) grands?\b(?! total)|\bbillets? de\b"
+        rf"|\b(?:\d+|{_NUMBER}|quelques|des|many|few) (?:balles|bucks|quid|sous|smackers)\b"
+        r"|\b(?:demi-)?(?:millier|centaine|dizaine)s? (?:d'|de )(?:euros?|livres?)"
+    ),
+    "PERCENT_WORDS": re.compile(r"\bpour[\s\-]cents?\b|\bper[\s\-]cent\b"),
     "CODE_WORDS": re.compile(
         r"\bcode ?words?\b|\bpassphrase\b|\b(?:use|enter|utilise[rz]?|saisi\w*|tape[rz]?) (?:the |le |ce |"
         r"this )?code \w"
         rf"|\b(?:code|password|mot de passe|pin)(?: secret| promo| code)?(?: ?[:=] ?| (?:est|"
         rf"is) (?!{_HONEST_OF_CODES}\w*\b)"
-        rf"| {_NUMBER}\b)\W?\w*",
-        re.IGNORECASE,
+        rf"| {_NUMBER}\b)\W?\w*"
     ),
-    "NUMBER_WORDS": re.compile(rf"\b{_NUMBER}(?:[\s,\-]+(?:et |and )?{_NUMBER}\b){{2,}}", re.IGNORECASE),
-    "ADDRESS_WORDS": re.compile(rf"\b{_NUMBER}(?: bis| ter)?,? {_STREET}\b", re.IGNORECASE),
-    # "M4rie", "D*lacr*ix", "DELACROIX", "V.I.P."
-    "DISGUISED_WORD": re.compile(r"\b[A-Za-z]+\d+[A-Za-z]\w*|\w\*+\w|\b[A-Z]{6,}\b|\b(?:[A-Z]\.){3,}"),
-    "MACHINE_WORDS": re.compile(r"=|\w_\w|\b(?:system prompt|prompt systeme|api[ _-]key|cle api)\b", re.IGNORECASE),
-    "MORSE": re.compile(r"(?:[.\-]{1,5}[ /]+){4,}"),
+    "NUMBER_WORDS": re.compile(rf"\b{_NUMBER}(?:[\s,\-]+(?:et |and )?{_NUMBER}\b){{2,}}"),
+    "ADDRESS_WORDS": re.compile(rf"\b{_NUMBER}(?: bis| ter)?,? {_STREET}\b"),
+    "MACHINE_WORDS": re.compile(r"=|\w_\w|\b(?:system prompt|prompt systeme|api[ _-]key|cle api)\b"),
     # Shifted letters: no word of either language has five consonants in a row, but for the few named.
     "UNSPEAKABLE": re.compile(
-        r"\b(?!\w*(?:downstr|length|strength|knights|matchst|postschool|ltdsch))\w*[bcdfghjklmnpqrstvwxz]{5}\w*",
-        re.IGNORECASE,
+        r"\b(?!\w*(?:downstr|length|strength|knights|matchst|postschool|ltdsch))\w*[bcdfghjklmnpqrstvwxz]{5}\w*"
     ),
 }

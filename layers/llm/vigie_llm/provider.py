@@ -1,7 +1,7 @@
 """The model provider as an agent uses it: its secret kept for a bounded time, its calls bounded."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,13 +34,17 @@ class Provider:
 
     def __init__(self, settings: LlmSettings) -> None:
         self._fetch = read_secret(LlmSecret, settings.llm_secret)
-        self._concurrency = settings.llm_concurrency
         self._runner = CallRunner(settings.llm_concurrency)
         self._secret: LlmSecret | None = None
         self._model: GroqModel | None = None
         self._replaced: list[GroqModel] = []
         self._asked_again_for: GroqModel | None = None
         self._rotating = threading.Lock()
+
+    @property
+    def concurrency(self) -> int:
+        """How many calls may be under way at once."""
+        return self._runner.concurrency
 
     @property
     def model(self) -> str:
@@ -54,12 +58,12 @@ class Provider:
 
     def run[T](
         self,
-        calls: Sequence[Call],
+        slices: Iterable[Sequence[Call]],
         accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
         seconds_left: Callable[[], float],
     ) -> Iterator[list[Outcome[T]]]:
         """Make the calls, to whom the ledger opened last names; see `CallRunner.run`."""
-        yield from self._runner.run(self, calls, accept, seconds_left, self._current().pacer)
+        yield from self._runner.run(self, slices, accept, seconds_left, self._current().pacer)
 
     def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
         """Ask; a key that is refused is read again once and, when it was rotated, the new one is tried."""
@@ -92,7 +96,7 @@ class Provider:
             logger.warning("the model provider's key was rotated")
             # Other calls may still be under way with the old one.
             self._replaced.append(self._current())
-            self._secret, self._model = secret, GroqModel(secret, self._concurrency)
+            self._secret, self._model = secret, GroqModel(secret, self.concurrency)
 
     def _current(self) -> GroqModel:
         assert self._model is not None  # noqa: S101  (set when the ledger was opened)
@@ -103,7 +107,7 @@ class Provider:
         self._asked_again_for = None
         if secret != self._secret:
             self._replaced += [self._model] if self._model is not None else []
-            self._secret, self._model = secret, GroqModel(secret, self._concurrency)
+            self._secret, self._model = secret, GroqModel(secret, self.concurrency)
         # No call is under way between two batches.
         while self._replaced:
             self._replaced.pop().close()

@@ -1,7 +1,9 @@
 """The calls of a batch: bounded, in chunks, given up when the provider is down, left alone at the deadline."""
 
+import itertools
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -9,8 +11,9 @@ import pytest
 
 import vigie_llm.calls
 from tests.fakes.chat_models import FakeChatModel, answer_of
+from vigie.errors import ConsentChangedError
 from vigie.ids import uuid7
-from vigie_llm.calls import DOWN_AFTER, SECONDS_TO_BEGIN, Call, CallRunner, Outcome
+from vigie_llm.calls import DOWN_AFTER, SECONDS_TO_BEGIN, Call, CallRunner, Outcome, Slices
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.errors import AnswerRejectedError, EgressBlockedError, ModelRefusedError, ModelUnavailableError
 
@@ -28,7 +31,7 @@ def accept(call: Call, answer: ChatAnswer) -> tuple[str, dict[str, Any]]:
 def run_all(
     model: FakeChatModel, calls: list[Call], concurrency: int = 4, seconds_left: Callable[[], float] = lambda: PLENTY
 ) -> list[Outcome[str]]:
-    chunks = CallRunner(concurrency).run(model, calls, accept, seconds_left)
+    chunks = CallRunner(concurrency).run(model, [calls], accept, seconds_left)
     return [outcome for chunk in chunks for outcome in chunk]
 
 
@@ -93,7 +96,7 @@ def test_an_answer_that_is_not_accepted_keeps_its_cost_and_not_its_words(request
     def refuse(call: Call, answer: ChatAnswer) -> tuple[str, dict[str, Any]]:
         raise AnswerRejectedError(["LINK"])
 
-    [[outcome]] = CallRunner(1).run(FakeChatModel(), calls_of(request_about, 1), refuse, lambda: PLENTY)
+    [[outcome]] = CallRunner(1).run(FakeChatModel(), [calls_of(request_about, 1)], refuse, lambda: PLENTY)
     assert (outcome.how, outcome.found, outcome.content) == ("rejected", {"LINK": 1}, None)
     assert outcome.answer is not None
 
@@ -118,9 +121,9 @@ def test_failures_that_are_not_in_a_row_do_not_count_as_down(request_about: Chat
 
 def test_the_next_batch_asks_again_after_the_provider_was_down(request_about: ChatRequest) -> None:
     runner = CallRunner(2)
-    list(runner.run(FakeChatModel(failing_with(ModelUnavailableError("down"))), calls_of(request_about, 20), accept,
+    list(runner.run(FakeChatModel(failing_with(ModelUnavailableError("down"))), [calls_of(request_about, 20)], accept,
                     lambda: PLENTY))  # fmt: skip
-    [[outcome]] = runner.run(FakeChatModel(), calls_of(request_about, 1), accept, lambda: PLENTY)
+    [[outcome]] = runner.run(FakeChatModel(), [calls_of(request_about, 1)], accept, lambda: PLENTY)
     assert outcome.how == "answered"
 
 
@@ -162,7 +165,7 @@ def test_outcomes_come_in_chunks_before_the_last_call_has_ended(
             assert release.wait(timeout=20)
         return answer_of("done")
 
-    chunks = CallRunner(4).run(FakeChatModel(reply), calls_of(request_about, 10), accept, lambda: PLENTY)
+    chunks = CallRunner(4).run(FakeChatModel(reply), [calls_of(request_about, 10)], accept, lambda: PLENTY)
     first = next(chunks)
     assert 1 <= len(first) <= 9
     release.set()
@@ -172,3 +175,80 @@ def test_outcomes_come_in_chunks_before_the_last_call_has_ended(
 def test_a_fault_of_ours_is_not_swallowed(request_about: ChatRequest) -> None:
     with pytest.raises(ZeroDivisionError):
         run_all(FakeChatModel(failing_with(ZeroDivisionError())), calls_of(request_about, 3))
+
+
+def test_the_next_slice_is_prepared_while_calls_are_under_way(request_about: ChatRequest) -> None:
+    prepared_two = threading.Event()
+
+    def reply(request: ChatRequest) -> ChatAnswer:
+        assert prepared_two.wait(timeout=20)
+        return answer_of("done")
+
+    def slices() -> Iterator[list[Call]]:
+        yield calls_of(request_about, 1)
+        prepared_two.set()
+        yield calls_of(request_about, 1)
+
+    chunks = CallRunner(2).run(FakeChatModel(reply), slices(), accept, lambda: PLENTY)
+    assert sum(map(len, chunks)) == 2
+
+
+def test_no_slice_is_prepared_that_could_not_leave_before_the_deadline(request_about: ChatRequest) -> None:
+    model = FakeChatModel(lambda request: answer_of("done"))
+    slices = Slices(range(40), 5, lambda some: calls_of(request_about, len(some)))
+
+    def seconds_left() -> float:
+        return PLENTY if len(model.asked) < 10 else 0.0
+
+    for chunk in CallRunner(2).run(model, slices, accept, seconds_left):
+        slices.ended(chunk)
+    assert len(model.asked) + slices.remaining == 40
+    assert len(slices.unsent) < slices.remaining
+
+
+def test_a_provider_that_is_down_is_not_asked_for_later_slices_either(request_about: ChatRequest) -> None:
+    model = FakeChatModel(failing_with(ModelUnavailableError("down")))
+    slices = [calls_of(request_about, 10) for _ in range(5)]
+    chunks = CallRunner(1).run(model, slices, accept, lambda: PLENTY)
+    assert [outcome.how for chunk in chunks for outcome in chunk] == ["unavailable"] * 50
+    assert len(model.asked) == DOWN_AFTER
+
+
+def test_what_was_entered_is_handed_over_before_a_slice_s_error_is_raised(request_about: ChatRequest) -> None:
+    begun = threading.Event()
+
+    def reply(request: ChatRequest) -> ChatAnswer:
+        begun.set()
+        return answer_of("done")
+
+    def slices() -> Iterator[list[Call]]:
+        yield calls_of(request_about, 3)
+        assert begun.wait(timeout=20)
+        raise ConsentChangedError("a consent is no longer in force")
+
+    outcomes = []
+    with pytest.raises(ConsentChangedError):
+        for chunk in CallRunner(4).run(FakeChatModel(reply), slices(), accept, lambda: PLENTY):
+            outcomes += chunk
+    assert [outcome.how for outcome in outcomes] == ["answered"] * 3
+
+
+def test_no_call_begins_once_nobody_takes_the_outcomes(
+    request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vigie_llm.calls, "CHUNK_SECONDS", 0.01)
+    model = FakeChatModel(lambda request: time.sleep(0.02) or answer_of("done"))
+    runner = CallRunner(1)
+    chunks = runner.run(model, [calls_of(request_about, 200)], accept, lambda: PLENTY)
+    next(chunks)
+    chunks.close()
+    runner._threads.shutdown()
+    assert len(model.asked) < 200
+
+
+def test_what_is_left_of_a_batch_is_known(request_about: ChatRequest) -> None:
+    slices = Slices(range(7), 3, lambda some: calls_of(request_about, len(some) - 1))
+    [first, _second] = itertools.islice(slices, 2)
+    slices.ended([Outcome(first[0], "answered")])
+    # Of seven, four are entered as calls, one of them has ended, two ended at once, one was never looked at.
+    assert (len(slices.unsent), slices.remaining) == (3, 4)

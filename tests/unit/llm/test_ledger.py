@@ -158,7 +158,7 @@ def run_one(provider: Provider, request: ChatRequest) -> Outcome[str]:
     def accept(call: Call, answer: ChatAnswer) -> tuple[str, dict[str, Any]]:
         return answer.content, {}
 
-    [[outcome]] = provider.run([Call(CUSTOMER, uuid7(), request)], accept, lambda: 100.0)
+    [[outcome]] = provider.run([[Call(CUSTOMER, uuid7(), request)]], accept, lambda: 100.0)
     return outcome
 
 

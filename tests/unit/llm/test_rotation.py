@@ -72,7 +72,7 @@ def test_a_key_that_is_simply_wrong_is_read_again_once_for_a_whole_batch(
     def accept(call: Call, answer: ChatAnswer) -> tuple[UUID, dict[str, object]]:
         return call.customer_id, {}
 
-    outcomes = [outcome for chunk in provider.run(calls, accept, lambda: 60.0) for outcome in chunk]
+    outcomes = [outcome for chunk in provider.run([calls], accept, lambda: 60.0) for outcome in chunk]
     assert [outcome.how for outcome in outcomes] == ["refused"] * 12
     assert vault.fetched_afresh == 1
 

@@ -102,14 +102,14 @@ def _recognise_signature(clean: str, tokens: list[Token], kinds: list[str]) -> N
 
 def _recognise_pairs(clean: str, tokens: list[Token], kinds: list[str], first: str, last: str) -> None:
     """Both halves misspelt side by side, or an initial before a badly misspelt surname: "L. Ashwood"."""
-    for i in range(len(tokens) - 1):
+    near_last = {i for i, t in enumerate(tokens) if clean[t.start].isupper() and _is_roughly(t.text, last)}
+    for i in sorted({before for b in near_last for before in (b - 1, b) if 0 <= before < len(tokens) - 1}):
         if not _CLOSE.fullmatch(clean[tokens[i].end : tokens[i + 1].start]):
             continue
         for a, b in ((i, i + 1), (i + 1, i)):
-            near_last = _is_roughly(tokens[b].text, last) and clean[tokens[b].start].isupper()
-            if near_last and not kinds[b] and "i" in kinds[a]:
+            if b in near_last and not kinds[b] and "i" in kinds[a]:
                 kinds[b] = "l"
-            elif near_last and not (kinds[a] or kinds[b]) and _is_roughly(tokens[a].text, first):
+            elif b in near_last and not (kinds[a] or kinds[b]) and _is_roughly(tokens[a].text, first):
                 kinds[a], kinds[b] = "f", "l"
 
 

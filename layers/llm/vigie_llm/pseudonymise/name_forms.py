@@ -30,6 +30,8 @@ class NameForms:
     joined: frozenset[str]
     short: frozenset[str]
     words: frozenset[str]
+    beginnings: frozenset[str]
+    tails: frozenset[str]
 
 
 @lru_cache(maxsize=512)
@@ -40,7 +42,11 @@ def name_forms(first_name: str, last_name: str) -> NameForms:
     core = tuple(w for w in last if w not in _PARTICLES) or last
     joined = _joined(first) | _joined(last)
     words = frozenset(w for w in (*first, *core) if len(w) > 2) | joined
-    return NameForms(first, last, core, joined, short_forms(first), words)
+    parts = (*first, *core, *joined)
+    # What a word must share with the name to be a form of it: looked up before anything is compared.
+    beginnings = frozenset(part[:length] for part in parts for length in (1, 3))
+    tails = frozenset(part[1:] for part in parts)
+    return NameForms(first, last, core, joined, short_forms(first), words, beginnings, tails)
 
 
 def _joined(parts: tuple[str, ...]) -> frozenset[str]:
@@ -118,6 +124,8 @@ def _initial(token: Token, clean: str, forms: NameForms) -> str:
 
 def _is_pet_form(word: str, forms: NameForms) -> bool:
     """ "Lachie" for Lachlan: the name cut short with a fond ending, unless it is another name."""
+    if word[:3] not in forms.beginnings:
+        return False
     stem = _FOND_ENDING.sub("", word)
     return (
         stem != word
@@ -137,7 +145,7 @@ def _several_initials(word: str, forms: NameForms) -> str:
 
 
 def _misspelt(word: str, forms: NameForms) -> str:
-    if len(word) < 4:
+    if len(word) < 4 or (word[0] not in forms.beginnings and word not in forms.tails):
         return ""
     is_first_name = word in first_names()
     for kind, parts, joined in (

@@ -23,6 +23,9 @@ _AT_WORD_EMAIL = re.compile(
     r"(?<![\w.+\-])([a-z0-9]+(?:[._+\-][a-z0-9]+)+|[a-z]+\d+)(?: at |"
     r" chez )(?=[\d\-]*[a-z])[a-z0-9\-]+(?:\.[a-z0-9\-]+)*\.[a-z]{2,}\b"
 )
+# What those two, and links, cannot be without: most messages have neither, and it is quickly seen.
+_SOME_AT = re.compile(r"@|[(\[{<] ?a ?[)\]}>]|\b(?:at|arob\w*|arrobase|chez)\b")
+_SOME_LINK = re.compile(r"[.:]\S")
 _TLD = (
     r"(?:com|fr|org|net|info|io|me|eu|uk|co\.uk|dev|page|blog|site|app|example|test|invalid|xyz|be|ch|ca|de|"
     r"es|it|pt|pro|name|bzh|paris|tv|fm|ly|gg|link|online|photo|photos|art|social|club|studio|space|website|"
@@ -76,10 +79,13 @@ def find_online(view: View, name_words: frozenset[str]) -> list[Found]:
         found += [
             Found(*m.span(), "HANDLE", VALIDATED - 2) for m in _HANDLE.finditer(low) if not _OFFICIAL.match(m.group())
         ]
-    for pattern in (_SPOKEN_EMAIL, _AT_WORD_EMAIL):
-        found += [Found(*m.span(), "EMAIL", VALIDATED + 3) for m in pattern.finditer(low)]
-    found += _urls(low, name_words)
-    found += [Found(*m.span("name"), "HANDLE", VALIDATED - 3) for m in _HANDLE_BEFORE.finditer(low)]
+    if _SOME_AT.search(low):
+        for pattern in (_SPOKEN_EMAIL, _AT_WORD_EMAIL):
+            found += [Found(*m.span(), "EMAIL", VALIDATED + 3) for m in pattern.finditer(low)]
+    if _SOME_LINK.search(low):
+        found += _urls(low, name_words)
+    if " sur " in low or " on " in low:
+        found += [Found(*m.span("name"), "HANDLE", VALIDATED - 3) for m in _HANDLE_BEFORE.finditer(low)]
     found += [f for m in _NAMED_HANDLE.finditer(low) if (f := _named_handle(m, name_words)) is not None]
     found += _ips(low)
     return found

@@ -120,11 +120,15 @@ def _is_initial(clean: str, token: Token) -> bool:
 def _may_be_name(view: View, token: Token, shouting: bool) -> bool:
     """Looks like a name here: capitalised and not a usual word, or a clear first name."""
     word = token.text
-    if word in NOT_NAME or (word in TITLES and word not in WEAK_TITLES) or any(c.isdigit() for c in word):
+    if word in NOT_NAME or (word in TITLES and word not in WEAK_TITLES) or _has_digit(word):
         return False
     if is_capital(view.clean, token) and not shouting:
         return True
     return word in first_names() and word not in ordinary_words()
+
+
+def _has_digit(word: str) -> bool:
+    return not word.isalpha() and any(c.isdigit() for c in word)
 
 
 def _after_title(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
@@ -133,7 +137,7 @@ def _after_title(view: View, tokens: list[Token], i: int, shouting: bool) -> boo
     title, named = tokens[i - 1], _past_particles(view, tokens, i)
     if tokens[i].text in TITLES and tokens[i].text not in WEAK_TITLES:
         return False
-    if named is None or named.text in NOT_NAME or named.text in ROLES or any(c.isdigit() for c in named.text):
+    if named is None or named.text in NOT_NAME or named.text in ROLES or _has_digit(named.text):
         return False
     between = text_before(view, tokens, i)
     if not re.fullmatch(r"\.? {0,2}", between) or ("." in between and title.text not in DOTTED):
@@ -248,12 +252,17 @@ def _has_particle(tokens: list[Token], i: int) -> bool:
 def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shouting: bool) -> tuple[Found, int] | None:
     """A first name standing where a name may stand."""
     token = tokens[i]
-    if token.text in NOT_NAME or is_product(view.clean, tokens, i, i + 1):
+    if token.text in NOT_NAME:
         return None
-    if BOT_BEFORE.search(view.low[max(0, token.start - 40) : token.start]):
-        return None
+    unlisted = None
     if not is_first_name(token):
-        return before_surname(view, tokens, i, shouting) or by_surname(view, tokens, i, shouting)
+        unlisted = before_surname(view, tokens, i, shouting) or by_surname(view, tokens, i, shouting)
+        if unlisted is None:
+            return None
+    if is_product(view.clean, tokens, i, i + 1) or BOT_BEFORE.search(view.low[max(0, token.start - 40) : token.start]):
+        return None
+    if unlisted:
+        return unlisted
     if i > 0 and "@" in text_before(view, tokens, i):
         return None
     plain_word = token.text in ordinary_words() and not is_double_name(view, tokens, i)
