@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,11 +69,11 @@ class FakeProvider(Provider):
 
     def run[T](
         self,
-        calls: Sequence[Call],
+        slices: Iterable[Sequence[Call]],
         accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
         seconds_left: Callable[[], float],
     ) -> Iterator[list[Outcome[T]]]:
-        yield from self._runner.run(self.fake, calls, accept, seconds_left)
+        yield from self._runner.run(self.fake, slices, accept, seconds_left)
 
 
 def _proves_the_interface(fake: FakeChatModel) -> ChatModel:

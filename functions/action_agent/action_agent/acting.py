@@ -63,7 +63,7 @@ class Actor:
             batch = self._take_up(message, request)
             slices = Slices(
                 list(batch.candidates.values()),
-                self._provider.concurrency,
+                self._provider.slice_size,
                 lambda some: self._enter(some, batch, request),
             )
             for chunk in self._provider.run(slices, _accept, request.seconds_left):

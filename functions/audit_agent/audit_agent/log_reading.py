@@ -1,7 +1,7 @@
 """Reads the audit events of a run back from the agents' structured logs in CloudWatch."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,31 +40,36 @@ class Logs:
         self._groups = groups
         self._client = client or boto3.client("logs", config=PATIENCE)
 
-    def read(self, run_id: str, since_ms: int) -> Iterator[LoggedEvent]:
-        """The run's audit events in all groups, logged at or after this time (milliseconds since 1970).
+    def pages(self, run_id: str, since_ms: int) -> Iterator[list[str]]:
+        """The lines that may tell of the run, in all groups, logged at or after this time (milliseconds since 1970).
 
         Raises:
             LogsUnavailableError: CloudWatch Logs does not answer, or refuses.
         """
         for group in self._groups:
-            for message in self._messages(group, run_id, since_ms):
-                logged = _read_line(message, run_id)
-                if logged:
-                    yield logged
+            yield from self._pages(group, run_id, since_ms)
 
-    def _messages(self, group: str, run_id: str, since_ms: int) -> Iterator[str]:
+    def _pages(self, group: str, run_id: str, since_ms: int) -> Iterator[list[str]]:
         pages = self._client.get_paginator("filter_log_events").paginate(
             logGroupName=group, startTime=since_ms, filterPattern=f'"{run_id}"'
         )
         try:
             for page in pages:
-                for event in page["events"]:
-                    yield event["message"]
+                yield [event["message"] for event in page["events"]]
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise LogsUnavailableError(f"log group {group} cannot be read now") from error
         except BotoCoreError as error:
             raise LogsUnavailableError(f"log group {group} cannot be read now") from error
+
+
+def read_events(pages: Iterable[list[str]], run_id: str) -> Iterator[LoggedEvent]:
+    """The run's audit events among log lines."""
+    for messages in pages:
+        for message in messages:
+            logged = _read_line(message, run_id)
+            if logged:
+                yield logged
 
 
 def _read_line(message: str, run_id: str) -> LoggedEvent | None:

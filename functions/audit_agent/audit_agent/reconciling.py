@@ -1,5 +1,6 @@
 """Reconciliation: a run's records, wherever they are kept, compared with each other; every gap has a name."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,12 +10,15 @@ from audit_agent.batch_checks import Batches, gaps_in_batches, split_steps
 from audit_agent.execution_history import Executions, HistoryUnavailableError
 from audit_agent.gaps import Gap
 from audit_agent.log_reading import Logs, LogsUnavailableError
+from audit_agent.read_ahead import ReadAhead
 from audit_agent.record_checks import gaps_in_records, read_batches
-from audit_agent.told import LogComparison, StoredEvents, stored_among
+from audit_agent.told import LogComparison, StoredEvents, since_ms, stored_among
 from vigie.database import Database
 from vigie.runtime import Request
 
 logger = Logger(child=True)
+# Of up to 10,000 lines each, about a kilobyte a line.
+PAGES_AHEAD = 6
 # All of a run's records as they were at one moment: what commits meanwhile is no gap.
 ONE_MOMENT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 
@@ -44,13 +48,17 @@ class Reconciler:
             DatabaseUnavailableError: the database cannot be read now.
         """
         with self._database.transaction(request.origin) as transaction:
-            transaction.cursor.execute(ONE_MOMENT)
-            found = gaps_in_records(transaction, run_id)
-            batches = read_batches(transaction, run_id)
-            stored = StoredEvents(transaction, run_id)
-        history_gaps, failed = self._batches(run_id, batches)
-        open_steps, gaps = split_steps(found, batches, failed)
-        gaps += history_gaps + stored.gaps + self._logged(run_id, stored, request)
+            [(planned_at,)] = transaction.fetch("SELECT planned_at FROM runs WHERE run_id = %s", (run_id,))
+        # The logs are fetched while the database is read: each takes about as long as the other.
+        with ReadAhead(self._logs.pages(run_id, since_ms(planned_at)), PAGES_AHEAD) as pages:
+            with self._database.transaction(request.origin) as transaction:
+                transaction.cursor.execute(ONE_MOMENT)
+                found = gaps_in_records(transaction, run_id)
+                batches = read_batches(transaction, run_id)
+                stored = StoredEvents(transaction, run_id)
+            history_gaps, failed = self._batches(run_id, batches)
+            open_steps, gaps = split_steps(found, batches, failed)
+            gaps += history_gaps + stored.gaps + self._logged(run_id, stored, pages, request)
         logger.info("reconciled", events=len(stored.fingerprints), gaps=len(gaps), failed_with_batch=len(open_steps))
         return Reconciled(len(stored.fingerprints), gaps, open_steps)
 
@@ -62,10 +70,10 @@ class Reconciler:
             return [Gap("run", "step_functions", "StoreUnavailable")], frozenset()
         return gaps_in_batches(batches, counts)
 
-    def _logged(self, run_id: str, stored: StoredEvents, request: Request) -> list[Gap]:
+    def _logged(self, run_id: str, stored: StoredEvents, pages: Iterable[list[str]], request: Request) -> list[Gap]:
         comparison = LogComparison(self._logs, stored)
         try:
-            comparison.read(run_id, self._log_wait_seconds, request.seconds_left)
+            comparison.read(run_id, pages, self._log_wait_seconds, request.seconds_left)
         except LogsUnavailableError as error:
             logger.warning("logs not compared", reason=str(error))
             return [Gap("run", "cloudwatch", "StoreUnavailable")]

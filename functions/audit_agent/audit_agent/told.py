@@ -1,12 +1,12 @@
 """The run's audit rows beside their leaves and their log lines: each event by its id and its fingerprint."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
 from audit_agent.gaps import Gap
-from audit_agent.log_reading import LoggedEvent, Logs
+from audit_agent.log_reading import LoggedEvent, Logs, read_events
 from vigie.canonical import canonical_event
 from vigie.database import Transaction
 from vigie.verify import leaf_hash
@@ -42,8 +42,7 @@ class StoredEvents:
 
     def since_ms(self, event_ids: set[UUID]) -> int:
         """A time, in milliseconds since 1970, safely before these events were logged."""
-        first = min(self._origins[event_id][0] for event_id in event_ids)
-        return int(first.astimezone(UTC).timestamp() * 1000) - CLOCK_MARGIN_MS
+        return since_ms(min(self._origins[event_id][0] for event_id in event_ids))
 
     def gap(self, event_id: UUID, store: str, problem: str) -> Gap:
         """A gap about one of the events."""
@@ -72,19 +71,20 @@ class LogComparison:
         self._differing: set[UUID] = set()
         self._unknown: dict[UUID, LoggedEvent] = {}
 
-    def read(self, run_id: str, seconds: float, seconds_left: Callable[[], float]) -> None:
-        """Read the logs until every event was found, for at most this long.
+    def read(self, run_id: str, pages: Iterable[list[str]], seconds: float, seconds_left: Callable[[], float]) -> None:
+        """Read these pages of the logs, and the logs again until every event was found, for at most this long.
 
         Raises:
             LogsUnavailableError: the logs cannot be read.
         """
         end = time.monotonic() + min(seconds, seconds_left())
-        while self._missing:
-            for logged in self._logs.read(run_id, self._stored.since_ms(self._missing)):
+        while True:
+            for logged in read_events(pages, run_id):
                 self._take_up(logged)
             if not self._missing or time.monotonic() > end:
                 break
             time.sleep(PAUSE_SECONDS)
+            pages = self._logs.pages(run_id, self._stored.since_ms(self._missing))
 
     def gaps(self, stored_meanwhile: Callable[[list[UUID]], set[UUID]]) -> list[Gap]:
         """What the comparison found; a line whose row was stored meanwhile is in order."""
@@ -106,6 +106,11 @@ class LogComparison:
             self._unknown[logged.event_id] = logged
         elif stored != logged.fingerprint:
             self._differing.add(logged.event_id)
+
+
+def since_ms(moment: datetime) -> int:
+    """A time, in milliseconds since 1970, safely before what was logged from this moment on."""
+    return int(moment.astimezone(UTC).timestamp() * 1000) - CLOCK_MARGIN_MS
 
 
 def stored_among(transaction: Transaction, event_ids: list[UUID]) -> set[UUID]:

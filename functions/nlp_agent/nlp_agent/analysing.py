@@ -62,7 +62,7 @@ class Analyst:
         with self._database.exclusive(request.origin, STEP, message.run_id, message.batch_no):
             run, decisions, ledger = self._take_up(message, request)
             candidates = {decision.candidate.customer_id: decision.candidate for decision in decisions}
-            slices = Slices(decisions, self._provider.concurrency, lambda some: self._enter(some, run, ledger, request))
+            slices = Slices(decisions, self._provider.slice_size, lambda some: self._enter(some, run, ledger, request))
             for chunk in self._provider.run(slices, _accept, request.seconds_left):
                 self._store(chunk, candidates, ledger, request)
                 slices.ended(chunk)

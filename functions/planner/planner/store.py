@@ -10,6 +10,11 @@ from vigie.database import Transaction
 from vigie.decision import Decision
 from vigie.errors import ModelNotApprovedError
 
+# In about this many batches each agent has one to work on while the others work on theirs; below this size, handing
+# batches over costs more than that saves.
+BATCHES = 16
+LEAST_BATCH_SIZE = 100
+
 # Due: has features under the model's contract. Profiling needs a consent in force.
 DUE = """
     SELECT f.customer_id,
@@ -25,9 +30,15 @@ chosen AS (
     SELECT customer_id, row_number() OVER (ORDER BY customer_id) - 1 AS place
     FROM due WHERE may_profile ORDER BY customer_id LIMIT %(limit)s
 ),
+size AS MATERIALIZED (
+    SELECT least(%(most)s, greatest(%(least)s, ceil(count(*) / %(batches)s::numeric)))::int AS customers FROM chosen
+),
 inserted AS (
     INSERT INTO run_customers (run_id, customer_id, batch_no)
-    SELECT %(run_id)s, customer_id, place / %(batch_size)s FROM chosen
+    SELECT %(run_id)s, customer_id, place / size.customers FROM chosen CROSS JOIN size
+),
+noted AS (
+    UPDATE runs SET batch_size = size.customers FROM size WHERE run_id = %(run_id)s
 )
 SELECT count(*) FROM due WHERE NOT may_profile
 """  # noqa: S608  (no value is put into this text)
@@ -114,8 +125,11 @@ def insert_run(transaction: Transaction, asked: PlanRequest, frozen: Frozen) -> 
     )
 
 
-def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str, batch_size: int) -> int:
-    """Put customers in the run, in batches; return how many due ones lack the consent for profiling."""
+def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str, most: int) -> int:
+    """Put customers in the run, in batches of what was asked for, else of at most `most`.
+
+    Returns how many due ones lack the consent for profiling.
+    """
     rows = transaction.fetch(
         CHOOSE,
         {
@@ -124,7 +138,9 @@ def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str
             "all": not asked.customer_ids,
             "customer_ids": list(asked.customer_ids),
             "limit": asked.limit,
-            "batch_size": batch_size,
+            "most": asked.batch_size or most,
+            "least": asked.batch_size or min(most, LEAST_BATCH_SIZE),
+            "batches": BATCHES,
         },
     )
     return int(rows[0][0])

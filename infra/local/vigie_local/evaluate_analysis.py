@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         rows = list(labelled(options.file))
         secret = _secret(options)
-        model = GroqModel(secret, CONCURRENCY)
+        model = GroqModel(secret)
         measured = measure(rows, lambda row: analysed(model, row, options.prompt_version), CONCURRENCY)
     except (CannotMeasureError, LlmError) as error:
         print(f"evaluate-analysis: cannot measure: {error}", file=sys.stderr)

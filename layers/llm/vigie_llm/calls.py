@@ -28,6 +28,9 @@ CHUNK_SECONDS = 0.5
 # A call that begins with less than this would end at the deadline instead of with an answer.
 SECONDS_TO_BEGIN = 3.0
 DOWN_AFTER = 5
+# A slice is made ready while calls are under way, by a thread that shares the interpreter with theirs: begun any later
+# than this many rounds ahead, it is not ready when the last waiting call has left.
+ROUNDS_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +191,8 @@ class _UnderWay[T]:
 
     @property
     def wants_more(self) -> bool:
-        """Whether fewer calls wait than can be under way at once."""
-        return len(self._waiting) < self._concurrency
+        """Whether fewer calls wait than `ROUNDS_AHEAD` times those that can be under way at once."""
+        return len(self._waiting) < ROUNDS_AHEAD * self._concurrency
 
     @property
     def is_idle(self) -> bool:

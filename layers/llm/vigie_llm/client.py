@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -58,22 +59,45 @@ class GuardedTransport(httpx.BaseTransport):
         self._inner.close()
 
 
+class ThreadTransport(httpx.BaseTransport):
+    """A transport of its own for each thread, so that each keeps its own connection.
+
+    Threads that share one pool wait for its lock, and go through all its connections, at each call's beginning and
+    end.
+    """
+
+    def __init__(self) -> None:
+        self._certificates = httpx.create_ssl_context()
+        self._own = threading.local()
+        self._all: list[httpx.HTTPTransport] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request over the calling thread's connection."""
+        transport: httpx.HTTPTransport | None = getattr(self._own, "transport", None)
+        if transport is None:
+            transport = self._own.transport = httpx.HTTPTransport(verify=self._certificates)
+            self._all.append(transport)
+        return transport.handle_request(request)
+
+    def close(self) -> None:
+        """Close every thread's connection."""
+        while self._all:
+            self._all.pop().close()
+
+
 class GroqModel:
     """A `ChatModel` behind Groq's interface: Groq itself, the local model server, or a private model."""
 
-    def __init__(self, secret: LlmSecret, connections: int) -> None:
+    def __init__(self, secret: LlmSecret) -> None:
         self.model = secret.model
         self.pacer = Pacer()
-        inner = httpx.HTTPTransport(
-            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
-        )
         self._client = groq.Groq(
             api_key=secret.api_key,
             base_url=provider_root(secret.base_url),
             timeout=CALL_SECONDS,
             max_retries=0,
             http_client=httpx.Client(
-                transport=GuardedTransport(inner, rewrite_path=secret.provider == "openai-compatible"),
+                transport=GuardedTransport(ThreadTransport(), rewrite_path=secret.provider == "openai-compatible"),
                 timeout=CALL_SECONDS,
             ),
         )

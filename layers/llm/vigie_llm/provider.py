@@ -1,5 +1,6 @@
 """The model provider as an agent uses it: its secret kept for a bounded time, its calls bounded."""
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from aws_lambda_powertools import Logger
 from vigie.errors import VigieError
 from vigie.secrets import LlmSecret, read_secret
 from vigie.settings import AgentSettings
-from vigie_llm.calls import Call, CallRunner, Outcome
+from vigie_llm.calls import ROUNDS_AHEAD, Call, CallRunner, Outcome
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.client import GroqModel
 from vigie_llm.errors import ModelRefusedError
@@ -34,6 +35,7 @@ class Provider:
 
     def __init__(self, settings: LlmSettings) -> None:
         self._fetch = read_secret(LlmSecret, settings.llm_secret)
+        sys.setswitchinterval(0.002)
         self._runner = CallRunner(settings.llm_concurrency)
         self._secret: LlmSecret | None = None
         self._model: GroqModel | None = None
@@ -42,9 +44,9 @@ class Provider:
         self._rotating = threading.Lock()
 
     @property
-    def concurrency(self) -> int:
-        """How many calls may be under way at once."""
-        return self._runner.concurrency
+    def slice_size(self) -> int:
+        """How many customers are best entered at once."""
+        return ROUNDS_AHEAD * self._runner.concurrency
 
     @property
     def model(self) -> str:
@@ -96,7 +98,7 @@ class Provider:
             logger.warning("the model provider's key was rotated")
             # Other calls may still be under way with the old one.
             self._replaced.append(self._current())
-            self._secret, self._model = secret, GroqModel(secret, self.concurrency)
+            self._secret, self._model = secret, GroqModel(secret)
 
     def _current(self) -> GroqModel:
         assert self._model is not None  # noqa: S101  (set when the ledger was opened)
@@ -107,7 +109,7 @@ class Provider:
         self._asked_again_for = None
         if secret != self._secret:
             self._replaced += [self._model] if self._model is not None else []
-            self._secret, self._model = secret, GroqModel(secret, self.concurrency)
+            self._secret, self._model = secret, GroqModel(secret)
         # No call is under way between two batches.
         while self._replaced:
             self._replaced.pop().close()

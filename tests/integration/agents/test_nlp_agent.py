@@ -1,6 +1,7 @@
 """The nlp agent against the real database: idempotent, honest about what left, and stopped by a withdrawal."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
@@ -200,12 +201,22 @@ def test_a_consent_withdrawn_while_the_call_is_out_leaves_nothing_stored(office:
 
 
 def test_what_the_deadline_leaves_is_told_and_done_by_the_next_delivery(office: Office, hire: Hire) -> None:
+    """One call at a time, two customers in a slice: the deadline comes during the first call, with four entered."""
     plan(office, hire(10))
     office.provider = FakeProvider(office.model, concurrency=1)
-    office.seconds_left = lambda: PLENTY if len(office.model.asked) < 4 else SECONDS_TO_BEGIN - 1
-    assert office.analyse() == {"outcomes": {"done": 4}, "remaining": 6}
-    unsent = [details["outcome"] for _, _, details in office.bank.events(office.run_id, "LLM_CALL_END")]
-    assert unsent.count("unsent") == 6
+    late = threading.Event()
+
+    def reply(request: ChatRequest) -> ChatAnswer:
+        while len(office.bank.events(office.run_id, "LLM_CALL_START")) < 4:
+            time.sleep(0.01)
+        late.set()
+        return obliging(request)
+
+    office.model.reply = reply
+    office.seconds_left = lambda: SECONDS_TO_BEGIN - 1 if late.is_set() else PLENTY
+    assert office.analyse() == {"outcomes": {"done": 1}, "remaining": 9}
+    ends = [details["outcome"] for _, _, details in office.bank.events(office.run_id, "LLM_CALL_END")]
+    assert sorted(ends) == ["answered", *["unsent"] * 3]
     office.seconds_left = lambda: PLENTY
     assert office.analyse() == {"outcomes": {"done": 10}, "remaining": 0}
     assert len(office.model.asked) == 10

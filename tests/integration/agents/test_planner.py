@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+import planner.store
 from planner.closing import finish_run
 from planner.manifest import Manifests
 from planner.planning import plan_run
@@ -70,6 +71,19 @@ def test_everybody_due_is_planned_in_batches_and_nobody_without_consent(
     }  # fmt: skip
     assert json.loads(store.objects[key]) == [{"batch_no": 0}, {"batch_no": 1}, {"batch_no": 2}]
     assert members(office) == {customer_id: place // 3 for place, customer_id in enumerate(sorted(everybody))}
+
+
+def test_batches_grow_with_the_run_up_to_the_setting(
+    office: Office, store: FakeObjectStore, everybody: list[UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planner.store, "LEAST_BATCH_SIZE", 1)
+    monkeypatch.setattr(planner.store, "BATCHES", 3)
+    assert plan(office, store)["batches"] == 3
+    assert office.bank.query("SELECT batch_size FROM runs WHERE run_id = %s", office.run_id) == [(3,)]
+    again = Office(office.bank, f"{office.run_id}-again")
+    monkeypatch.setattr(planner.store, "BATCHES", 1)
+    assert plan(again, store, settings=replace(SETTINGS, batch_size=2))["batches"] == 4
+    assert office.bank.query("SELECT batch_size FROM runs WHERE run_id = %s", again.run_id) == [(2,)]
 
 
 def test_what_a_run_is_made_with_is_frozen_and_audited(

@@ -226,10 +226,10 @@ def test_what_was_entered_is_handed_over_before_a_slice_s_error_is_raised(reques
         assert begun.wait(timeout=20)
         raise ConsentChangedError("a consent is no longer in force")
 
-    outcomes = []
+    outcomes: list[Outcome[str]] = []
+    chunks = CallRunner(4).run(FakeChatModel(reply), slices(), accept, lambda: PLENTY)
     with pytest.raises(ConsentChangedError):
-        for chunk in CallRunner(4).run(FakeChatModel(reply), slices(), accept, lambda: PLENTY):
-            outcomes += chunk
+        outcomes.extend(itertools.chain.from_iterable(chunks))
     assert [outcome.how for outcome in outcomes] == ["answered"] * 3
 
 

@@ -1,6 +1,8 @@
 """The client against a real server: what it sends, what it tries again, what it never sends."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -41,7 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def ask(
     scripted: ScriptedProvider, request: ChatRequest, clock: Clock, provider: str = "groq", suffix: str = ""
 ) -> ChatAnswer:
-    model = GroqModel(scripted.secret(provider, suffix), connections=1)
+    model = GroqModel(scripted.secret(provider, suffix))
     try:
         return model.complete(request, clock.seconds_left)
     finally:
@@ -253,3 +255,20 @@ def test_tokens_that_are_no_counts_count_as_none(
     scripted.replies = [Reply(body=completion("x", prompt_tokens=usage, completion_tokens=usage))]
     answer = ask(scripted, request_about, clock)
     assert (answer.tokens_in, answer.tokens_out) == (0, 0)
+
+
+def test_each_thread_keeps_one_connection(scripted: ScriptedProvider, request_about: ChatRequest) -> None:
+    scripted.replies = [Reply(body=completion("{}"))]
+    model = GroqModel(scripted.secret())
+    together = threading.Barrier(3)
+
+    def ask_twice() -> None:
+        for _ in range(2):
+            together.wait(timeout=20)
+            model.complete(request_about, lambda: 100.0)
+
+    with ThreadPoolExecutor(3) as threads:
+        for done in [threads.submit(ask_twice) for _ in range(3)]:
+            done.result()
+    model.close()
+    assert (len(scripted.received), len(scripted.connections)) == (6, 3)
