@@ -12,7 +12,8 @@ CANDIDATES = """
 SELECT c.customer_id, c.first_name, c.last_name, c.email, c.phone, c.address, c.birth_date::text, c.iban,
        c.customer_number, c.language, c.annual_value_eur::float,
        consent_granted_now(c.customer_id, 'retention_offers'),
-       consent_granted_now(c.customer_id, 'profiling') IS NOT NULL, p.probability, coalesce(p.drivers, '[]'),
+       consent_granted_now(c.customer_id, 'profiling') IS NOT NULL, p.probability,
+       coalesce(jsonb_path_query_array(p.drivers, '$[0 to 2]'), '[]'),
        a.sentiment, a.topics, a.summary
 FROM run_customers r
 JOIN customers c USING (customer_id)

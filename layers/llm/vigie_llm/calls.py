@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from itertools import batched
 from queue import Empty, SimpleQueue
 from typing import Any
 from uuid import UUID
@@ -61,7 +60,8 @@ class Outcome[T]:
 class Slices[D]:
     """A batch's decisions, entered slice by slice while the calls of earlier ones are under way.
 
-    `enter` commits some decisions and returns the calls that may leave after it.
+    `enter` commits some decisions and returns the calls that may leave after it. The first slice is half a `size`:
+    until it is entered, nothing is under way.
     """
 
     def __init__(self, decisions: Sequence[D], size: int, enter: Callable[[Sequence[D]], list[Call]]) -> None:
@@ -72,7 +72,9 @@ class Slices[D]:
         self._open: dict[UUID, Call] = {}
 
     def __iter__(self) -> Iterator[list[Call]]:
-        for some in batched(self._decisions, self._size, strict=False):
+        while self._entered < len(self._decisions):
+            size = self._size if self._entered else max(1, self._size // 2)
+            some = self._decisions[self._entered : self._entered + size]
             calls = self._enter(some)
             self._entered += len(some)
             self._open |= {call.egress_id: call for call in calls}

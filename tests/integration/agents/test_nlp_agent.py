@@ -201,13 +201,13 @@ def test_a_consent_withdrawn_while_the_call_is_out_leaves_nothing_stored(office:
 
 
 def test_what_the_deadline_leaves_is_told_and_done_by_the_next_delivery(office: Office, hire: Hire) -> None:
-    """One call at a time, two customers in a slice: the deadline comes during the first call, with four entered."""
+    """One call at a time: the deadline comes during the first one, when two slices, of one and two, are entered."""
     plan(office, hire(10))
     office.provider = FakeProvider(office.model, concurrency=1)
     late = threading.Event()
 
     def reply(request: ChatRequest) -> ChatAnswer:
-        while len(office.bank.events(office.run_id, "LLM_CALL_START")) < 4:
+        while len(office.bank.events(office.run_id, "LLM_CALL_START")) < 3:
             time.sleep(0.01)
         late.set()
         return obliging(request)
@@ -216,7 +216,7 @@ def test_what_the_deadline_leaves_is_told_and_done_by_the_next_delivery(office: 
     office.seconds_left = lambda: SECONDS_TO_BEGIN - 1 if late.is_set() else PLENTY
     assert office.analyse() == {"outcomes": {"done": 1}, "remaining": 9}
     ends = [details["outcome"] for _, _, details in office.bank.events(office.run_id, "LLM_CALL_END")]
-    assert sorted(ends) == ["answered", *["unsent"] * 3]
+    assert sorted(ends) == ["answered", "unsent", "unsent"]
     office.seconds_left = lambda: PLENTY
     assert office.analyse() == {"outcomes": {"done": 10}, "remaining": 0}
     assert len(office.model.asked) == 10
