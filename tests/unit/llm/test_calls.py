@@ -3,7 +3,7 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -237,10 +237,16 @@ def test_no_call_begins_once_nobody_takes_the_outcomes(
     request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vigie_llm.calls, "CHUNK_SECONDS", 0.01)
-    model = FakeChatModel(lambda request: time.sleep(0.02) or answer_of("done"))
+
+    def reply(request: ChatRequest) -> ChatAnswer:
+        time.sleep(0.02)
+        return answer_of("done")
+
+    model = FakeChatModel(reply)
     runner = CallRunner(1)
     chunks = runner.run(model, [calls_of(request_about, 200)], accept, lambda: PLENTY)
     next(chunks)
+    assert isinstance(chunks, Generator)
     chunks.close()
     runner._threads.shutdown()
     assert len(model.asked) < 200
