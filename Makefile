@@ -8,7 +8,7 @@ JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 .DEFAULT_GOAL := help
 .PHONY: help deploy-local run resume redrive load dashboard logs status test lint claims bench chaos cost \
 	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
-	export-audit export-customer verify-audit prove-event up down clean environment lock
+	export-audit export-customer verify-audit prove-event prove-growth up down clean environment lock
 
 help: ## Explain each target (this list)
 	@printf 'Vigie: churn prediction by serverless agents, with an audit trail.\n\n'
@@ -95,6 +95,10 @@ export-customer: environment ## Everything held and done about one customer (GDP
 prove-event: environment ## Prove that one event is in the signed log: EVENT=event id
 	@$(if $(EVENT),,echo 'Say which event: make prove-event EVENT=…' >&2; exit 2)
 	@$(CLOUD) with-cloud python -m vigie_local.audit_export inclusion --event "$(EVENT)" $(ARGS)
+
+prove-growth: environment ## Prove that the log only grew since the oldest checkpoint (FIRST=size SECOND=size)
+	@$(CLOUD) with-cloud python -m vigie_local.audit_export consistency $(if $(FIRST),--first "$(FIRST)") \
+		$(if $(SECOND),--second "$(SECOND)") $(ARGS)
 
 claims: environment ## Run the test behind every governance claim (JSON=path)
 	@$(PY) -m vigie_local.claims $(JSON_OPTION) $(ARGS)

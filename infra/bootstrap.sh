@@ -14,6 +14,8 @@ cd "$root"
 local_dir="$root/.local"
 tools="$local_dir/tools"
 log="$local_dir/logs/bootstrap.log"
+# Lets .venv/bin/python find Vigie's own packages from any folder: `python -m vigie.verify`.
+paths="$root/.venv/lib/python3.13/site-packages/vigie.pth"
 
 fingerprint() { cksum < "$1" | tr ' ' '-'; }
 
@@ -25,7 +27,7 @@ up_to_date() { # folder lock
 all_up_to_date() {
     [ -x "$tools/bin/uv" ] && up_to_date "$root/.venv" requirements/vigie.lock &&
         up_to_date "$local_dir/runtime" requirements/runtime.lock &&
-        up_to_date "$local_dir/sam" requirements/sam.lock
+        up_to_date "$local_dir/sam" requirements/sam.lock && [ -f "$paths" ]
 }
 
 if all_up_to_date; then exit 0; fi
@@ -162,6 +164,7 @@ install_uv
 sync_environment "function runtime  (.local/runtime)" "$local_dir/runtime" requirements/runtime.lock
 sync_environment "SAM command line  (.local/sam)" "$local_dir/sam" requirements/sam.lock
 sync_environment "local cloud, dashboard, tools  (.venv)" "$root/.venv" requirements/vigie.lock
+printf '%s\n' "$root/layers/common" "$root/layers/llm" "$root/layers/scoring" "$root/infra/local" "$root" > "$paths"
 # Where Python may write no bytecode, every process that scores would compile NumPy anew (0.2 s).
 "$root/.venv/bin/python" -m compileall -q -j 0 "$root"/.venv/lib/python3.13/site-packages/numpy >> "$log" 2>&1 || true
 say "  ready in $(($(date +%s) - started_at)) s"

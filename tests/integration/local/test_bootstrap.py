@@ -49,6 +49,15 @@ def test_an_environment_that_is_up_to_date_is_left_alone_without_a_word() -> Non
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
+def test_the_verifier_runs_from_any_folder(tmp_path: Path) -> None:
+    if not (REPOSITORY / ".venv" / ".vigie-lock").exists():
+        pytest.skip("the environment was not made by infra/bootstrap.sh")
+    command = [str(REPOSITORY / ".venv" / "bin" / "python"), "-m", "vigie.verify", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env={"PATH": os.environ["PATH"]})
+    assert told.returncode == 0, told.stderr
+    assert "complete and unchanged" in told.stdout
+
+
 @pytest.mark.skipif(
     any(Path(folder, "python3.13").exists() for folder in EVERYWHERE), reason="this machine has a Python 3.13"
 )
