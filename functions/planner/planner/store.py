@@ -11,7 +11,7 @@ from vigie.decision import Decision
 from vigie.errors import ModelNotApprovedError
 
 # In about this many batches each agent has one to work on while the others work on theirs; below this size, handing
-# batches over costs more than that saves. The first batch is that small, for the next agent waits for it.
+# batches over costs more than that saves.
 BATCHES = 16
 LEAST_BATCH_SIZE = 100
 
@@ -31,14 +31,11 @@ chosen AS (
     FROM due WHERE may_profile ORDER BY customer_id LIMIT %(limit)s
 ),
 size AS MATERIALIZED (
-    SELECT customers, least(customers, %(least)s) AS first FROM (
-        SELECT least(%(most)s, greatest(%(least)s, ceil(count(*) / %(batches)s::numeric)))::int AS customers FROM chosen
-    ) s
+    SELECT least(%(most)s, greatest(%(least)s, ceil(count(*) / %(batches)s::numeric)))::int AS customers FROM chosen
 ),
 inserted AS (
     INSERT INTO run_customers (run_id, customer_id, batch_no)
-    SELECT %(run_id)s, customer_id, (place + size.customers - size.first) / size.customers
-    FROM chosen CROSS JOIN size
+    SELECT %(run_id)s, customer_id, place / size.customers FROM chosen CROSS JOIN size
 ),
 noted AS (
     UPDATE runs SET batch_size = size.customers FROM size WHERE run_id = %(run_id)s

@@ -1,5 +1,6 @@
 """The calls of a batch, in parallel and bounded: outcomes come back in chunks as they end."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -97,11 +98,16 @@ class Slices[D]:
 
 
 class CallRunner:
-    """Runs calls against one model, `concurrency` at a time. Its threads live as long as the environment."""
+    """Runs calls against one model, `concurrency` at a time. Its threads live as long as the environment.
+
+    There are some threads more than that, for the answers that are being checked meanwhile.
+    """
 
     def __init__(self, concurrency: int) -> None:
         self.concurrency = concurrency
-        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="call")
+        self.workers = concurrency + math.ceil(concurrency / 4)
+        self.threads = ThreadPoolExecutor(self.workers, thread_name_prefix="call")
+        self.places = threading.BoundedSemaphore(concurrency)
 
     def run[T](
         self,
@@ -121,9 +127,10 @@ class CallRunner:
         for this batch, and the rest end as unavailable.
         """
         preparing = _Preparing(iter(slices))
+
         under_way: _UnderWay[T] = _UnderWay(
-            lambda call: _make_call(model, call, accept, seconds_left), self._threads, self.concurrency, pacer,
-            seconds_left,
+            lambda call: _ask(model, call, seconds_left), lambda call, answer: _check(call, answer, accept), self,
+            pacer, seconds_left,
         )  # fmt: skip
         chunk: list[Outcome[T]] = []
         due = time.monotonic() + CHUNK_SECONDS
@@ -172,15 +179,15 @@ class _UnderWay[T]:
 
     def __init__(
         self,
-        make: Callable[[Call], Outcome[T]],
-        threads: ThreadPoolExecutor,
-        concurrency: int,
+        ask: Callable[[Call], ChatAnswer | Outcome[T]],
+        check: Callable[[Call, ChatAnswer], Outcome[T]],
+        runner: CallRunner,
         pacer: Pacer | None,
         seconds_left: Callable[[], float],
     ) -> None:
-        self._make = make
-        self._threads = threads
-        self._concurrency = concurrency
+        self._ask = ask
+        self._check = check
+        self._runner = runner
         self._pacer = pacer
         self._seconds_left = seconds_left
         self._lock = threading.Lock()
@@ -194,7 +201,7 @@ class _UnderWay[T]:
     @property
     def wants_more(self) -> bool:
         """Whether fewer calls wait than `ROUNDS_AHEAD` times those that can be under way at once."""
-        return len(self._waiting) < ROUNDS_AHEAD * self._concurrency
+        return len(self._waiting) < ROUNDS_AHEAD * self._runner.concurrency
 
     @property
     def is_idle(self) -> bool:
@@ -206,10 +213,10 @@ class _UnderWay[T]:
         """Have these calls made after those that wait."""
         with self._lock:
             self._waiting.extend(calls)
-            missing = min(len(self._waiting), self._concurrency) - self._takers
+            missing = min(len(self._waiting), self._runner.workers) - self._takers
             self._takers += max(0, missing)
         for _ in range(missing):
-            self._threads.submit(self._take_repeatedly)
+            self._runner.threads.submit(self._take_repeatedly)
 
     def give_up(self) -> list[Outcome[T]]:
         """Leave unmade what the deadline or a provider that is down does not allow."""
@@ -244,11 +251,13 @@ class _UnderWay[T]:
             self._waiting.clear()
 
     def _take_repeatedly(self) -> None:
-        while (call := self._take()) is not None:
-            try:
-                ended: Outcome[T] | Exception = self._make(call)
-            except Exception as error:
-                ended = error
+        while True:
+            with self._runner.places:
+                call = self._take()
+                if call is None:
+                    return
+                asked = _try(self._ask, call)
+            ended = _try(self._check, call, asked) if isinstance(asked, ChatAnswer) else asked
             with self._lock:
                 self._running -= 1
                 self._failures = self._failures + 1 if isinstance(ended, Outcome) and ended.how == "unavailable" else 0
@@ -276,16 +285,9 @@ def in_time(seconds_left: Callable[[], float]) -> bool:
     return seconds_left() >= SECONDS_TO_BEGIN
 
 
-def _make_call[T](
-    model: ChatModel,
-    call: Call,
-    accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
-    seconds_left: Callable[[], float],
-) -> Outcome[T]:
-    answer = None
+def _ask[T](model: ChatModel, call: Call, seconds_left: Callable[[], float]) -> ChatAnswer | Outcome[T]:
     try:
-        answer = model.complete(call.request, seconds_left)
-        result, content = accept(call, answer)
+        return model.complete(call.request, seconds_left)
     except EgressBlockedError as error:
         return Outcome(call, "blocked", found=error.found)
     except ModelRefusedError as error:
@@ -293,6 +295,21 @@ def _make_call[T](
         return Outcome(call, "refused")
     except ModelUnavailableError:
         return Outcome(call, "unavailable")
+
+
+def _check[T](
+    call: Call, answer: ChatAnswer, accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]]
+) -> Outcome[T]:
+    try:
+        result, content = accept(call, answer)
     except AnswerRejectedError as error:
         return Outcome(call, "rejected", answer=answer, found=error.found)
     return Outcome(call, "answered", result, content, answer)
+
+
+def _try[**P, R](do: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R | Exception:
+    """What it returns, or the exception it raises: a thread has nobody to raise it to."""
+    try:
+        return do(*arguments, **named)
+    except Exception as error:
+        return error

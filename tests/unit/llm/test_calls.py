@@ -82,7 +82,6 @@ def test_as_many_calls_as_allowed_are_under_way_at_once_and_never_more(request_a
         (EgressBlockedError(["EMAIL", "EMAIL"]), "blocked", {"EMAIL": 2}),
         (ModelRefusedError(422), "refused", {}),
         (ModelUnavailableError("down"), "unavailable", {}),
-        (AnswerRejectedError(["SCHEMA"]), "rejected", {"SCHEMA": 1}),
     ],
 )
 def test_what_went_wrong_is_told_in_the_ledger_s_words(
@@ -99,6 +98,18 @@ def test_an_answer_that_is_not_accepted_keeps_its_cost_and_not_its_words(request
     [[outcome]] = CallRunner(1).run(FakeChatModel(), [calls_of(request_about, 1)], refuse, lambda: PLENTY)
     assert (outcome.how, outcome.found, outcome.content) == ("rejected", {"LINK": 1}, None)
     assert outcome.answer is not None
+
+
+def test_a_call_begins_while_the_answer_before_it_is_checked(request_about: ChatRequest) -> None:
+    model = FakeChatModel(lambda request: answer_of("done"))
+
+    def check(call: Call, answer: ChatAnswer) -> tuple[str, dict[str, Any]]:
+        while len(model.asked) < 2:
+            time.sleep(0.01)
+        return accept(call, answer)
+
+    chunks = CallRunner(1).run(model, [calls_of(request_about, 2)], check, lambda: PLENTY)
+    assert sum(map(len, chunks)) == 2
 
 
 def test_after_so_many_failures_in_a_row_the_rest_is_not_asked(request_about: ChatRequest) -> None:
@@ -248,7 +259,7 @@ def test_no_call_begins_once_nobody_takes_the_outcomes(
     next(chunks)
     assert isinstance(chunks, Generator)
     chunks.close()
-    runner._threads.shutdown()
+    runner.threads.shutdown()
     assert len(model.asked) < 200
 
 
