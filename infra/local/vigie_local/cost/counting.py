@@ -14,7 +14,7 @@ from typing import Any
 from vigie_local.errors import RunError
 from vigie_local.settings import REGION, STATE_MACHINE
 
-FUNCTIONS = ("planner", "nlp-agent", "prediction-agent", "action-agent", "audit-agent")
+FUNCTIONS = ("planner", "nlp-agent", "prediction-agent", "action-agent", "audit-agent", "dead-letters")
 MACHINE = f"arn:aws:states:{REGION}:000000000000:stateMachine:{STATE_MACHINE}"
 REPORT = re.compile(r"^REPORT .*?Billed Duration: (\d+) ms\tMemory Size: (\d+) MB\tMax Memory Used: (\d+) MB")
 # CloudWatch Logs charges this much for each event, besides its text.
