@@ -12,7 +12,7 @@ from audit_agent.gaps import Gap
 from audit_agent.log_reading import Logs, LogsUnavailableError
 from audit_agent.read_ahead import ReadAhead
 from audit_agent.record_checks import gaps_in_records, read_batches
-from audit_agent.told import LogComparison, StoredEvents, since_ms, stored_among
+from audit_agent.told import LogComparison, Origin, StoredEvents, read_origins, since_ms
 from vigie.database import Database
 from vigie.runtime import Request
 
@@ -59,8 +59,8 @@ class Reconciler:
             history_gaps, failed = self._batches(run_id, batches)
             open_steps, gaps = split_steps(found, batches, failed)
             gaps += history_gaps + stored.gaps + self._logged(run_id, stored, pages, request)
-        logger.info("reconciled", events=len(stored.fingerprints), gaps=len(gaps), failed_with_batch=len(open_steps))
-        return Reconciled(len(stored.fingerprints), gaps, open_steps)
+        logger.info("reconciled", events=len(stored), gaps=len(gaps), failed_with_batch=len(open_steps))
+        return Reconciled(len(stored), gaps, open_steps)
 
     def _batches(self, run_id: str, batches: Batches) -> tuple[list[Gap], frozenset[int]]:
         try:
@@ -71,15 +71,14 @@ class Reconciler:
         return gaps_in_batches(batches, counts)
 
     def _logged(self, run_id: str, stored: StoredEvents, pages: Iterable[list[str]], request: Request) -> list[Gap]:
-        comparison = LogComparison(self._logs, stored)
+        def origins(event_ids: list[UUID]) -> dict[UUID, Origin]:
+            with self._database.transaction(request.origin) as transaction:
+                return read_origins(transaction, event_ids)
+
+        comparison = LogComparison(self._logs, stored, origins)
         try:
             comparison.read(run_id, pages, self._log_wait_seconds, request.seconds_left)
         except LogsUnavailableError as error:
             logger.warning("logs not compared", reason=str(error))
             return [Gap("run", "cloudwatch", "StoreUnavailable")]
-
-        def stored_meanwhile(event_ids: list[UUID]) -> set[UUID]:
-            with self._database.transaction(request.origin) as transaction:
-                return stored_among(transaction, event_ids)
-
-        return comparison.gaps(stored_meanwhile)
+        return comparison.gaps()

@@ -38,6 +38,13 @@ class Transaction:
         self.cursor.execute(sql, parameters)
         return self.cursor.fetchall()
 
+    def stream(self, sql: str, parameters: Any = None, at_once: int = 5_000) -> Iterator[tuple[Any, ...]]:
+        """Run a query and give its rows one by one; no more than `at_once` of them are in memory."""
+        with self.cursor.connection.cursor(name="stream") as cursor:
+            cursor.itersize = at_once
+            cursor.execute(sql, parameters)
+            yield from cursor
+
     def insert(self, sql: str, rows: list[tuple[Any, ...]], template: str | None = None) -> None:
         """Run an `INSERT … VALUES %s`, or another statement over `VALUES %s`; `template` casts a row's values."""
         if rows:
