@@ -6,26 +6,17 @@ every LocalStack and every user of the machine, where another user may not write
 It also builds a parser's tables anew for every path that a state machine evaluates, a fifth of its work during a
 run; here each path is parsed once. And it reports each message sent, received or deleted, and each question to an
 empty queue, to CloudWatch with a request of its own, an eighth of its work during a run; here it does not. What alarms
-go by, how many messages a queue holds, it reports once a minute all the same. Lastly, its mapping from a queue to a
-function waits for one invocation before it asks for the next message, where AWS invokes as many environments as there
-are messages; here two work side by side, as many as there are cores to work on.
+go by, how many messages a queue holds, it reports once a minute all the same.
 """
 
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import tempfile
-import threading
 from typing import Any
 
 from twisted.internet import endpoints
-
-LOG = logging.getLogger(__name__)
-INVOCATIONS_AT_ONCE = 2
-# So long does a mapping wait for a place before it looks whether it was told to stop.
-PLACE_SECONDS = 1.0
 
 
 def listening_address() -> str:
@@ -63,50 +54,14 @@ def report_no_single_message(dispatcher: Any) -> None:
     dispatcher.dispatch_sqs_metric = lambda *_arguments, **_named: None
 
 
-def invoke_side_by_side(poller: Any, at_once: int = INVOCATIONS_AT_ONCE) -> None:
-    """Lets a mapping (a class of LocalStack's pollers) have so many invocations under way at once.
-
-    The next message is asked for when there is a place to work on it, so that none waits hidden from its queue.
-    """
-    poll, handle = poller.poll_events, poller.handle_messages
-
-    def poll_events(self: Any) -> None:
-        places = self.__dict__.setdefault("places", threading.BoundedSemaphore(at_once))
-        if not places.acquire(timeout=PLACE_SECONDS):
-            return
-        self.handed_over = False
-        try:
-            poll(self)
-        finally:
-            if not self.handed_over:
-                places.release()
-
-    def handle_messages(self: Any, messages: Any) -> None:
-        def work() -> None:
-            try:
-                handle(self, messages)
-            except Exception:
-                # The messages come back to their queue, as after any failed invocation.
-                LOG.warning("messages could not be handed to their function", exc_info=True)
-            finally:
-                self.places.release()
-
-        self.handed_over = True
-        threading.Thread(target=work, name="mapping-invocation", daemon=True).start()
-
-    poller.poll_events, poller.handle_messages = poll_events, handle_messages
-
-
 def main() -> None:
     """Runs LocalStack in this process until it is told to stop."""
     parse_each_path_once()
-    from localstack.services.lambda_.event_source_mapping.pollers.sqs_poller import SqsPoller
     from localstack.services.s3.storage.ephemeral import EphemeralS3ObjectStore
     from localstack.services.sqs.provider import CloudwatchDispatcher
 
     keep_objects_apart(EphemeralS3ObjectStore)
     report_no_single_message(CloudwatchDispatcher)
-    invoke_side_by_side(SqsPoller)
     vars(endpoints)["TCP4ServerEndpoint"] = AddressEndpoint
     from localstack.runtime.main import main as run_localstack
 
