@@ -141,7 +141,8 @@ def _write_proof(settings: LocalSettings, options: argparse.Namespace, name: str
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(proof, encoding="utf-8")
     (folder / "key.pem").write_bytes(as_pem(public_key(settings)))
-    print(f"{folder / name}\nCheck it: .venv/bin/python -m vigie.verify {kind} {folder / name} --key {folder / 'key.pem'}")
+    print(folder / name)
+    print(f"Check it: .venv/bin/python -m vigie.verify {kind} {folder / name} --key {folder / 'key.pem'}")
     return 0
 
 

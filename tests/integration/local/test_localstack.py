@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,8 +49,9 @@ def test_starting_it_again_changes_nothing(cloud: LocalStack) -> None:
 
 
 def test_one_that_cannot_start_shows_its_log(tmp_path: Path) -> None:
+    (tmp_path / "twisted.py").write_text("raise ImportError('twisted is broken')", encoding="utf-8")
     broken = LocalStack(tmp_path, free_port(), {"PYTHONPATH": str(tmp_path)})
-    with pytest.raises(ServiceError, match=r"(?s)ended while starting.*vigie_local"):
+    with pytest.raises(ServiceError, match=r"(?s)ended while starting.*twisted is broken"):
         broken.start()
     assert not broken.is_running()
 
@@ -62,3 +64,16 @@ def test_stopping_it_frees_the_port_and_forgets_everything() -> None:
         assert not running.is_healthy()
         running.start()
         assert not running.client("sqs").list_queues().get("QueueUrls")
+
+
+def test_messages_are_not_reported_one_by_one_but_how_many_a_queue_holds_is() -> None:
+    with temporary_localstack(SQS_CLOUDWATCH_METRICS_REPORT_INTERVAL="1") as running:
+        sqs, metrics = running.client("sqs"), running.client("cloudwatch")
+        url = sqs.create_queue(QueueName="measured")["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody="hello")
+        deadline = time.monotonic() + 60
+        while not (names := {metric["MetricName"] for metric in metrics.list_metrics(Namespace="AWS/SQS")["Metrics"]}):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+    assert "ApproximateNumberOfMessagesVisible" in names
+    assert not {name for name in names if name.startswith("NumberOf")}
