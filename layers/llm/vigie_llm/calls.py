@@ -127,7 +127,6 @@ class CallRunner:
         for this batch, and the rest end as unavailable.
         """
         preparing = _Preparing(iter(slices))
-
         under_way: _UnderWay[T] = _UnderWay(
             lambda call: _ask(model, call, seconds_left), lambda call, answer: _check(call, answer, accept), self,
             pacer, seconds_left,
