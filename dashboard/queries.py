@@ -231,6 +231,15 @@ def list_gaps(db: Reader, run_id: str | None = None, limit: int = 100) -> list[R
     )
 
 
+def list_dead_letters(db: Reader, run_id: str, limit: int = 100) -> list[Row]:
+    """Messages of a run that were given up, and those that name no run, newest first."""
+    return db.fetch(
+        "SELECT run_id, queue, batch_no, step, reason, died_at, redriven_as FROM dead_letters"
+        " WHERE run_id = %(run)s OR run_id IS NULL ORDER BY died_at DESC LIMIT %(limit)s",
+        {"run": run_id, "limit": limit},
+    )
+
+
 def list_models(db: Reader) -> list[Row]:
     """The model registry, without the models themselves."""
     return db.fetch(

@@ -169,6 +169,25 @@ def gaps_table(view: View, gaps: list[Row]) -> Html:
     return markup.table(words("runs.gaps"), heads, rows)
 
 
+def letters_panel(view: View, letters: list[Row]) -> Html:
+    """Messages that were given up: of which batch and step, why, and which run took their customers up again."""
+    words, formats = view.words, view.formats
+    rows = [
+        [
+            formats.moment(letter["died_at"]),
+            markup.tag("code", letter["queue"]),
+            words.name_of("step", letter["step"]),
+            "–" if letter["batch_no"] is None else formats.number(letter["batch_no"]),
+            words.name_of("reason", letter["reason"]),
+            view.link("runs", letter["redriven_as"], run=letter["redriven_as"]) if letter["redriven_as"] else "–",
+        ]
+        for letter in letters
+    ]
+    heads = [words(f"runs.{key}") for key in ("letter_died", "letter_queue", "step", "letter_batch", "letter_reason")]
+    body = markup.table(words("runs.letters"), [*heads, words("runs.letter_again")], rows, right=[3])
+    return markup.panel(words("runs.letters"), body, note=markup.prose(words("runs.letters_note")))
+
+
 def main() -> None:
     """Draw the page."""
     view = current_view()
@@ -182,6 +201,9 @@ def main() -> None:
     show(markup.row(pinned_panel(view, run), gaps_panel(view, run)))
     show(markup.row(drift_panel(view, run, measures), groups_panel(view, run, measures)))
     show(calls_panel(view, run))
+    letters = queries.list_dead_letters(view.db, run["run_id"])
+    if letters:
+        show(letters_panel(view, letters))
 
 
 main()

@@ -179,7 +179,11 @@ INSERT INTO run_drift VALUES
 ('weekly-2026-47', 'logins_30d', 'psi', 0.287, 'alarm'), ('weekly-2026-47', 'complaints_90d', 'missing_rate', 0.004, 'ok'),
 ('weekly-2026-47', 'products: three', 'medium_or_high_rate', 0.612, 'warning');
 INSERT INTO run_gaps (run_id, customer_id, step, store, problem)
-SELECT 'weekly-2026-46', customer_id, 'decide', 'cloudwatch', 'MissingLogLine' FROM person WHERE i <= 2;
+SELECT 'weekly-2026-46', customer_id, 'decide', 'cloudwatch', 'EventNotLogged' FROM person WHERE i <= 2;
+
+INSERT INTO dead_letters (message_id, queue, run_id, batch_no, step, reason, body_bytes, body_sha256, redriven_as) VALUES
+    ('m-1', 'vigie-action-dlq', 'weekly-2026-46', 3, 'decide', 'GivenUp', NULL, NULL, 'weekly-2026-46--again'),
+    ('m-2', 'vigie-nlp-dlq', NULL, NULL, 'analyse', 'Unreadable', 17, repeat('0f', 32), NULL);
 INSERT INTO audit_checkpoint
 SELECT (SELECT count(*) FROM audit_log), sha256('root'), E'vigie/audit\n' || (SELECT count(*) FROM audit_log) || E'\n' || encode(sha256('root'), 'base64')
        || E'\n\n— vigie/audit kQAAAADemoSignatureOnly', now() - interval '2 hours';

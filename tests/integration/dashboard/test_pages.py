@@ -228,6 +228,14 @@ def test_a_runs_accounts_add_up_and_its_gaps_are_named(store: SecretStore) -> No
     assert "no consent × 30" in told
 
 
+def test_messages_that_were_given_up_are_listed_with_their_run(store: SecretStore) -> None:
+    told = text(open_page("runs", lang="en", run="weekly-2026-46"))
+    assert re.search(r"vigie-action-dlq Decide on an action 3 every delivery failed weekly-2026-46--again", told)
+    assert "vigie-nlp-dlq Analyse feedback – cannot be read –" in told
+    assert "vigie-action-dlq" not in text(open_page("runs", lang="en", run="weekly-2026-47"))
+    assert "Messages abandonnés" in text(open_page("runs", lang="fr", run="weekly-2026-46"))
+
+
 def test_drift_alarms_come_first(store: SecretStore) -> None:
     told = text(open_page("runs", lang="en", run="weekly-2026-47"))
     assert told.index("0.287 alarm") < told.index("0.132 warning") < told.index("0.041 ok")
