@@ -1,6 +1,7 @@
 """Reads the audit events of a run back from the agents' structured logs in CloudWatch."""
 
 import json
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,9 @@ from vigie.verify import leaf_hash
 
 PATIENCE = Config(connect_timeout=3, read_timeout=30, retries={"total_max_attempts": 4, "mode": "standard"})
 UNREADABLE = b""
+# A run of a minute is read in one piece, and none in more than so many, whatever the clock says.
+SPAN_MS = 60_000
+MOST_SPANS = 100
 
 
 class LogsUnavailableError(TransientError):
@@ -47,11 +51,12 @@ class Logs:
             LogsUnavailableError: CloudWatch Logs does not answer, or refuses.
         """
         for group in self._groups:
-            yield from self._pages(group, run_id, since_ms)
+            for span in _spans(since_ms, time.time_ns() // 1_000_000):
+                yield from self._pages(group, run_id, span)
 
-    def _pages(self, group: str, run_id: str, since_ms: int) -> Iterator[list[str]]:
+    def _pages(self, group: str, run_id: str, span: dict[str, Any]) -> Iterator[list[str]]:
         pages = self._client.get_paginator("filter_log_events").paginate(
-            logGroupName=group, startTime=since_ms, filterPattern=f'"{run_id}"'
+            logGroupName=group, filterPattern=f'"{run_id}"', **span
         )
         try:
             for page in pages:
@@ -61,6 +66,19 @@ class Logs:
                 raise LogsUnavailableError(f"log group {group} cannot be read now") from error
         except BotoCoreError as error:
             raise LogsUnavailableError(f"log group {group} cannot be read now") from error
+
+
+def _spans(since_ms: int, now_ms: int) -> Iterator[dict[str, Any]]:
+    """The time from `since_ms` on in pieces, both ends included; the last has no end.
+
+    A page of a long span costs what the whole span costs: LocalStack goes through all its events for each page.
+    """
+    width = max(SPAN_MS, (now_ms - since_ms) // MOST_SPANS)
+    start = since_ms
+    while start + 2 * width < now_ms:
+        yield {"startTime": start, "endTime": start + width - 1}
+        start += width
+    yield {"startTime": start}
 
 
 def read_events(pages: Iterable[list[str]], run_id: str) -> Iterator[LoggedEvent]:
