@@ -26,7 +26,9 @@ FIELDS = (
 # Written by triggers: the database has no structured log.
 TOLD_BY_DATABASE = ("CONSENT_RECORDED", "DERIVED_DATA_ERASED")
 STEPS = {"nlp_agent": "analyse", "prediction_agent": "predict", "action_agent": "decide"}
-PAUSE_SECONDS = 0.5
+# The last lines of a small run are a moment late; those of a large one may be late for longer.
+FIRST_PAUSE_SECONDS = 0.1
+LONGEST_PAUSE_SECONDS = 1.0
 CLOCK_MARGIN_MS = 60_000
 
 
@@ -116,12 +118,14 @@ class LogComparison:
             LogsUnavailableError: the logs cannot be read.
         """
         end = time.monotonic() + min(seconds, seconds_left())
+        pause = FIRST_PAUSE_SECONDS
         while True:
             for logged in read_events(pages, run_id):
                 self._take_up(logged)
             if not self._stored.missing or time.monotonic() > end:
                 break
-            time.sleep(PAUSE_SECONDS)
+            time.sleep(pause)
+            pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)
             first = min(origin.occurred_at for origin in self._origins(self._stored.missing_ids()).values())
             pages = self._logs.pages(run_id, since_ms(first))
 
