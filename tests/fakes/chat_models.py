@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vigie_llm.calls import Call, CallRunner, Outcome
+from vigie_llm.call_runner import CallRunner
+from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatAnswer, ChatModel, ChatRequest
 from vigie_llm.ledger import Ledger
 from vigie_llm.provider import Provider

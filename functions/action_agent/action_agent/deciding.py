@@ -10,6 +10,8 @@ from vigie_llm.action import Case, Offer, WordedAction
 from vigie_llm.ledger import Earlier
 from vigie_llm.pseudonymise import KnownIdentity
 
+DRIVERS_TOLD = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -97,7 +99,8 @@ def as_case(candidate: Candidate, segment: str) -> Case:
         segment=segment,
         probability_band=probability_band(candidate.probability),
         drivers=tuple(
-            {"feature": d["feature"], "direction": d["direction"], "words": d[words]} for d in candidate.drivers[:3]
+            {"feature": d["feature"], "direction": d["direction"], "words": d[words]}
+            for d in candidate.drivers[:DRIVERS_TOLD]
         ),
         sentiment=found.sentiment if found else None,
         topics=found.topics if found else (),

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from action_agent.deciding import Action, Candidate, Found
+from action_agent.deciding import DRIVERS_TOLD, Action, Candidate, Found
 from vigie.database import Transaction
 from vigie_llm.action import Offer
 from vigie_llm.pseudonymise import KnownIdentity
@@ -13,7 +13,7 @@ SELECT c.customer_id, c.first_name, c.last_name, c.email, c.phone, c.address, c.
        c.customer_number, c.language, c.annual_value_eur::float,
        consent_granted_now(c.customer_id, 'retention_offers'),
        consent_granted_now(c.customer_id, 'profiling') IS NOT NULL, p.probability,
-       coalesce(jsonb_path_query_array(p.drivers, '$[0 to 2]'), '[]'),
+       coalesce(jsonb_path_query_array(p.drivers, '$[0 to $last]', jsonb_build_object('last', %(told)s - 1)), '[]'),
        a.sentiment, a.topics, a.summary
 FROM run_customers r
 JOIN customers c USING (customer_id)
@@ -37,7 +37,7 @@ VALUES %s ON CONFLICT (run_id, customer_id) DO NOTHING
 
 def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> list[Candidate]:
     """The customers of a batch whose action is not ended, with consents as they are now."""
-    rows = transaction.fetch(CANDIDATES, {"run_id": run_id, "batch_no": batch_no})
+    rows = transaction.fetch(CANDIDATES, {"run_id": run_id, "batch_no": batch_no, "told": DRIVERS_TOLD})
     return [
         Candidate(
             customer_id=row[0],

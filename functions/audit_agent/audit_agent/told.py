@@ -1,7 +1,7 @@
 """The run's audit rows beside their leaves and their log lines: each event by its id and its fingerprint."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -30,10 +30,6 @@ STEPS = {"nlp_agent": "analyse", "prediction_agent": "predict", "action_agent": 
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
 CLOCK_MARGIN_MS = 60_000
-
-
-# What became of an event that should be in the log.
-TO_BE_TOLD, WAS_TOLD = 1, 2
 PRINT_BYTES = 32
 
 
@@ -47,18 +43,17 @@ class Origin:
 
 
 class StoredEvents:
-    """The audit rows of a run: of each its id, its fingerprint, and whether its log line was seen.
+    """The audit rows of a run: of each its id, its fingerprint, and whether its log line is still to be seen.
 
-    200 bytes an event, for a run of 100,000 customers writes more than a million. `missing` counts those whose line
-    was not seen yet; `gaps` are those whose leaf is missing or another.
+    Kept small, for a run of 100,000 customers writes more than a million. `gaps` are those whose leaf is missing or
+    another.
     """
 
     def __init__(self, transaction: Transaction, run_id: str) -> None:
-        self.missing = 0
         self.gaps: list[Gap] = []
         self._places: dict[bytes, int] = {}
         self._prints = bytearray()
-        self._told = bytearray()
+        self._awaited = bytearray()
         for *fields, leaf, waits in transaction.stream(EVENTS, (run_id,)):
             self._add(dict(zip(FIELDS, fields, strict=True)), leaf, waits)
 
@@ -70,25 +65,21 @@ class StoredEvents:
         place = self._places.get(event_id.bytes)
         if place is None:
             return None
-        if self._told[place] == TO_BE_TOLD:
-            self._told[place] = WAS_TOLD
-            self.missing -= 1
+        self._awaited[place] = False
         return self._prints[place * PRINT_BYTES : (place + 1) * PRINT_BYTES] == fingerprint
 
     def missing_ids(self) -> list[UUID]:
         """The events whose line was not seen."""
-        if not self.missing:
+        if not any(self._awaited):
             return []
-        return [UUID(bytes=key) for key, place in self._places.items() if self._told[place] == TO_BE_TOLD]
+        return [UUID(bytes=key) for key, place in self._places.items() if self._awaited[place]]
 
     def _add(self, fields: dict[str, Any], leaf: memoryview | None, waits: bool) -> None:
         event_id: UUID = fields["event_id"]
         own = leaf_hash(canonical_event(**fields))
         self._places[event_id.bytes] = len(self._places)
         self._prints += own
-        told = fields["event_type"] not in TOLD_BY_DATABASE
-        self._told.append(TO_BE_TOLD if told else WAS_TOLD)
-        self.missing += told
+        self._awaited.append(fields["event_type"] not in TOLD_BY_DATABASE)
         if leaf is not None and bytes(leaf) != own:
             problem = "LeafDiffers"
         elif leaf is None and not waits:
@@ -122,28 +113,36 @@ class LogComparison:
         while True:
             for logged in read_events(pages, run_id):
                 self._take_up(logged)
-            if not self._stored.missing or time.monotonic() > end:
+            missing = self._stored.missing_ids()
+            if not missing or time.monotonic() > end:
                 break
             time.sleep(pause)
             pause = min(LONGEST_PAUSE_SECONDS, 2 * pause)
-            first = min(origin.occurred_at for origin in self._origins(self._stored.missing_ids()).values())
-            pages = self._logs.pages(run_id, since_ms(first))
+            origins = self._origins(missing).values()
+            if not origins:
+                break
+            pages = self._logs.pages(run_id, since_ms(min(origin.occurred_at for origin in origins)))
 
     def gaps(self) -> list[Gap]:
         """What the comparison found; a line whose row was stored meanwhile is in order."""
-        stored = {"EventNotLogged": self._stored.missing_ids(), "LogLineDiffers": list(self._differing)}
-        wrong = [
-            Gap(step_of(origin.agent), "cloudwatch", problem, origin.customer_id, event_id)
-            for problem, event_ids in stored.items()
-            if event_ids
-            for event_id, origin in self._origins(event_ids).items()
-        ]
         late = self._origins(list(self._unknown)) if self._unknown else {}
-        return wrong + [
-            Gap(step_of(logged.agent), "audit_log", "LoggedWithoutRow", logged.customer_id, event_id)
-            for event_id, logged in self._unknown.items()
-            if event_id not in late
+        return [
+            *self._in_the_logs("EventNotLogged", self._stored.missing_ids()),
+            *self._in_the_logs("LogLineDiffers", list(self._differing)),
+            *(
+                Gap(step_of(logged.agent), "audit_log", "LoggedWithoutRow", logged.customer_id, event_id)
+                for event_id, logged in self._unknown.items()
+                if event_id not in late
+            ),
         ]
+
+    def _in_the_logs(self, problem: str, event_ids: list[UUID]) -> Iterator[Gap]:
+        origins = self._origins(event_ids) if event_ids else {}
+        for event_id in event_ids:
+            # A row that has vanished since it was read belongs to no step any more, and is a gap all the same.
+            origin = origins.get(event_id)
+            step, customer_id = (step_of(origin.agent), origin.customer_id) if origin else ("run", None)
+            yield Gap(step, "cloudwatch", problem, customer_id, event_id)
 
     def _take_up(self, logged: LoggedEvent) -> None:
         same = self._stored.tell(logged.event_id, logged.fingerprint)

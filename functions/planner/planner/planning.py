@@ -69,7 +69,7 @@ def _plan(transaction: Transaction, asked: PlanRequest, settings: PlannerSetting
                 "Load them with make load, or leave them out."
             )
     store.insert_run(transaction, asked, frozen)
-    left_out = store.choose_customers(transaction, asked, model.contract, settings.batch_size)
+    left_out = store.choose_customers(transaction, asked, model.contract, frozen.batch_size)
     plan = store.count_plan(transaction, asked.run_id)
     transaction.audit(
         Event(

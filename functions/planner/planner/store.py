@@ -126,7 +126,7 @@ def insert_run(transaction: Transaction, asked: PlanRequest, frozen: Frozen) -> 
 
 
 def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str, most: int) -> int:
-    """Put customers in the run, in batches of what was asked for, else of at most `most`.
+    """Put customers in the run, in batches of at most `most`, which is their size where a size was asked for.
 
     Returns how many due ones lack the consent for profiling.
     """
@@ -138,7 +138,7 @@ def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str
             "all": not asked.customer_ids,
             "customer_ids": list(asked.customer_ids),
             "limit": asked.limit,
-            "most": asked.batch_size or most,
+            "most": most,
             "least": asked.batch_size or min(most, LEAST_BATCH_SIZE),
             "batches": BATCHES,
         },

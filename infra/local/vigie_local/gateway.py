@@ -5,8 +5,8 @@ machine; here the address counts. Its S3 keeps objects in one folder below /tmp 
 every LocalStack and every user of the machine, where another user may not write; here it gets a folder of its own.
 It also builds a parser's tables anew for every path that a state machine evaluates, a fifth of its work during a
 run; here each path is parsed once. And it reports each message sent, received or deleted, and each question to an
-empty queue, to CloudWatch with a request of its own, an eighth of its work during a run; here it does not. What alarms
-go by, how many messages a queue holds, it reports once a minute all the same.
+empty queue, to CloudWatch with a request of its own; here it does not. What alarms go by, how many messages a queue
+holds, it reports once a minute all the same.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ from aws_lambda_powertools import Logger
 from vigie.errors import VigieError
 from vigie.secrets import LlmSecret, read_secret
 from vigie.settings import AgentSettings
-from vigie_llm.calls import ROUNDS_AHEAD, Call, CallRunner, Outcome
+from vigie_llm.call_runner import ROUNDS_AHEAD, CallRunner
+from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.client import GroqModel
 from vigie_llm.errors import ModelRefusedError
@@ -20,8 +21,8 @@ from vigie_llm.recipients import recipient_of
 
 logger = Logger(child=True)
 UNAUTHORISED = 401
-# A thread whose answer has come waits for the interpreter this long each time it needs it back (5 ms by default): a
-# call of 200 ms took 245 of them. Half a millisecond costs a seventh more CPU than it saves.
+# A thread whose answer has come waits up to this long each time it needs the interpreter back (5 ms by default), which
+# a call takes longer for. The shorter, the more CPU goes into changing threads: docs/performance.md has both figures.
 SWITCH_SECONDS = 0.002
 
 

@@ -13,7 +13,7 @@ from tests.integration.agents.conftest import PLENTY, Office, plan
 from tests.integration.database.conftest import wait_until_blocked
 from vigie.batches import answer
 from vigie.errors import ConsentChangedError, PromptVersionError
-from vigie_llm.calls import SECONDS_TO_BEGIN
+from vigie_llm.call_runner import SECONDS_TO_BEGIN
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.errors import EgressBlockedError, ModelRefusedError, ModelUnavailableError
 

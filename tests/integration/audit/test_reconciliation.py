@@ -1,26 +1,24 @@
 """Reconciliation: each kind of gap is made to happen in a finished run, and found under its name."""
 
-import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aws_lambda_powertools import Metrics
 
-from audit_agent import reconciling
 from audit_agent.closing import Closer
 from audit_agent.execution_history import Executions
 from audit_agent.gaps import Gap
 from audit_agent.log_reading import Logs
 from audit_agent.reconciling import Reconciled, Reconciler
+from audit_agent.told import LogComparison, Origin, StoredEvents, read_origins, since_ms
+from tests.gap_names import gap_names
 from tests.integration.audit.finished_run import RUN, FinishedRun
 from tests.integration.audit.ground import Ground, request
 
-# Names in quotes of several words, which is what problems are called, other stores' own words left out.
-PROBLEM = re.compile(
-    r"[\"']((?:Batch|Call|Consent|Event|Leaf|Log|No|Plan|Pseud|Refus|Result|Segm|Step|Store)[a-z]*[A-Z]\w+)[\"']"
-)
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:vigie-retention-run"
 
 
@@ -303,10 +301,26 @@ def test_batches_that_are_still_under_way_when_the_run_is_closed_are_found(run: 
 
 
 def test_no_gap_has_a_name_that_these_tests_do_not_know() -> None:
-    code = "".join(path.read_text(encoding="utf-8") for path in Path(reconciling.__file__).parent.glob("*.py"))
-    names = set(PROBLEM.findall(code))
-    assert len(names) > 25
-    assert {name for name in names if name not in Path(__file__).read_text(encoding="utf-8")} == set()
+    assert {name for name in gap_names() if name not in Path(__file__).read_text(encoding="utf-8")} == set()
+
+
+def test_an_event_that_vanishes_while_it_is_compared_is_a_gap_all_the_same(run: FinishedRun) -> None:
+    """Its row was read, its log line is not there, and then its row is not there either."""
+    event_id = run.event_id("PREDICTION_SAVED", 0)
+    database, origin = run.ground.database("audit_agent"), request(run_id=RUN).origin
+    with database.transaction(origin) as transaction:
+        stored = StoredEvents(transaction, RUN)
+    run.ground.tamper("DELETE FROM audit_log WHERE event_id = %s", str(event_id))
+
+    def origins(event_ids: list[UUID]) -> dict[UUID, Origin]:
+        with database.transaction(origin) as transaction:
+            return read_origins(transaction, event_ids)
+
+    run.logs.lines = [line for line in run.logs.lines if line["event_id"] != str(event_id)]
+    logs = Logs(("/aws/lambda/all",), run.logs)
+    comparison = LogComparison(logs, stored, origins)
+    comparison.read(RUN, logs.pages(RUN, since_ms(datetime.now(UTC))), 5.0, lambda: 5.0)
+    assert comparison.gaps() == [Gap("run", "cloudwatch", "EventNotLogged", None, event_id)]
 
 
 def test_a_store_that_cannot_be_read_is_one_gap_not_thousands(run: FinishedRun) -> None:

@@ -25,6 +25,12 @@ WITH spans AS (
 SELECT agent, count(*), extract(epoch FROM sum(ended - began)), extract(epoch FROM max(ended) - min(began)) FROM spans
 GROUP BY agent ORDER BY agent
 """
+# From the last batch's end to the reconciliation's: what closing the audit adds to a run.
+CLOSING = """
+SELECT extract(epoch FROM max(occurred_at) FILTER (WHERE event_type = 'RUN_RECONCILED')
+                        - max(occurred_at) FILTER (WHERE event_type = 'BATCH_END'))
+FROM audit_log WHERE run_id = %s
+"""
 LATENCIES = """
 SELECT purpose, count(*), sum(latency_ms) / 1000.0, percentile_cont(0.5) WITHIN GROUP (ORDER BY latency_ms),
        percentile_cont(0.95) WITHIN GROUP (ORDER BY latency_ms)
@@ -39,7 +45,12 @@ def run(cloud: BenchCloud, options: Options) -> dict[str, Any]:
     with DatabaseLoad(cloud) as load:
         execution, usage = measured_run(cloud, options, options.customers)
     found = figures(cloud, options, execution, usage)
-    return found | {"agents": agents_time(cloud, execution.run_id, found), "database": load.as_dict()}
+    [(closing,)] = cloud.query(CLOSING, execution.run_id)
+    return found | {
+        "agents": agents_time(cloud, execution.run_id, found),
+        "closing": round(float(closing), 2),
+        "database": load.as_dict(),
+    }
 
 
 def agents_time(cloud: BenchCloud, run_id: str, found: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +70,7 @@ def agents_time(cloud: BenchCloud, run_id: str, found: dict[str, Any]) -> dict[s
                 "call_p95_ms": float(late),
             }
             one["calls_seconds"] = float(total)
+            one["calls_under_way"] = float(total) / float(whole)
         agents[str(agent)] = {name: round(value, 2) for name, value in one.items()}
     return agents
 
@@ -76,7 +88,9 @@ def rows(found: dict[str, Any]) -> list[Row]:
         words = f"{one['batches']} batches; between them {one['between']:.1f} s"
         if "model" in one:
             words += f"; model {one['model']:.1f} s, own {one['own']:.1f} s; a call {one['call_p50_ms']:.0f} ms"
+            words += f"; {one['calls_under_way']:.0f} calls under way on average"
         table.append(Row(f"{agent} in batches", f"{one['busy']:.1f} s", "", words))
+    table.append(Row("closing the audit", f"{found['closing']:.1f} s"))
     for name, spent in found["database"]["seconds_by_statement"].items():
         table.append(Row(f"database, {name}", f"{spent:.1f} s"))
     for name, spent in found["database"]["seconds_by_wait"].items():

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-import vigie_llm.calls
+import vigie_llm.call_runner
 from tests.fakes.chat_models import FakeChatModel, answer_of
 from vigie.errors import ConsentChangedError
 from vigie.ids import uuid7
-from vigie_llm.calls import DOWN_AFTER, SECONDS_TO_BEGIN, Call, CallRunner, Outcome, Slices
+from vigie_llm.call_runner import DOWN_AFTER, SECONDS_TO_BEGIN, CallRunner
+from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.errors import AnswerRejectedError, EgressBlockedError, ModelRefusedError, ModelUnavailableError
 
@@ -168,7 +169,7 @@ def test_without_any_time_nothing_is_asked(request_about: ChatRequest) -> None:
 def test_outcomes_come_in_chunks_before_the_last_call_has_ended(
     request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vigie_llm.calls, "CHUNK_SECONDS", 0.01)
+    monkeypatch.setattr(vigie_llm.call_runner, "CHUNK_SECONDS", 0.01)
     release = threading.Event()
 
     def reply(request: ChatRequest) -> ChatAnswer:
@@ -247,7 +248,7 @@ def test_what_was_entered_is_handed_over_before_a_slice_s_error_is_raised(reques
 def test_no_call_begins_once_nobody_takes_the_outcomes(
     request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vigie_llm.calls, "CHUNK_SECONDS", 0.01)
+    monkeypatch.setattr(vigie_llm.call_runner, "CHUNK_SECONDS", 0.01)
 
     def reply(request: ChatRequest) -> ChatAnswer:
         time.sleep(0.02)

@@ -1,0 +1,250 @@
+"""Runs the calls of a batch, in parallel and bounded: outcomes come back in chunks as they end."""
+
+import math
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from vigie_llm.calls import Call, Outcome
+from vigie_llm.chat import ChatAnswer, ChatModel
+from vigie_llm.errors import (
+    AnswerRejectedError,
+    EgressBlockedError,
+    ModelRefusedError,
+    ModelUnavailableError,
+)
+from vigie_llm.pacing import Pacer
+
+logger = Logger(child=True)
+CHUNK_SECONDS = 0.5
+# A call that begins with less than this would end at the deadline instead of with an answer.
+SECONDS_TO_BEGIN = 3.0
+DOWN_AFTER = 5
+# A slice is made ready while calls are under way, by a thread that shares the interpreter with theirs: begun any later
+# than this many rounds ahead, it is not ready when the last waiting call has left.
+ROUNDS_AHEAD = 2
+
+
+class CallRunner:
+    """Runs calls against one model, `concurrency` at a time. Its threads live as long as the environment.
+
+    There are some threads more than that, for the answers that are being checked meanwhile.
+    """
+
+    def __init__(self, concurrency: int) -> None:
+        self.concurrency = concurrency
+        self.workers = concurrency + math.ceil(concurrency / 4)
+        self.threads = ThreadPoolExecutor(self.workers, thread_name_prefix="call")
+        self.places = threading.BoundedSemaphore(concurrency)
+
+    def run[T](
+        self,
+        model: ChatModel,
+        slices: Iterable[Sequence[Call]],
+        accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
+        seconds_left: Callable[[], float],
+        pacer: Pacer | None = None,
+    ) -> Iterator[list[Outcome[T]]]:
+        """Yield outcomes in chunks, about twice a second; calls begin when the pacer says so.
+
+        A slice is prepared in the caller's thread while calls of those before it are under way. What preparing one
+        raises is raised when the outcomes of the calls entered before it have been yielded.
+
+        Calls that could not begin well before the deadline yield nothing: they were never made, and the slices that
+        would follow are never prepared. Once the provider has failed `DOWN_AFTER` calls in a row it counts as down
+        for this batch, and the rest end as unavailable.
+        """
+        preparing = _Preparing(iter(slices))
+        under_way: _UnderWay[T] = _UnderWay(
+            lambda call: _ask(model, call, seconds_left), lambda call, answer: _check(call, answer, accept), self,
+            pacer, seconds_left,
+        )  # fmt: skip
+        chunk: list[Outcome[T]] = []
+        due = time.monotonic() + CHUNK_SECONDS
+        try:
+            while True:
+                is_over = preparing.is_over or not in_time(seconds_left)
+                if not is_over and under_way.wants_more:
+                    under_way.add(preparing.next_slice())
+                chunk += under_way.give_up()
+                if is_over and under_way.is_idle:
+                    break
+                chunk += under_way.collect(due if is_over or not under_way.wants_more else 0.0)
+                if chunk and time.monotonic() >= due:
+                    yield chunk
+                    chunk = []
+                    due = time.monotonic() + CHUNK_SECONDS
+        finally:
+            under_way.stop()
+        if chunk:
+            yield chunk
+        if preparing.error:
+            raise preparing.error
+
+
+@dataclass(slots=True)
+class _Preparing:
+    """The slices that are left, and what ended them early."""
+
+    slices: Iterator[Sequence[Call]]
+    is_over: bool = False
+    error: Exception | None = None
+
+    def next_slice(self) -> Sequence[Call]:
+        """The next slice; none after the last, or when it cannot be prepared."""
+        try:
+            return next(self.slices)
+        except StopIteration:
+            self.is_over = True
+        except Exception as error:
+            self.is_over, self.error = True, error
+        return ()
+
+
+class _UnderWay[T]:
+    """The calls of a batch that wait and those that run: each thread takes the next one as soon as it is free."""
+
+    def __init__(
+        self,
+        ask: Callable[[Call], ChatAnswer | Outcome[T]],
+        check: Callable[[Call, ChatAnswer], Outcome[T]],
+        runner: CallRunner,
+        pacer: Pacer | None,
+        seconds_left: Callable[[], float],
+    ) -> None:
+        self._ask = ask
+        self._check = check
+        self._runner = runner
+        self._pacer = pacer
+        self._seconds_left = seconds_left
+        self._lock = threading.Lock()
+        # Held by the one thread that waits for the pacer; the others wait for the gate.
+        self._gate = threading.Lock()
+        self._waiting: deque[Call] = deque()
+        self._ended: SimpleQueue[Outcome[T] | Exception] = SimpleQueue()
+        self._takers = self._running = self._failures = 0
+        self._told_down = False
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether fewer calls wait than `ROUNDS_AHEAD` times those that can be under way at once."""
+        return len(self._waiting) < ROUNDS_AHEAD * self._runner.concurrency
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits, runs or is to be collected."""
+        with self._lock:
+            return not self._waiting and not self._running and self._ended.empty()
+
+    def add(self, calls: Sequence[Call]) -> None:
+        """Have these calls made after those that wait."""
+        with self._lock:
+            self._waiting.extend(calls)
+            missing = min(len(self._waiting), self._runner.workers) - self._takers
+            self._takers += max(0, missing)
+        for _ in range(missing):
+            self._runner.threads.submit(self._take_repeatedly)
+
+    def give_up(self) -> list[Outcome[T]]:
+        """Leave unmade what the deadline or a provider that is down does not allow."""
+        with self._lock:
+            # The deadline is looked at before the failures: at the deadline, calls fail whatever the provider does.
+            if not in_time(self._seconds_left):
+                self._waiting.clear()
+            if self._failures < DOWN_AFTER or not self._waiting:
+                return []
+            given_up: list[Outcome[T]] = [Outcome(call, "unavailable") for call in self._waiting]
+            self._waiting.clear()
+        if not self._told_down:
+            logger.warning("model provider counts as down")
+            self._told_down = True
+        return given_up
+
+    def collect(self, until: float) -> list[Outcome[T]]:
+        """What has ended; the first is waited for."""
+        found: list[Outcome[T]] = []
+        with suppress(Empty):
+            while True:
+                wait = 0.0 if found else max(0.0, until - time.monotonic())
+                ended = self._ended.get(timeout=wait)
+                if isinstance(ended, Exception):
+                    raise ended
+                found.append(ended)
+        return found
+
+    def stop(self) -> None:
+        """Begin no more calls."""
+        with self._lock:
+            self._waiting.clear()
+
+    def _take_repeatedly(self) -> None:
+        while True:
+            with self._runner.places:
+                call = self._take()
+                if call is None:
+                    return
+                asked = _try(self._ask, call)
+            ended = _try(self._check, call, asked) if isinstance(asked, ChatAnswer) else asked
+            with self._lock:
+                self._running -= 1
+                self._failures = self._failures + 1 if isinstance(ended, Outcome) and ended.how == "unavailable" else 0
+                self._ended.put(ended)
+
+    def _take(self) -> Call | None:
+        """The next call once the pacer lets it go; None when there is none, or none that may begin."""
+        with self._gate:
+            while True:
+                with self._lock:
+                    if not self._waiting or self._failures >= DOWN_AFTER or not in_time(self._seconds_left):
+                        self._takers -= 1
+                        return None
+                    pause = self._pacer.seconds_to_wait() if self._pacer else 0.0
+                    if not pause:
+                        if self._pacer:
+                            self._pacer.sent()
+                        self._running += 1
+                        return self._waiting.popleft()
+                time.sleep(pause)
+
+
+def in_time(seconds_left: Callable[[], float]) -> bool:
+    """Whether a call may still begin."""
+    return seconds_left() >= SECONDS_TO_BEGIN
+
+
+def _ask[T](model: ChatModel, call: Call, seconds_left: Callable[[], float]) -> ChatAnswer | Outcome[T]:
+    try:
+        return model.complete(call.request, seconds_left)
+    except EgressBlockedError as error:
+        return Outcome(call, "blocked", found=error.found)
+    except ModelRefusedError as error:
+        logger.error("model provider refused a call", status=error.status)
+        return Outcome(call, "refused")
+    except ModelUnavailableError:
+        return Outcome(call, "unavailable")
+
+
+def _check[T](
+    call: Call, answer: ChatAnswer, accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]]
+) -> Outcome[T]:
+    try:
+        result, content = accept(call, answer)
+    except AnswerRejectedError as error:
+        return Outcome(call, "rejected", answer=answer, found=error.found)
+    return Outcome(call, "answered", result, content, answer)
+
+
+def _try[**P, R](do: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R | Exception:
+    """What it returns, or the exception it raises: a thread has nobody to raise it to."""
+    try:
+        return do(*arguments, **named)
+    except Exception as error:
+        return error
