@@ -10,18 +10,24 @@ from collections.abc import Iterable
 
 from vigie_llm.evasions import CASELESS_EVASIONS, EVASIONS
 from vigie_llm.pseudonymise import KnownIdentity, pseudonymise
-from vigie_llm.pseudonymise.folding import fold_character
+from vigie_llm.pseudonymise.folding import fold_text
+from vigie_llm.rules import Rule, Searched, broken
 
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{1,30}_\d{1,6}>")
-_RULES: dict[str, re.Pattern[str]] = {
-    "MARKUP": re.compile(r"[<>{}\[\]`\\|]|&#?\w{2,10};"),
+_RULES: dict[str, Rule] = {
+    "MARKUP": Rule(re.compile(r"[<>{}\[\]`\\|]|&#?\w{2,10};")),
     # A run that no word of either language is: base64, hexadecimal, percent signs, a token.
-    "ENCODED": re.compile(
-        r"(?:%[0-9A-Fa-f]{2}){2}|[A-Za-z0-9+/_=]{28,}|\b(?=\w*[a-z])(?=\w*[A-Z])(?=\w*\d)\w{10,}|\w{12,}={1,2}"
+    "ENCODED": Rule(
+        re.compile(
+            r"(?:%[0-9A-Fa-f]{2}){2}|[A-Za-z0-9+/_=]{28,}|\b(?=\w*[a-z])(?=\w*[A-Z])(?=\w*\d)\w{10,}|\w{12,}={1,2}"
+        ),
+        ("%", "="),
+        digit=True,
+        hint=re.compile(r"[A-Za-z0-9+/_=]{28}"),
     ),
-    "SPELLED": re.compile(r"(?<!\w)(?:\w[ .,\-_*/]{1,3}){4,}\w(?!\w)"),
-    "PERCENTAGE": re.compile(r"\d[\s.]*%|(?i:\b(?:percent|per cent|pour ?cent|pourcents?)\b)"),
-    "NUMBER": re.compile(r"(?<!\d)(?!(?:19|20)\d\d(?!\d))\d(?:[ .,\-]?\d){2,}"),
+    "SPELLED": Rule(re.compile(r"(?<!\w)(?:\w[ .,\-_*/]{1,3}){4,}\w(?!\w)")),
+    "PERCENTAGE": Rule(re.compile(r"\d[\s.]*%|(?i:\b(?:percent|per cent|pour ?cent|pourcents?)\b)"), ("%", "cent")),
+    "NUMBER": Rule(re.compile(r"(?<!\d)(?!(?:19|20)\d\d(?!\d))\d(?:[ .,\-]?\d){2,}"), digit=True),
 }
 _NOT_PLAIN = re.compile(r"[^ -~\n\t]")
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
@@ -40,11 +46,11 @@ def _scan(text: str, known: KnownIdentity) -> Iterable[str]:
     if any(unicodedata.category(character) in _HIDDEN for character in _NOT_PLAIN.findall(text)):
         yield "HIDDEN"
     plain = _PLACEHOLDER.sub(" ; ", unicodedata.normalize("NFKC", text))
-    yield from (label for label, rule in _RULES.items() if rule.search(plain))
-    unaccented = plain if plain.isascii() else "".join(map(fold_character, plain))
-    low = unaccented.lower()
-    yield from (label for label, rule in EVASIONS.items() if rule.search(unaccented))
-    yield from (label for label, rule in CASELESS_EVASIONS.items() if rule.search(low))
+    searched = Searched.of(plain)
+    yield from broken(_RULES, searched)
+    unaccented = searched if plain.isascii() else Searched.of(fold_text(plain))
+    yield from broken(EVASIONS, unaccented)
+    yield from broken(CASELESS_EVASIONS, Searched.of(unaccented.low))
     if _mixes_alphabets(plain):
         yield "LOOK_ALIKES"
     yield from pseudonymise(plain, known, "fr").counts

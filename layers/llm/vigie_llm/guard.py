@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from vigie_llm.guard_identity import find_identity
-from vigie_llm.guard_patterns import ANSWER_PATTERNS, matches
+from vigie_llm.guard_patterns import ANSWER_RULES
 from vigie_llm.guard_reading import Reading, read
 from vigie_llm.pseudonymise import KnownIdentity
+from vigie_llm.rules import Searched
 
 _ROLES = ("user", "assistant", "tool")
 _KEYS = ("role", "content", "name")
@@ -38,7 +39,7 @@ def scan_outgoing(body: bytes, known: KnownIdentity) -> list[Finding]:
 
 
 def scan_answer(
-    texts: Iterable[str], known: KnownIdentity, forbidden: frozenset[str] = frozenset(ANSWER_PATTERNS)
+    texts: Iterable[str], known: KnownIdentity, forbidden: frozenset[str] = frozenset(ANSWER_RULES)
 ) -> list[Finding]:
     """Personal data in an answer's texts, and what none may hold: links, codes, amounts, ways to be reached.
 
@@ -49,7 +50,8 @@ def scan_answer(
         where = f"answer[{index}]"
         reading = read(text)
         found += _scan(reading, where, known, is_ours=False)
-        found += [Finding(label, where) for label in sorted(forbidden) if matches(label, reading.plain)]
+        searched = Searched.of(reading.plain)
+        found += [Finding(label, where) for label in sorted(forbidden) if ANSWER_RULES[label].is_broken_by(searched)]
     return _once(found)
 
 

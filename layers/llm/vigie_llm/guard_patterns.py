@@ -6,9 +6,13 @@ from collections.abc import Callable
 
 from vigie_llm.pseudonymise import validation
 from vigie_llm.pseudonymise.folding import has_digit
+from vigie_llm.rules import Rule
 
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)*\.[A-Za-z]{2,}")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])(?=([A-Za-z]{2}[ .\-]?\d{2}(?:[ .\-_]{0,2}[A-Za-z0-9]){10,32}))")
+# A country and two digits, looked for from the digits on: they are rarer than letters.
+_IBAN_KEY = re.compile(r"\d\d(?:(?<=[A-Za-z]{2}..)|(?<=[A-Za-z]{2}[ .\-]..))")
+_DIGIT = re.compile(r"\d")
 _DIGIT_RUN = re.compile(r"(?<![\w.,])\d(?:[ .\-]?\d){11,18}(?![\w])")
 _NIR = re.compile(
     r"(?<!\w)[12](?:[ .\-]?\d){4}[ .\-]?(?:\d[ .\-]?\d|2[ .\-]?[ABab])(?:[ .\-]?\d){6}[ .\-/]{0,3}(?:cle )?\d[ "
@@ -25,17 +29,13 @@ def find_patterns(plain: str) -> list[str]:
     found = ["EMAIL"] if "@" in plain and _EMAIL.search(plain) else []
     if not has_digit(plain):
         return found
-    checks: dict[str, Callable[[str], bool]] = {
-        "IBAN": _has_iban,
-        "CARD": _has_card,
-        "NATIONAL_ID": _has_national_id,
-        "PHONE": _has_phone,
-        "IP": _has_ip,
-    }
-    return found + [label for label, check in checks.items() if check(plain)]
+    digits = len(_DIGIT.findall(plain))
+    return found + [label for label, (least, check) in _CHECKS.items() if digits >= least and check(plain)]
 
 
 def _has_iban(plain: str) -> bool:
+    if not _IBAN_KEY.search(plain):
+        return False
     for match in _IBAN.finditer(plain):
         compact = validation.compact(match[1])
         length = validation.iban_length(compact[:2])
@@ -80,6 +80,14 @@ def _has_ip(plain: str) -> bool:
     return False
 
 
+# Each with the least number of digits that what it looks for has.
+_CHECKS: dict[str, tuple[int, Callable[[str], bool]]] = {
+    "IBAN": (2, _has_iban),
+    "CARD": (13, _has_card),
+    "NATIONAL_ID": (6, _has_national_id),
+    "PHONE": (8, _has_phone),
+    "IP": (4, _has_ip),
+}
 _TLD = (
     "com|fr|org|net|info|io|me|eu|uk|dev|page|blog|site|app|example|test|xyz|be|ch|ca|de|es|it|pt|ly|gl|link|"
     "online|shop|top|ru|cn|bank|bzh|tv|co"
@@ -90,35 +98,50 @@ _NUMBER_WORD = (
     "deux|trois|quatre|cinq|sept|huit|neuf|dix|quinze|vingt|trente|quarante|cinquante|soixante|cent|cents|mille"
 )
 _CURRENCY = r"(?:€|£|\$|eur\b|euros?\b|gbp\b|pounds?\b|livres?\b|usd\b|dollars?\b|quid\b|k€|centimes?\b|pence\b)"
-ANSWER_PATTERNS: dict[str, re.Pattern[str]] = {
-    "LINK": re.compile(
-        rf"(?i:\b(?:https?|hxxps?|ftp|javascript|data|mailto|tel):|\bwww\.|\]\(\s*\S|(?<![\w@])(?:[a-z0-9\-]+\."
-        rf")+(?:{_TLD})\b(?:/|\b)(?!\.\w))"
+# Looked for in texts without accents.
+ANSWER_RULES: dict[str, Rule] = {
+    "LINK": Rule(
+        re.compile(
+            rf"(?i:\b(?:https?|hxxps?|ftp|javascript|data|mailto|tel):|\bwww\.|\]\(\s*\S|(?<![\w@])(?:[a-z0-9\-]+\."
+            rf")+(?:{_TLD})\b(?:/|\b)(?!\.\w))"
+        ),
+        ("http", "hxxp", "ftp:", "javascript:", "data:", "mailto:", "tel:", "www.", "]("),
+        hint=re.compile(r"\.\w"),
     ),
-    "HANDLE": re.compile(r"(?<![\w.])@\w{2,}"),
-    "PHONE": re.compile(
-        r"(?<![\w.,])\+?\(?\d(?:[ .\-()/]{0,2}\d){7,14}(?!\w)|(?i:\b(?:call|dial|ring|text|appele[zr]|composez)\b["
-        r"^.\n]{0,20}\b\d{3,6}\b)"
+    "HANDLE": Rule(re.compile(r"(?<![\w.])@\w{2,}"), ("@",)),
+    "PHONE": Rule(
+        re.compile(
+            r"(?<![\w.,])\+?\(?\d(?:[ .\-()/]{0,2}\d){7,14}(?!\w)"
+            r"|(?i:\b(?:call|dial|ring|text|appele[zr]|composez)\b[^.\n]{0,20}\b\d{3,6}\b)"
+        ),
+        digit=True,
     ),
-    "ADDRESS": re.compile(
-        r"(?i:\b\d{1,4}(?: ?(?:bis|ter))?,? (?:rue|avenue|av\.|boulevard|bd|place|chemin|impasse|allee|"
-        r"route|quai|cours|square|passage) \w)"
-        r"|\b\d{1,4}[a-f]?,? (?:[A-Z][\w'\-]+ ){1,3}(?:Street|St|Road|Rd|Avenue|Lane|Drive|Close|Crescent|"
-        r"Court|Place|Terrace|Gardens|Grove|Way|Row|Square|Mews)\b"
-        r"|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b"
+    "ADDRESS": Rule(
+        re.compile(
+            r"(?i:\b\d{1,4}(?: ?(?:bis|ter))?,? (?:rue|avenue|av\.|boulevard|bd|place|chemin|impasse|allee|"
+            r"route|quai|cours|square|passage) \w)"
+            r"|\b\d{1,4}[a-f]?,? (?:[A-Z][\w'\-]+ ){1,3}(?:Street|St|Road|Rd|Avenue|Lane|Drive|Close|Crescent|"
+            r"Court|Place|Terrace|Gardens|Grove|Way|Row|Square|Mews)\b"
+            r"|\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b"
+        ),
+        digit=True,
     ),
-    "PROMO_CODE": re.compile(
-        r"\b(?i:code|coupon|voucher|promo\w*|bon)\b[^.\n]{0,20}?(?:\b(?=[A-Z0-9\-]*[A-Z])[A-Z0-9][A-Z0-9\-]{3,"
-        r"}\b|(?<!\w)[\"'«]\s?\w{4,}|\b\d{4,}\b)"
-        r"|\b[A-Z]{3,}-?\d{2,}\b|\b[A-Z]{2,}(?:-[A-Z0-9]{2,})*-\d{2,}\b"
+    "PROMO_CODE": Rule(
+        re.compile(
+            r"\b(?i:code|coupon|voucher|promo\w*|bon)\b[^.\n]{0,20}?(?:\b(?=[A-Z0-9\-]*[A-Z])[A-Z0-9][A-Z0-9\-]{3,"
+            r"}\b|(?<!\w)[\"'«]\s?\w{4,}|\b\d{4,}\b)"
+            r"|\b[A-Z]{3,}-?\d{2,}\b|\b[A-Z]{2,}(?:-[A-Z0-9]{2,})*-\d{2,}\b"
+        ),
+        ("code", "coupon", "voucher", "promo", "bon"),
+        digit=True,
     ),
-    "AMOUNT": re.compile(
-        rf"(?i:[€£$] ?\d|\d[\d .,]{{0,12}} ?(?:k|millions? (?:d')?)? ?{_CURRENCY}|\b(?:{_NUMBER_WORD})[\s\-](?:\w+["
-        rf"\s\-]){{0,3}}?{_CURRENCY}|\b(?:eur|gbp|usd) ?\d)"
+    "AMOUNT": Rule(
+        re.compile(
+            rf"(?i:[€£$] ?\d|\d[\d .,]{{0,12}} ?(?:k|millions? (?:d')?)? ?{_CURRENCY}"
+            rf"|\b(?:{_NUMBER_WORD})[\s\-](?:\w+[\s\-]){{0,3}}?{_CURRENCY}|\b(?:eur|gbp|usd) ?\d)"
+        ),
+        ("€", "£", "$", "gbp", "pound", "livre", "usd", "dollar", "quid", "centime", "pence"),
+        # "eur" as a word or after a number's k: "valeur" and "conseiller" end as honest words do.
+        hint=re.compile(r"[eE][uU][rR](?<![A-JL-Za-jl-z][eE][uU][rR])"),
     ),
 }
-
-
-def matches(label: str, plain: str) -> bool:
-    """Whether a text without accents holds that kind of thing."""
-    return ANSWER_PATTERNS[label].search(plain) is not None

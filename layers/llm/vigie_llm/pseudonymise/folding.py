@@ -42,6 +42,7 @@ _ENTITY = re.compile(r"&(?:#\d{1,6}|#[xX][0-9a-fA-F]{1,5}|[A-Za-z]{2,10});")
 
 
 _DIGIT = re.compile(r"\d", re.ASCII)
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 def has_digit(text: str) -> bool:
@@ -70,9 +71,14 @@ def _decompose(character: str) -> str:
     return "".join(_LOOK_ALIKES.get(c, _PUNCTUATION.get(c, c)) for c in plain)
 
 
+def fold_text(text: str) -> str:
+    """Every character's ASCII reading, case kept."""
+    return text if text.isascii() else _BEYOND_ASCII.sub(lambda match: fold_character(match[0]), text)
+
+
 def fold(text: str) -> str:
     """Lower-case ASCII reading of a known value."""
-    return "".join(map(fold_character, text)).lower()
+    return fold_text(text).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +100,11 @@ class View:
 
 def read_plainly(text: str) -> View:
     """The view of a text; ASCII without entities costs nothing."""
-    if text.isascii() and not ("&" in text and _ENTITY.search(text)):
-        return View(text, text, text.lower(), None, None)
-    folded = list(map(fold_character, text))
-    joined = "".join(folded)
-    # Nothing vanished and nothing grew: offsets are the text's own.
-    if len(joined) == len(text) and "" not in folded and not ("&" in text and _ENTITY.search(text)):
-        return View(text, joined, _lower(joined), None, None)
+    has_entity = "&" in text and _ENTITY.search(text) is not None
+    # Nothing vanishes and nothing grows: offsets are the text's own.
+    if not has_entity and all(len(fold_character(character)) == 1 for character in _BEYOND_ASCII.findall(text)):
+        folded = fold_text(text)
+        return View(text, folded, _lower(folded), None, None)
     clean: list[str] = []
     starts: list[int] = []
     ends: list[int] = []

@@ -32,10 +32,12 @@ def find_known_names(view: View, tokens: list[Token], forms: NameForms) -> list[
     """Runs of tokens that together name the customer."""
     if not forms.first and not forms.last:
         return []
-    kinds = [kinds_of(t, view.clean, forms) for t in tokens]
+    kinds = [kinds_of(t, view.clean, forms) if forms.may_be(t.text) else "" for t in tokens]
     _recognise_neighbours(view.clean, tokens, kinds, forms)
     _recognise_middle_initials(view.clean, tokens, kinds)
     _recognise_signature(view.clean, tokens, kinds)
+    if not any(kinds):
+        return []
     shouting = is_shouting(view.clean)
     found: list[Found] = []
     position = 0

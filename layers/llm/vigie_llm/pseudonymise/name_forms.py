@@ -32,6 +32,13 @@ class NameForms:
     words: frozenset[str]
     beginnings: frozenset[str]
     tails: frozenset[str]
+    initials: frozenset[str]
+
+    def may_be(self, word: str) -> bool:
+        """Whether a word may be a form of the name at all: every form begins as a part of it does, or is one that
+        lost its first letter.
+        """
+        return word[0] in self.initials or word in self.tails
 
 
 @lru_cache(maxsize=512)
@@ -46,7 +53,9 @@ def name_forms(first_name: str, last_name: str) -> NameForms:
     # What a word must share with the name to be a form of it: looked up before anything is compared.
     beginnings = frozenset(part[:length] for part in parts for length in (1, 3))
     tails = frozenset(part[1:] for part in parts)
-    return NameForms(first, last, core, joined, short_forms(first), words, beginnings, tails)
+    short = short_forms(first)
+    initials = frozenset(part[0] for part in (*first, *last, *short))
+    return NameForms(first, last, core, joined, short, words, beginnings, tails, initials)
 
 
 def _joined(parts: tuple[str, ...]) -> frozenset[str]:

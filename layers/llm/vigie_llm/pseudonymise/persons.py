@@ -44,6 +44,7 @@ from vigie_llm.pseudonymise.unknown_names import acts_as_people_do, before_surna
 # A quotation mark between a cue and its name: "the reply signed 'P. Grandidier'".
 _INITIALLED = re.compile(r"[A-Z]\. ?[A-Z][a-z]{2,}")
 _OPENING = re.compile(r"[\"'\u00ab(] ?$")
+_TITLES_AND_ROLES = TITLES | ROLES
 _OWNERS = words("my mon ma his her son sa our notre votre your")
 
 
@@ -53,6 +54,9 @@ def find_persons(view: View, tokens: list[Token], forms: NameForms) -> list[Foun
     found: list[Found] = []
     position = 0
     while position < len(tokens):
+        if not _may_begin_person(view.clean, tokens, position):
+            position += 1
+            continue
         person = _person_at(view, tokens, position, forms, shouting)
         if person is None:
             position += 1
@@ -60,6 +64,14 @@ def find_persons(view: View, tokens: list[Token], forms: NameForms) -> list[Foun
         item, position = person
         found.append(item)
     return found
+
+
+def _may_begin_person(clean: str, tokens: list[Token], i: int) -> bool:
+    """A name has a capital, or is a listed first name, or follows a title or a role: most words are none of it."""
+    word, start, _end = tokens[i]
+    if clean[start].isupper() or word in first_names():
+        return True
+    return i > 0 and tokens[i - 1].text in _TITLES_AND_ROLES
 
 
 def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouting: bool) -> tuple[Found, int] | None:

@@ -1,6 +1,7 @@
 """Skeletons: a text reduced to letters and digits, with words for digits and signs understood."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from typing import NamedTuple
 from vigie_llm.pseudonymise.lexicon import words
 
 _TOKEN = re.compile(r"[^\W_]+")
+_ASCII_TOKEN = re.compile(r"[a-z0-9]+")
 _HAS_DIGIT = re.compile(r"\d", re.ASCII).search
 
 _FRENCH = {
@@ -39,18 +41,25 @@ class Token(NamedTuple):
     end: int
 
 
+_new_token = tuple.__new__
+
+
 def tokenise(low: str) -> list[Token]:
     """The tokens of a lower-case text, in order."""
-    return [Token(m[0], *m.span()) for m in _TOKEN.finditer(low)]
+    pattern = _ASCII_TOKEN if low.isascii() else _TOKEN
+    # Past the generated constructor, which takes as long as the search.
+    return [_new_token(Token, (m[0], *m.span())) for m in pattern.finditer(low)]
 
 
 @dataclass(frozen=True, slots=True)
 class Skeleton:
-    """Letters and digits without anything between, each with the token offsets it came from."""
+    """Letters and digits without anything between, and where each came from.
+
+    `offsets` gives the plain view's start and end of each character; only asked where something was found.
+    """
 
     text: str
-    starts: list[int]
-    ends: list[int]
+    offsets: Callable[[], tuple[list[int], list[int]]]
 
     def search(self, needle: str) -> list[tuple[int, int]]:
         """Where the needle occurs, as (start, end) indexes of the skeleton."""
@@ -63,21 +72,19 @@ class Skeleton:
 
     def locate(self, start: int, end: int) -> tuple[int, int]:
         """Offsets in the plain view of text[start:end]."""
-        return self.starts[start], self.ends[end - 1]
+        starts, ends = self.offsets()
+        return starts[start], ends[end - 1]
 
 
 def letters_skeleton(tokens: list[Token]) -> Skeleton:
     """Every letter and digit, without the words that spell a sign ("arobase", "dot")."""
-    text: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    for token in tokens:
-        if token.text in _SIGN_WORDS:
-            continue
-        text.append(token.text)
-        starts.extend(range(token.start, token.end))
-        ends.extend(range(token.start + 1, token.end + 1))
-    return Skeleton("".join(text), starts, ends)
+    spoken = [token for token in tokens if token.text not in _SIGN_WORDS]
+
+    def offsets() -> tuple[list[int], list[int]]:
+        starts = [offset for token in spoken for offset in range(token.start, token.end)]
+        return starts, [offset + 1 for offset in starts]
+
+    return Skeleton("".join(token.text for token in spoken), offsets)
 
 
 def digits_skeleton(tokens: list[Token]) -> Skeleton:
@@ -88,7 +95,7 @@ def digits_skeleton(tokens: list[Token]) -> Skeleton:
     position = 0
     while position < len(tokens):
         word = tokens[position].text
-        if word not in NUMBER_WORDS and not _HAS_DIGIT(word):
+        if word not in NUMBER_WORDS and (word.isalpha() or not _HAS_DIGIT(word)):
             if not text or text[-1] != "|":
                 text.append("|")
                 starts.append(tokens[position].start)
@@ -103,7 +110,7 @@ def digits_skeleton(tokens: list[Token]) -> Skeleton:
             starts.append(first.start + i if one_each else first.start)
             ends.append(first.start + i + 1 if one_each else last.end)
         position = position_after
-    return Skeleton("".join(text), starts, ends)
+    return Skeleton("".join(text), lambda: (starts, ends))
 
 
 def _read_digits(tokens: list[Token], position: int) -> tuple[str, int]:

@@ -1,6 +1,7 @@
 """Where a word stands: at a sentence's start, as a signature, in the name of a product."""
 
 import re
+import string
 
 from vigie_llm.pseudonymise.lexicon import PRODUCT_AFTER, PRODUCT_BEFORE, first_names
 from vigie_llm.pseudonymise.spelled import Token
@@ -10,10 +11,15 @@ _PRODUCT_AHEAD = re.compile(
     r"current|platinum|gold)){0,2} (?:rate )?"
     r"(?:bonds?|accounts?|savers?|cards?|isas?|loans?|plans?|packs?|cashback|mortgages?|tariffs?|formulas?)\b"
 )
+_BUT_CAPITALS = bytes(set(range(128)) - set(string.ascii_uppercase.encode()))
+_BUT_SMALL = bytes(set(range(128)) - set(string.ascii_lowercase.encode()))
 
 
 def is_shouting(clean: str) -> bool:
     """Mostly capital letters: case then says nothing."""
+    if clean.isascii():
+        capitals = clean.encode().translate(None, _BUT_CAPITALS)
+        return len(capitals) > len(clean.encode().translate(None, _BUT_SMALL))
     return sum(map(str.isupper, clean)) > sum(map(str.islower, clean))
 
 
