@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from action_agent.acting import Actor
 from vigie.batches import answer
 from vigie.messages import BatchMessage
-from vigie.runtime import open_database, request_of
+from vigie.runtime import collect_seldom, open_database, request_of
 from vigie.task_tokens import TaskTokens
 from vigie_llm.provider import LlmSettings, Provider
 
@@ -21,6 +21,7 @@ processor = BatchProcessor(EventType.SQS)
 settings = LlmSettings.from_environment()
 tokens = TaskTokens()
 actor = Actor(open_database(settings.database_secret), Provider(settings))
+collect_seldom()
 
 
 def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:

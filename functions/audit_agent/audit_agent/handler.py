@@ -19,7 +19,7 @@ from audit_agent.signing import Signer
 from vigie.batches import answer
 from vigie.errors import InvalidInputError, VigieError
 from vigie.messages import SealMessage
-from vigie.runtime import open_database, request_of
+from vigie.runtime import collect_seldom, open_database, request_of
 from vigie.task_tokens import TaskTokens
 
 logger = Logger(location=None)
@@ -35,6 +35,7 @@ reconciler = Reconciler(
     database, Logs(settings.groups), Executions(settings.state_machine_arn), settings.log_wait_seconds
 )
 closer = Closer(database, reconciler, sealer)
+collect_seldom()
 
 
 def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:

@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from prediction_agent.predicting import Predictor
 from vigie.batches import answer
 from vigie.messages import BatchMessage
-from vigie.runtime import open_database, request_of
+from vigie.runtime import collect_seldom, open_database, request_of
 from vigie.settings import AgentSettings
 from vigie.task_tokens import TaskTokens
 
@@ -21,6 +21,7 @@ processor = BatchProcessor(EventType.SQS)
 settings = AgentSettings.from_environment()
 tokens = TaskTokens()
 predictor = Predictor(open_database(settings.database_secret))
+collect_seldom()
 
 
 def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:

@@ -28,14 +28,10 @@ _whose: ContextVar[KnownIdentity] = ContextVar("whose")
 
 
 class GuardedTransport(httpx.BaseTransport):
-    """Scans every outgoing body for the identifiers of the customer it is about, then lets it through.
+    """Scans every outgoing body for the identifiers of the customer it is about, then lets it through."""
 
-    A private model answers at `/v1/…`, where the groq package posts to `/openai/v1/…`: the path is rewritten.
-    """
-
-    def __init__(self, inner: httpx.BaseTransport, rewrite_path: bool) -> None:
+    def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner
-        self._rewrite_path = rewrite_path
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request that holds nothing it should not.
@@ -49,9 +45,6 @@ class GuardedTransport(httpx.BaseTransport):
         findings = scan_outgoing(request.read(), known)
         if findings:
             raise EgressBlockedError(finding.label for finding in findings)
-        if self._rewrite_path:
-            path = request.url.path
-            request.url = request.url.copy_with(path=path.replace(GROQ_PATH, "/v1/", 1))
         return self._inner.handle_request(request)
 
     def close(self) -> None:
@@ -91,15 +84,16 @@ class GroqModel:
     def __init__(self, secret: LlmSecret) -> None:
         self.model = secret.model
         self.pacer = Pacer()
+        # Whole, and parsed once for each call: the groq package posts to `/openai/v1/…` below its base, where a
+        # private model answers at `/v1/…`.
+        path = "/v1/" if secret.provider == "openai-compatible" else GROQ_PATH
+        self._url = provider_root(secret.base_url) + path + "chat/completions"
         self._client = groq.Groq(
             api_key=secret.api_key,
             base_url=provider_root(secret.base_url),
             timeout=CALL_SECONDS,
             max_retries=0,
-            http_client=httpx.Client(
-                transport=GuardedTransport(ThreadTransport(), rewrite_path=secret.provider == "openai-compatible"),
-                timeout=CALL_SECONDS,
-            ),
+            http_client=httpx.Client(transport=GuardedTransport(ThreadTransport()), timeout=CALL_SECONDS),
         )
 
     def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
@@ -130,7 +124,7 @@ class GroqModel:
                 self.pacer.heard(sent, {})
                 pause = _pause(attempt, None)
             except groq.APIStatusError as error:
-                self.pacer.heard(sent, error.response.headers)
+                self.pacer.heard(sent, _limits(error.response))
                 if error.status_code != 429 and error.status_code < 500:
                     raise ModelRefusedError(error.status_code) from None
                 pause = _pause(attempt, error.response.headers.get("retry-after"))
@@ -148,7 +142,7 @@ class GroqModel:
         # of CPU a call (docs/performance.md); its untyped one posts, checks the status and raises all the same.
         began = time.monotonic()
         response = self._client.post(
-            GROQ_PATH + "chat/completions",
+            self._url,
             cast_to=httpx.Response,
             body={
                 "model": self.model,
@@ -166,7 +160,7 @@ class GroqModel:
             options={"timeout": timeout},
         )
         answer = _read_completion(json.loads(response.content), round((time.monotonic() - began) * 1000))
-        self.pacer.heard(sent, response.headers, answer.tokens_in + answer.tokens_out)
+        self.pacer.heard(sent, _limits(response), answer.tokens_in + answer.tokens_out)
         return answer
 
 
@@ -174,6 +168,15 @@ def provider_root(base_url: str) -> str:
     """The address before `/openai/v1` or `/v1`: most providers document theirs with it."""
     root = base_url.rstrip("/")
     return root.removesuffix("/v1").removesuffix("/openai") if root.endswith("/v1") else root
+
+
+def _limits(response: httpx.Response) -> dict[str, str]:
+    """The headers that tell what is left of the provider's budget; each look-up in httpx's goes through them all."""
+    return {
+        name.decode("ascii"): value.decode("ascii", "replace")
+        for raw, value in response.headers.raw
+        if (name := raw.lower()).startswith(b"x-ratelimit-")
+    }
 
 
 def _read_completion(completion: object, latency_ms: int) -> ChatAnswer:

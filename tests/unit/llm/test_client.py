@@ -205,7 +205,7 @@ def test_a_request_of_which_nobody_said_whose_it_is_is_blocked(scripted: Scripte
     import httpx
 
     with (
-        httpx.Client(transport=GuardedTransport(httpx.HTTPTransport(), rewrite_path=False)) as client,
+        httpx.Client(transport=GuardedTransport(httpx.HTTPTransport())) as client,
         pytest.raises(EgressBlockedError) as caught,
     ):
         client.post(scripted.url, json={})
