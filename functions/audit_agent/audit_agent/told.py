@@ -15,8 +15,8 @@ from vigie.verify import leaf_hash
 
 # A row that is neither sealed nor still to come in the sealer's order was passed over.
 EVENTS = """
-SELECT l.event_id, l.occurred_at, l.run_id, l.agent, l.event_type, l.status, l.customer_id, l.details::text,
-       l.request_id, f.leaf_hash, (l.xact, l.seq) > (p.last_xact, p.last_seq)
+SELECT l.event_id::text, l.occurred_at, l.run_id, l.agent, l.event_type, l.status, l.customer_id::text,
+       l.details::text, l.request_id, f.leaf_hash, (l.xact, l.seq) > (p.last_xact, p.last_seq)
 FROM audit_log l LEFT JOIN audit_leaf f USING (event_id) CROSS JOIN audit_frontier p
 WHERE l.run_id = %s
 """
@@ -60,9 +60,9 @@ class StoredEvents:
     def __len__(self) -> int:
         return len(self._places)
 
-    def tell(self, event_id: UUID, fingerprint: bytes) -> bool | None:
+    def tell(self, event_id: str, fingerprint: bytes) -> bool | None:
         """A log line tells of this event: whether it tells the same, or None where there is no such row."""
-        place = self._places.get(event_id.bytes)
+        place = self._places.get(_key(event_id))
         if place is None:
             return None
         self._awaited[place] = False
@@ -75,9 +75,8 @@ class StoredEvents:
         return [UUID(bytes=key) for key, place in self._places.items() if self._awaited[place]]
 
     def _add(self, fields: dict[str, Any], leaf: memoryview | None, waits: bool) -> None:
-        event_id: UUID = fields["event_id"]
         own = leaf_hash(canonical_event(**fields))
-        self._places[event_id.bytes] = len(self._places)
+        self._places[_key(fields["event_id"])] = len(self._places)
         self._prints += own
         self._awaited.append(fields["event_type"] not in TOLD_BY_DATABASE)
         if leaf is not None and bytes(leaf) != own:
@@ -86,7 +85,8 @@ class StoredEvents:
             problem = "NotSealed"
         else:
             return
-        self.gaps.append(Gap(step_of(fields["agent"]), "audit_leaf", problem, fields["customer_id"], event_id))
+        customer_id, event_id = _uuid(fields["customer_id"]), UUID(fields["event_id"])
+        self.gaps.append(Gap(step_of(fields["agent"]), "audit_leaf", problem, customer_id, event_id))
 
 
 class LogComparison:
@@ -130,7 +130,7 @@ class LogComparison:
             *self._in_the_logs("EventNotLogged", self._stored.missing_ids()),
             *self._in_the_logs("LogLineDiffers", list(self._differing)),
             *(
-                Gap(step_of(logged.agent), "audit_log", "LoggedWithoutRow", logged.customer_id, event_id)
+                Gap(step_of(logged.agent), "audit_log", "LoggedWithoutRow", _uuid(logged.customer_id), event_id)
                 for event_id, logged in self._unknown.items()
                 if event_id not in late
             ),
@@ -147,9 +147,17 @@ class LogComparison:
     def _take_up(self, logged: LoggedEvent) -> None:
         same = self._stored.tell(logged.event_id, logged.fingerprint)
         if same is None:
-            self._unknown[logged.event_id] = logged
+            self._unknown[UUID(logged.event_id)] = logged
         elif not same:
-            self._differing.add(logged.event_id)
+            self._differing.add(UUID(logged.event_id))
+
+
+def _key(event_id: str) -> bytes:
+    return bytes.fromhex(event_id.replace("-", ""))
+
+
+def _uuid(text: str | None) -> UUID | None:
+    return UUID(text) if text else None
 
 
 def since_ms(moment: datetime) -> int:

@@ -10,10 +10,12 @@ from vigie.database import Transaction
 from vigie.decision import Decision
 from vigie.errors import ModelNotApprovedError
 
-# In about this many batches each agent has one to work on while the others work on theirs; below this size, handing
-# batches over costs more than that saves.
-BATCHES = 16
-LEAST_BATCH_SIZE = 100
+# A batch is a quarter of the customers that are left (guided self-scheduling, Polychronopoulos and Kuck 1987): at the
+# run's end, when the agent behind has nothing else to do, it waits for a small batch, not for a whole one. Below the
+# least size, handing batches over costs more than that saves. A whole round of calls is no longer than a part of one.
+SHARE = 4
+LEAST_BATCH_SIZE = 64
+ROUND = 32
 
 # Due: has features under the model's contract. Profiling needs a consent in force.
 DUE = """
@@ -24,21 +26,29 @@ DUE = """
     FROM (SELECT DISTINCT customer_id FROM customer_features WHERE contract = %(contract)s) f
     WHERE %(all)s OR f.customer_id = ANY(%(customer_ids)s)
 """
+SIZE = """
+    least(%(most)s, greatest(%(least)s, ceil(({left}) / (%(share)s * %(round)s)::numeric) * %(round)s))::int
+"""
 CHOOSE = f"""
-WITH due AS MATERIALIZED ({DUE}),
-chosen AS (
-    SELECT customer_id, row_number() OVER (ORDER BY customer_id) - 1 AS place
+WITH RECURSIVE due AS MATERIALIZED ({DUE}),
+chosen AS MATERIALIZED (
+    SELECT customer_id, (row_number() OVER (ORDER BY customer_id) - 1)::int AS place
     FROM due WHERE may_profile ORDER BY customer_id LIMIT %(limit)s
 ),
-size AS MATERIALIZED (
-    SELECT least(%(most)s, greatest(%(least)s, ceil(count(*) / %(batches)s::numeric)))::int AS customers FROM chosen
+total AS MATERIALIZED (SELECT count(*)::int AS customers FROM chosen),
+batch AS (
+    SELECT 0 AS first, {SIZE.format(left="customers")} AS size FROM total
+    UNION ALL
+    SELECT first + size, {SIZE.format(left="customers - first - size")}
+    FROM batch, total WHERE first + size < customers
 ),
+cut AS MATERIALIZED (SELECT array_agg(first ORDER BY first) AS firsts, max(size) AS most FROM batch),
 inserted AS (
     INSERT INTO run_customers (run_id, customer_id, batch_no)
-    SELECT %(run_id)s, customer_id, place / size.customers FROM chosen CROSS JOIN size
+    SELECT %(run_id)s, customer_id, width_bucket(place, firsts) - 1 FROM chosen CROSS JOIN cut
 ),
 noted AS (
-    UPDATE runs SET batch_size = size.customers FROM size WHERE run_id = %(run_id)s
+    UPDATE runs SET batch_size = cut.most FROM cut WHERE run_id = %(run_id)s
 )
 SELECT count(*) FROM due WHERE NOT may_profile
 """  # noqa: S608  (no value is put into this text)
@@ -126,7 +136,7 @@ def insert_run(transaction: Transaction, asked: PlanRequest, frozen: Frozen) -> 
 
 
 def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str, most: int) -> int:
-    """Put customers in the run, in batches of at most `most`, which is their size where a size was asked for.
+    """Put customers in the run, in batches of at most `most`, which is each one's size where a size was asked for.
 
     Returns how many due ones lack the consent for profiling.
     """
@@ -140,7 +150,8 @@ def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str
             "limit": asked.limit,
             "most": most,
             "least": asked.batch_size or min(most, LEAST_BATCH_SIZE),
-            "batches": BATCHES,
+            "share": SHARE,
+            "round": ROUND,
         },
     )
     return int(rows[0][0])

@@ -1,6 +1,7 @@
 """The planner against the real database: planned once, counted exactly, closed once."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -60,6 +61,11 @@ def members(office: Office) -> dict[UUID, int]:
     return {row[0]: row[1] for row in rows}
 
 
+def sizes(office: Office) -> list[int]:
+    """How many customers each batch has, in the batches' order."""
+    return [size for _, size in sorted(Counter(members(office).values()).items())]
+
+
 def test_everybody_due_is_planned_in_batches_and_nobody_without_consent(
     office: Office, store: FakeObjectStore, everybody: list[UUID]
 ) -> None:
@@ -73,17 +79,22 @@ def test_everybody_due_is_planned_in_batches_and_nobody_without_consent(
     assert members(office) == {customer_id: place // 3 for place, customer_id in enumerate(sorted(everybody))}
 
 
-def test_batches_grow_with_the_run_up_to_the_setting(
+def test_batches_shrink_towards_the_runs_end_from_the_setting_to_the_least_size(
     office: Office, store: FakeObjectStore, everybody: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planner.store, "LEAST_BATCH_SIZE", 1)
-    monkeypatch.setattr(planner.store, "BATCHES", 3)
+    for name, value in {"LEAST_BATCH_SIZE": 1, "ROUND": 1, "SHARE": 2}.items():
+        monkeypatch.setattr(planner.store, name, value)
+    # Half of seven customers are four; half of the three that are left are two.
     assert plan(office, store)["batches"] == 3
-    assert office.bank.query("SELECT batch_size FROM runs WHERE run_id = %s", office.run_id) == [(3,)]
+    assert sizes(office) == [4, 2, 1]
+    assert office.bank.query("SELECT batch_size FROM runs WHERE run_id = %s", office.run_id) == [(4,)]
     again = Office(office.bank, f"{office.run_id}-again")
-    monkeypatch.setattr(planner.store, "BATCHES", 1)
-    assert plan(again, store, settings=replace(SETTINGS, batch_size=2))["batches"] == 4
-    assert office.bank.query("SELECT batch_size FROM runs WHERE run_id = %s", again.run_id) == [(2,)]
+    assert plan(again, store, settings=replace(SETTINGS, batch_size=3))["batches"] == 4
+    assert sizes(again) == [3, 2, 1, 1]
+    monkeypatch.setattr(planner.store, "ROUND", 4)
+    rounds = Office(office.bank, f"{office.run_id}-rounds")
+    plan(rounds, store)
+    assert sizes(rounds) == [4, 3]
 
 
 def test_what_a_run_is_made_with_is_frozen_and_audited(
@@ -96,7 +107,7 @@ def test_what_a_run_is_made_with_is_frozen_and_audited(
         office.run_id,
     )
     prompts, thresholds = {"analysis": "analysis-1", "action": "action-2"}, {"high": 0.7, "medium": 0.35}
-    assert row == ("test", "running", "tiny", "tiny-1", SCORER_SHA256, prompts, thresholds, 100)
+    assert row == ("test", "running", "tiny", "tiny-1", SCORER_SHA256, prompts, thresholds, 64)
     [(_, status, details)] = office.bank.events(office.run_id, "RUN_PLANNED")
     assert status == "ok"
     assert details["left_out_without_profiling_consent"] == 2

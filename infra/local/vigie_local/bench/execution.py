@@ -15,6 +15,7 @@ from vigie_local.run import start_execution
 # Each question costs the emulator some milliseconds of CPU; the end's own time makes up for asking seldom.
 POLL_S = 0.5
 PROGRESS_S = 5.0
+WARMING_BATCHES = 12
 STEPS = ("analyse", "predict", "decide")
 
 
@@ -32,6 +33,11 @@ class Execution:
         """The counts of its output."""
         counts: dict[str, int] = self.output["customers"]
         return counts
+
+
+def warm_up(cloud: BenchCloud) -> None:
+    """Has every environment of every agent started: with batches enough that all are needed at once."""
+    execute(cloud, {"limit": 8 * WARMING_BATCHES, "batch_size": 8})
 
 
 def execute(

@@ -19,7 +19,7 @@ from typing import Any
 from vigie_local import bank
 from vigie_local.bench.cloud import BenchCloud
 from vigie_local.bench.elsewhere import environment_with_functions
-from vigie_local.bench.execution import Execution, execute
+from vigie_local.bench.execution import Execution, execute, warm_up
 from vigie_local.bench.meter import Meter, Usage
 from vigie_local.bench.options import Options
 from vigie_local.bench.table import Row, ratio
@@ -33,7 +33,7 @@ def run(cloud: BenchCloud, options: Options) -> dict[str, Any]:
     """One warm run of `options.customers`, then a sample of the sequential program."""
     cloud.set_model(latency_ms=options.latency_ms)
     options.say("  warming up")
-    execute(cloud, {"limit": 1})
+    warm_up(cloud)
     execution, usage = measured_run(cloud, options, options.customers)
     options.say(f"  sequential: {options.sequential_customers} customers, one after the other")
     sequential = run_sequential(cloud, options.sequential_customers)

@@ -11,7 +11,7 @@ from typing import Any
 
 from vigie_local.bench.cloud import BenchCloud
 from vigie_local.bench.database_load import DatabaseLoad
-from vigie_local.bench.execution import execute
+from vigie_local.bench.execution import warm_up
 from vigie_local.bench.options import Options
 from vigie_local.bench.pipeline import PURPOSES, figures, measured_run
 from vigie_local.bench.table import Row
@@ -41,7 +41,7 @@ FROM egress_ledger WHERE run_id = %s AND latency_ms IS NOT NULL GROUP BY purpose
 def run(cloud: BenchCloud, options: Options) -> dict[str, Any]:
     """One warm run of `options.customers`, watched closely; slower for it than in the part `pipeline`."""
     cloud.set_model(latency_ms=options.latency_ms)
-    execute(cloud, {"limit": 1})
+    warm_up(cloud)
     with DatabaseLoad(cloud) as load:
         execution, usage = measured_run(cloud, options, options.customers)
     found = figures(cloud, options, execution, usage)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from vigie_local.bench.cloud import BenchCloud
-from vigie_local.bench.execution import execute
+from vigie_local.bench.execution import execute, warm_up
 from vigie_local.bench.options import Options
 from vigie_local.bench.table import Row
 
@@ -21,7 +21,7 @@ def run(cloud: BenchCloud, options: Options) -> dict[str, Any]:
     """One run whose calls need several minutes of the budget."""
     log = cloud.settings.logs / "model-server.log"
     limits = {"requests_per_minute": options.requests_per_minute, "tokens_per_minute": options.tokens_per_minute}
-    execute(cloud, {"limit": 1})
+    warm_up(cloud)
     before = log.stat().st_size
     cloud.set_model(latency_ms=options.latency_ms, **limits)
     try:

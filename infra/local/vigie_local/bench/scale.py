@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vigie_local.bench.cloud import BenchCloud
-from vigie_local.bench.execution import execute
+from vigie_local.bench.execution import warm_up
 from vigie_local.bench.options import Options
 from vigie_local.bench.pipeline import figures, measured_run
 from vigie_local.bench.table import Row
@@ -16,7 +16,7 @@ KEPT = ("customers", "seconds", "customers_per_second", "efficiency", "calls", "
 def run(cloud: BenchCloud, options: Options) -> dict[str, Any]:
     """A warm run of each size, smallest first. `of_smallest` is time per customer beside the first size's."""
     cloud.set_model(latency_ms=options.latency_ms)
-    execute(cloud, {"limit": 1})
+    warm_up(cloud)
     found: list[dict[str, Any]] = []
     for size in sorted(options.sizes):
         options.say(f"  {size:,} customers")

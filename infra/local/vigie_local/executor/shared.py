@@ -12,6 +12,7 @@ from localstack.aws.connect import connect_to
 from localstack.services.lambda_.invocation.logs import LogHandler
 
 from vigie_local.executor.code_folders import CodeFolders
+from vigie_local.executor.direct_logs import DirectLogs
 from vigie_local.executor.event_loop import ExecutorLoop
 from vigie_local.executor.log_delivery import LogDelivery, LogsClient
 
@@ -52,4 +53,5 @@ def _make_shared() -> Shared:
 
 @functools.cache
 def _logs_client(account: str, region: str) -> LogsClient:
-    return cast(LogsClient, connect_to(aws_access_key_id=account, region_name=region).logs)
+    api = cast(LogsClient, connect_to(aws_access_key_id=account, region_name=region).logs)
+    return DirectLogs(account, region, api)
