@@ -95,7 +95,7 @@ def language_of(tokens: Sequence[str]) -> str:
 def without_instructions(tokens: list[str], lexicon: Lexicon) -> list[str]:
     """The tokens less the sentences that speak to a machine, and what follows them in the same line."""
     sentences = _sentences(tokens)
-    orders = [any(hit.group == "sentiment.injection" for hit in lexicon.hits(part)) for part in sentences]
+    orders = [bool(lexicon.injection and lexicon.injection.hits(part)) for part in sentences]
     kept: list[str] = []
     for index, sentence in enumerate(sentences):
         same_line = _line_so_far(sentences, index)
