@@ -6,7 +6,7 @@ every LocalStack and every user of the machine, where another user may not write
 It also builds a parser's tables anew for every path that a state machine evaluates, a fifth of its work during a
 run; here each path is parsed once. And it reports each message sent, received or deleted, and each question to an
 empty queue, to CloudWatch with a request of its own; here it does not. What alarms go by, how many messages a queue
-holds, it reports once a minute all the same.
+holds, it reports once a minute all the same. Log lines are read back as log_filtering tells.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import tempfile
 from typing import Any
 
 from twisted.internet import endpoints
+
+from vigie_local import log_filtering
 
 
 def listening_address() -> str:
@@ -62,6 +64,7 @@ def main() -> None:
 
     keep_objects_apart(EphemeralS3ObjectStore)
     report_no_single_message(CloudwatchDispatcher)
+    log_filtering.install()
     vars(endpoints)["TCP4ServerEndpoint"] = AddressEndpoint
     from localstack.runtime.main import main as run_localstack
 
