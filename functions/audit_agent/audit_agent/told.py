@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from audit_agent.gaps import Gap
@@ -15,14 +14,11 @@ from vigie.verify import leaf_hash
 
 # A row that is neither sealed nor still to come in the sealer's order was passed over.
 EVENTS = """
-SELECT l.event_id, l.occurred_at, l.run_id, l.agent, l.event_type, l.status, l.customer_id, l.details::text,
-       l.request_id, f.leaf_hash, (l.xact, l.seq) > (p.last_xact, p.last_seq)
+SELECT l.event_id::text, l.occurred_at, l.run_id, l.agent, l.event_type, l.status, l.customer_id::text,
+       l.details::text, l.request_id, f.leaf_hash, (l.xact, l.seq) > (p.last_xact, p.last_seq)
 FROM audit_log l LEFT JOIN audit_leaf f USING (event_id) CROSS JOIN audit_frontier p
 WHERE l.run_id = %s
 """
-FIELDS = (
-    *("event_id", "occurred_at", "run_id", "agent", "event_type", "status", "customer_id", "details", "request_id"),
-)
 # Written by triggers: the database has no structured log.
 TOLD_BY_DATABASE = ("CONSENT_RECORDED", "DERIVED_DATA_ERASED")
 STEPS = {"nlp_agent": "analyse", "prediction_agent": "predict", "action_agent": "decide"}
@@ -54,8 +50,8 @@ class StoredEvents:
         self._places: dict[bytes, int] = {}
         self._prints = bytearray()
         self._awaited = bytearray()
-        for *fields, leaf, waits in transaction.stream(EVENTS, (run_id,)):
-            self._add(dict(zip(FIELDS, fields, strict=True)), leaf, waits)
+        for row in transaction.stream(EVENTS, (run_id,)):
+            self._add(*row)
 
     def __len__(self) -> int:
         return len(self._places)
@@ -74,19 +70,28 @@ class StoredEvents:
             return []
         return [UUID(bytes=key) for key, place in self._places.items() if self._awaited[place]]
 
-    def _add(self, fields: dict[str, Any], leaf: memoryview | None, waits: bool) -> None:
-        event_id: UUID = fields["event_id"]
-        own = leaf_hash(canonical_event(**fields))
-        self._places[event_id.bytes] = len(self._places)
+    def _add(
+        self, event_id: str, occurred_at: datetime, run_id: str, agent: str, event_type: str, status: str,
+        customer_id: str | None, details: str, request_id: str | None, leaf: memoryview | None, waits: bool,
+    ) -> None:  # fmt: skip
+        """Take up a row: its ids as text, for an object of each id costs more than all else here."""
+        own = leaf_hash(
+            canonical_event(
+                event_id=event_id, occurred_at=occurred_at, run_id=run_id, agent=agent, event_type=event_type,
+                status=status, customer_id=customer_id, details=details, request_id=request_id,
+            )
+        )  # fmt: skip
+        self._places[bytes.fromhex(event_id.replace("-", ""))] = len(self._places)
         self._prints += own
-        self._awaited.append(fields["event_type"] not in TOLD_BY_DATABASE)
+        self._awaited.append(event_type not in TOLD_BY_DATABASE)
         if leaf is not None and bytes(leaf) != own:
             problem = "LeafDiffers"
         elif leaf is None and not waits:
             problem = "NotSealed"
         else:
             return
-        self.gaps.append(Gap(step_of(fields["agent"]), "audit_leaf", problem, fields["customer_id"], event_id))
+        customer = UUID(customer_id) if customer_id else None
+        self.gaps.append(Gap(step_of(agent), "audit_leaf", problem, customer, UUID(event_id)))
 
 
 class LogComparison:

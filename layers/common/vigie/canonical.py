@@ -18,7 +18,7 @@ __all__ = ["CanonicalError", "canonical_event", "canonical_json", "canonical_tex
 def canonical_json(value: Any) -> str:
     """The canonical JSON text of a Python value made of what `json` writes. Raises CanonicalError."""
     try:
-        return canonical_text(json.dumps(value, ensure_ascii=False))
+        return _ENCODE(value) if _is_plain(value) else canonical_text(json.dumps(value, ensure_ascii=False))
     except (TypeError, RecursionError) as error:
         raise CanonicalError(f"{type(value).__name__} holds something that is not JSON") from error
 
@@ -27,8 +27,8 @@ def canonical_time(moment: datetime) -> str:
     """UTC with six decimals, `2026-11-23T07:32:26.000001Z`. Raises CanonicalError without a time zone."""
     if moment.tzinfo is None:
         raise CanonicalError("occurred_at has no time zone; pass an aware datetime")
-    utc = moment.astimezone(UTC).replace(tzinfo=None)
-    return utc.isoformat(timespec="microseconds") + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def canonical_event(
@@ -61,6 +61,34 @@ def canonical_event(
         return event.encode()
     except UnicodeEncodeError:
         raise CanonicalError("the event holds half of a surrogate pair, which is not text") from None
+
+
+_ENCODE = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
+).encode
+_WRITTEN_ONE_WAY = {str, int, bool, type(None)}
+# As details are: an object, in which values may be objects of counts.
+_PLAIN_DEPTH = 2
+
+
+def _is_plain(value: Any, depth: int = _PLAIN_DEPTH) -> bool:
+    """Whether it is a small object that Python's encoder writes canonically: only some numbers are not written so."""
+    if type(value) is not dict or not depth:
+        return False
+    for name, each in value.items():
+        if type(name) is not str:
+            return False
+        kind = type(each)
+        if kind in _WRITTEN_ONE_WAY:
+            continue
+        if not (_is_plain_number(repr(each)) if kind is float else _is_plain(each, depth - 1)):
+            return False
+    return True
+
+
+def _is_plain_number(text: str) -> bool:
+    """Neither an exponent, nor a whole number with a fraction, nor `nan` or `inf`."""
+    return "e" not in text and "n" not in text and not text.endswith(".0")
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

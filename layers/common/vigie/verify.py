@@ -183,7 +183,7 @@ def _refuse_type(value: object) -> None:
     raise _NeedsExactNumbers(type(value).__name__)
 
 
-_DECODE = json.JSONDecoder(parse_float=_number, parse_constant=_refuse_constant).decode
+_DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_refuse_constant)
 _DECODE_EXACT = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse_constant).decode
 # What it writes was just read from a text: no value can hold itself.
 _ENCODE = json.JSONEncoder(
@@ -201,9 +201,18 @@ def canonical_text(text: str) -> str:
     names that hold characters above U+FFFF.
     """
     try:
-        return _encode(_DECODE(text))
+        return _encode(_decode(text))
     except (ValueError, RecursionError):
         return _canonical_text_exact(text)
+
+
+def _decode(text: str) -> Any:
+    """The value of a JSON text. White space around it is looked for only where there is something around it."""
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except ValueError:
+        return _DECODER.decode(text)
+    return value if end == len(text) else _DECODER.decode(text)
 
 
 def _canonical_text_exact(text: str) -> str:
@@ -521,7 +530,7 @@ def _all_canonical(texts: set[bytes]) -> bool:
     mark = os.urandom(16).hex()
     try:
         joined = "[" + f',"{mark}",'.join([text.decode() for text in texts]) + "]"
-        values = _DECODE(joined)
+        values = _decode(joined)
         return (
             len(values) == 2 * len(texts) - 1
             and values[1::2] == [mark] * (len(texts) - 1)
@@ -558,7 +567,7 @@ def _read_lines(lines: list[bytes]) -> Export:
 def _event_problem(event: bytes) -> str | None:
     try:
         text = event.decode()
-        value = _DECODE(text)
+        value = _decode(text)
         if not isinstance(value, dict) or list(value) != EVENT_FIELDS:
             return "the event does not have the fields of an audit event, in their order"
         same = canonical_text(text) == text
