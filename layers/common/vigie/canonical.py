@@ -10,7 +10,7 @@ from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
 
-from vigie.verify import CanonicalError, canonical_text
+from vigie.verify import CanonicalError, canonical_text, encode_plain
 
 __all__ = ["CanonicalError", "canonical_event", "canonical_json", "canonical_text", "canonical_time"]
 
@@ -18,7 +18,7 @@ __all__ = ["CanonicalError", "canonical_event", "canonical_json", "canonical_tex
 def canonical_json(value: Any) -> str:
     """The canonical JSON text of a Python value made of what `json` writes. Raises CanonicalError."""
     try:
-        return _ENCODE(value) if _is_plain(value) else canonical_text(json.dumps(value, ensure_ascii=False))
+        return encode_plain(value) if _is_plain(value) else canonical_text(json.dumps(value, ensure_ascii=False))
     except (TypeError, RecursionError) as error:
         raise CanonicalError(f"{type(value).__name__} holds something that is not JSON") from error
 
@@ -48,7 +48,11 @@ def canonical_event(
     `details` is a mapping, or JSON text as PostgreSQL gives it (`details::text`): the text keeps every digit
     of a number, so read the database that way. Raises CanonicalError.
     """
-    canonical = canonical_text(details) if isinstance(details, str) else canonical_json(dict(details))
+    canonical = (
+        canonical_text(details)
+        if isinstance(details, str)
+        else canonical_json(details if type(details) is dict else dict(details))
+    )
     if not canonical.startswith("{"):
         raise CanonicalError("details is not a JSON object")
     event = (
@@ -63,9 +67,6 @@ def canonical_event(
         raise CanonicalError("the event holds half of a surrogate pair, which is not text") from None
 
 
-_ENCODE = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False
-).encode
 _WRITTEN_ONE_WAY = {str, int, bool, type(None)}
 # As details are: an object, in which values may be objects of counts.
 _PLAIN_DEPTH = 2
