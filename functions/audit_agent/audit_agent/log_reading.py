@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from audit_agent.verbatim import find_event
 from vigie.canonical import canonical_event
 from vigie.errors import TransientError
 from vigie.verify import leaf_hash
@@ -81,12 +82,19 @@ def _spans(since_ms: int, now_ms: int) -> Iterator[dict[str, Any]]:
     yield {"startTime": start}
 
 
-def read_events(pages: Iterable[list[str]], run_id: str) -> Iterator[LoggedEvent]:
-    """The run's audit events among log lines."""
+def read_events(
+    pages: Iterable[list[str]], run_id: str, is_stored: Callable[[bytes, bytes], bool]
+) -> Iterator[LoggedEvent]:
+    """The run's audit events among log lines, but for those that are stored in the words of their line.
+
+    `is_stored` is asked whether an event of this id has this fingerprint.
+    """
     for messages in pages:
         for message in messages:
-            logged = _read_line(message, run_id)
-            if logged:
+            found = find_event(message)
+            if found and is_stored(*found):
+                continue
+            if logged := _read_line(message, run_id):
                 yield logged
 
 

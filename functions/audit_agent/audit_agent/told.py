@@ -56,13 +56,21 @@ class StoredEvents:
     def __len__(self) -> int:
         return len(self._places)
 
+    def is_told(self, event_id: bytes, fingerprint: bytes) -> bool:
+        """Whether there is this event with this fingerprint; if so, its log line is taken for seen."""
+        place = self._places.get(event_id)
+        if place is None or self._prints[place * PRINT_BYTES : (place + 1) * PRINT_BYTES] != fingerprint:
+            return False
+        self._awaited[place] = False
+        return True
+
     def tell(self, event_id: UUID, fingerprint: bytes) -> bool | None:
         """A log line tells of this event: whether it tells the same, or None where there is no such row."""
         place = self._places.get(event_id.bytes)
         if place is None:
             return None
         self._awaited[place] = False
-        return self._prints[place * PRINT_BYTES : (place + 1) * PRINT_BYTES] == fingerprint
+        return self.is_told(event_id.bytes, fingerprint)
 
     def missing_ids(self) -> list[UUID]:
         """The events whose line was not seen."""
@@ -116,7 +124,7 @@ class LogComparison:
         end = time.monotonic() + min(seconds, seconds_left())
         pause = FIRST_PAUSE_SECONDS
         while True:
-            for logged in read_events(pages, run_id):
+            for logged in read_events(pages, run_id, self._stored.is_told):
                 self._take_up(logged)
             missing = self._stored.missing_ids()
             if not missing or time.monotonic() > end:
