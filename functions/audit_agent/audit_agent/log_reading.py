@@ -1,9 +1,8 @@
 """Reads the audit events of a run back from the agents' structured logs in CloudWatch."""
 
 import json
-import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,13 +12,13 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from audit_agent.verbatim import find_event
 from vigie.canonical import canonical_event
 from vigie.errors import TransientError
 from vigie.verify import leaf_hash
 
 PATIENCE = Config(connect_timeout=3, read_timeout=30, retries={"total_max_attempts": 4, "mode": "standard"})
 UNREADABLE = b""
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # A run of a minute is read in one piece, and none in more than so many, whatever the clock says.
 SPAN_MS = 60_000
 MOST_SPANS = 100
@@ -31,14 +30,11 @@ class LogsUnavailableError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An audit event as a log line tells it. `fingerprint` is its leaf hash, empty when the line is malformed.
+    """An audit event as a log line tells it. `fingerprint` is its leaf hash, empty when the line is malformed."""
 
-    The ids are texts: making a `UUID` takes longer than all else that is done with one of a million lines.
-    """
-
-    event_id: str
+    event_id: UUID
     agent: str
-    customer_id: str | None
+    customer_id: UUID | None
     fingerprint: bytes
 
 
@@ -86,12 +82,19 @@ def _spans(since_ms: int, now_ms: int) -> Iterator[dict[str, Any]]:
     yield {"startTime": start}
 
 
-def read_events(pages: Iterable[list[str]], run_id: str) -> Iterator[LoggedEvent]:
-    """The run's audit events among log lines."""
+def read_events(
+    pages: Iterable[list[str]], run_id: str, is_stored: Callable[[bytes, bytes], bool]
+) -> Iterator[LoggedEvent]:
+    """The run's audit events among log lines, but for those that are stored in the words of their line.
+
+    `is_stored` is asked whether an event of this id has this fingerprint.
+    """
     for messages in pages:
         for message in messages:
-            logged = _read_line(message, run_id)
-            if logged:
+            found = find_event(message)
+            if found and is_stored(*found):
+                continue
+            if logged := _read_line(message, run_id):
                 yield logged
 
 
@@ -101,16 +104,11 @@ def _read_line(message: str, run_id: str) -> LoggedEvent | None:
         audit = json.loads(message)["audit"]
         if audit["run_id"] != run_id:
             return None
-        event_id, agent = as_id(audit["event_id"]), str(audit["agent"])
-        customer_id = as_id(audit["customer_id"]) if audit["customer_id"] else None
-    except (ValueError, KeyError, TypeError, AttributeError):
+        event_id, agent = UUID(audit["event_id"]), str(audit["agent"])
+        customer_id = UUID(audit["customer_id"]) if audit["customer_id"] else None
+    except (ValueError, KeyError, TypeError):
         return None
     return LoggedEvent(event_id, agent, customer_id, _fingerprint(audit))
-
-
-def as_id(value: str) -> str:
-    """A UUID's text, lower case with hyphens. Raises ValueError when it is none."""
-    return value if _ID.fullmatch(value) else str(UUID(value))
 
 
 def _fingerprint(audit: dict[str, Any]) -> bytes:

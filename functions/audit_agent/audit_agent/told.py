@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from audit_agent.gaps import Gap
@@ -20,9 +19,6 @@ SELECT l.event_id::text, l.occurred_at, l.run_id, l.agent, l.event_type, l.statu
 FROM audit_log l LEFT JOIN audit_leaf f USING (event_id) CROSS JOIN audit_frontier p
 WHERE l.run_id = %s
 """
-FIELDS = (
-    *("event_id", "occurred_at", "run_id", "agent", "event_type", "status", "customer_id", "details", "request_id"),
-)
 # Written by triggers: the database has no structured log.
 TOLD_BY_DATABASE = ("CONSENT_RECORDED", "DERIVED_DATA_ERASED")
 STEPS = {"nlp_agent": "analyse", "prediction_agent": "predict", "action_agent": "decide"}
@@ -54,19 +50,27 @@ class StoredEvents:
         self._places: dict[bytes, int] = {}
         self._prints = bytearray()
         self._awaited = bytearray()
-        for *fields, leaf, waits in transaction.stream(EVENTS, (run_id,)):
-            self._add(dict(zip(FIELDS, fields, strict=True)), leaf, waits)
+        for row in transaction.stream(EVENTS, (run_id,)):
+            self._add(*row)
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def tell(self, event_id: str, fingerprint: bytes) -> bool | None:
+    def is_told(self, event_id: bytes, fingerprint: bytes) -> bool:
+        """Whether there is this event with this fingerprint; if so, its log line is taken for seen."""
+        place = self._places.get(event_id)
+        if place is None or self._prints[place * PRINT_BYTES : (place + 1) * PRINT_BYTES] != fingerprint:
+            return False
+        self._awaited[place] = False
+        return True
+
+    def tell(self, event_id: UUID, fingerprint: bytes) -> bool | None:
         """A log line tells of this event: whether it tells the same, or None where there is no such row."""
-        place = self._places.get(_key(event_id))
+        place = self._places.get(event_id.bytes)
         if place is None:
             return None
         self._awaited[place] = False
-        return self._prints[place * PRINT_BYTES : (place + 1) * PRINT_BYTES] == fingerprint
+        return self.is_told(event_id.bytes, fingerprint)
 
     def missing_ids(self) -> list[UUID]:
         """The events whose line was not seen."""
@@ -74,19 +78,28 @@ class StoredEvents:
             return []
         return [UUID(bytes=key) for key, place in self._places.items() if self._awaited[place]]
 
-    def _add(self, fields: dict[str, Any], leaf: memoryview | None, waits: bool) -> None:
-        own = leaf_hash(canonical_event(**fields))
-        self._places[_key(fields["event_id"])] = len(self._places)
+    def _add(
+        self, event_id: str, occurred_at: datetime, run_id: str, agent: str, event_type: str, status: str,
+        customer_id: str | None, details: str, request_id: str | None, leaf: memoryview | None, waits: bool,
+    ) -> None:  # fmt: skip
+        """Take up a row: its ids as text, for an object of each id costs more than all else here."""
+        own = leaf_hash(
+            canonical_event(
+                event_id=event_id, occurred_at=occurred_at, run_id=run_id, agent=agent, event_type=event_type,
+                status=status, customer_id=customer_id, details=details, request_id=request_id,
+            )
+        )  # fmt: skip
+        self._places[bytes.fromhex(event_id.replace("-", ""))] = len(self._places)
         self._prints += own
-        self._awaited.append(fields["event_type"] not in TOLD_BY_DATABASE)
+        self._awaited.append(event_type not in TOLD_BY_DATABASE)
         if leaf is not None and bytes(leaf) != own:
             problem = "LeafDiffers"
         elif leaf is None and not waits:
             problem = "NotSealed"
         else:
             return
-        customer_id, event_id = _uuid(fields["customer_id"]), UUID(fields["event_id"])
-        self.gaps.append(Gap(step_of(fields["agent"]), "audit_leaf", problem, customer_id, event_id))
+        customer = UUID(customer_id) if customer_id else None
+        self.gaps.append(Gap(step_of(agent), "audit_leaf", problem, customer, UUID(event_id)))
 
 
 class LogComparison:
@@ -111,7 +124,7 @@ class LogComparison:
         end = time.monotonic() + min(seconds, seconds_left())
         pause = FIRST_PAUSE_SECONDS
         while True:
-            for logged in read_events(pages, run_id):
+            for logged in read_events(pages, run_id, self._stored.is_told):
                 self._take_up(logged)
             missing = self._stored.missing_ids()
             if not missing or time.monotonic() > end:
@@ -130,7 +143,7 @@ class LogComparison:
             *self._in_the_logs("EventNotLogged", self._stored.missing_ids()),
             *self._in_the_logs("LogLineDiffers", list(self._differing)),
             *(
-                Gap(step_of(logged.agent), "audit_log", "LoggedWithoutRow", _uuid(logged.customer_id), event_id)
+                Gap(step_of(logged.agent), "audit_log", "LoggedWithoutRow", logged.customer_id, event_id)
                 for event_id, logged in self._unknown.items()
                 if event_id not in late
             ),
@@ -147,17 +160,9 @@ class LogComparison:
     def _take_up(self, logged: LoggedEvent) -> None:
         same = self._stored.tell(logged.event_id, logged.fingerprint)
         if same is None:
-            self._unknown[UUID(logged.event_id)] = logged
+            self._unknown[logged.event_id] = logged
         elif not same:
-            self._differing.add(UUID(logged.event_id))
-
-
-def _key(event_id: str) -> bytes:
-    return bytes.fromhex(event_id.replace("-", ""))
-
-
-def _uuid(text: str | None) -> UUID | None:
-    return UUID(text) if text else None
+            self._differing.add(logged.event_id)
 
 
 def since_ms(moment: datetime) -> int:

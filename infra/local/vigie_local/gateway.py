@@ -7,7 +7,7 @@ It also builds a parser's tables anew for every path that a state machine evalua
 run; here each path is parsed once. And it reports each message sent, received or deleted, and each question to an
 empty queue, to CloudWatch with a request of its own; here it does not. What alarms go by, how many messages a queue
 holds, it reports once a minute all the same. Lastly, how it takes messages from queues (`queue_mappings`)
-and searches logs (`log_search`) is too slow, and changed.
+and searches logs (`log_filtering`) is too slow, and changed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 from twisted.internet import endpoints
 
-from vigie_local.log_search import search_directly
+from vigie_local import log_filtering
 from vigie_local.queue_mappings import count_in_localstack, patch_mappings
 
 
@@ -63,14 +63,13 @@ def main() -> None:
     parse_each_path_once()
     from localstack.services.lambda_.event_source_mapping.esm_worker_factory import EsmWorkerFactory
     from localstack.services.lambda_.event_source_mapping.pollers.sqs_poller import SqsPoller
-    from localstack.services.logs.provider import LogsProvider
     from localstack.services.s3.storage.ephemeral import EphemeralS3ObjectStore
     from localstack.services.sqs.provider import CloudwatchDispatcher
 
     keep_objects_apart(EphemeralS3ObjectStore)
     report_no_single_message(CloudwatchDispatcher)
     patch_mappings(EsmWorkerFactory, SqsPoller, count_in_localstack)
-    search_directly(LogsProvider)
+    log_filtering.install()
     vars(endpoints)["TCP4ServerEndpoint"] = AddressEndpoint
     from localstack.runtime.main import main as run_localstack
 

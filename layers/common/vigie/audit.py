@@ -12,12 +12,12 @@ from aws_lambda_powertools import Logger
 from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import execute_values
 
+from vigie.canonical import canonical_event
 from vigie.events import check_details
 from vigie.ids import uuid7
 
 logger = Logger(child=True)
 _PLACE = "the place of an event"
-_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 INSERT = """
 INSERT INTO audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details, request_id)
@@ -66,9 +66,12 @@ def log_events(origin: Origin, events: Sequence[Event]) -> None:
 
 
 def _write_lines(handler: "logging.StreamHandler[Any]", origin: Origin, events: Sequence[Event]) -> None:
-    """Format the line once and put each event in its place: an eighth of an agent's CPU went into formatting."""
+    """Format the line once and put each event in its place: an eighth of an agent's CPU went into formatting.
+
+    There it stands in its canonical form, so that a reader can compare it without parsing.
+    """
     before, after = handler.format(_log_record()).split(json.dumps(_PLACE))
-    lines = (f"{before}{_COMPACT.encode(as_log_fields(origin, event))}{after}\n" for event in events)
+    lines = (f"{before}{_text(origin, event)}{after}\n" for event in events)
     try:
         handler.stream.write("".join(lines))
         handler.flush()
@@ -84,17 +87,22 @@ def _log_record() -> logging.LogRecord:
 
 def as_log_fields(origin: Origin, event: Event) -> dict[str, Any]:
     """An event as it stands in the structured log."""
-    return {
-        "event_id": str(event.event_id),
-        "occurred_at": event.occurred_at.isoformat(),
-        "run_id": origin.run_id,
-        "agent": origin.agent,
-        "event_type": event.event_type,
-        "status": event.status,
-        "customer_id": str(event.customer_id) if event.customer_id else None,
-        "details": event.details,
-        "request_id": origin.request_id,
-    }
+    fields: dict[str, Any] = json.loads(_text(origin, event))
+    return fields
+
+
+def _text(origin: Origin, event: Event) -> str:
+    return canonical_event(
+        event_id=event.event_id,
+        occurred_at=event.occurred_at,
+        run_id=origin.run_id,
+        agent=origin.agent,
+        event_type=event.event_type,
+        status=event.status,
+        customer_id=event.customer_id,
+        details=event.details,
+        request_id=origin.request_id,
+    ).decode()
 
 
 def _row(origin: Origin, event: Event) -> tuple[Any, ...]:

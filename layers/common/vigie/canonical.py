@@ -10,7 +10,7 @@ from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
 
-from vigie.verify import CanonicalError, canonical_text
+from vigie.verify import CanonicalError, canonical_text, encode_plain
 
 __all__ = ["CanonicalError", "canonical_event", "canonical_json", "canonical_text", "canonical_time"]
 
@@ -18,34 +18,17 @@ __all__ = ["CanonicalError", "canonical_event", "canonical_json", "canonical_tex
 def canonical_json(value: Any) -> str:
     """The canonical JSON text of a Python value made of what `json` writes. Raises CanonicalError."""
     try:
-        if _is_flat(value):
-            return _encode_flat(value)
-        return canonical_text(json.dumps(value, ensure_ascii=False))
+        return encode_plain(value) if _is_plain(value) else canonical_text(json.dumps(value, ensure_ascii=False))
     except (TypeError, RecursionError) as error:
         raise CanonicalError(f"{type(value).__name__} holds something that is not JSON") from error
-
-
-_encode_flat = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
-_SCALARS = frozenset({str, int, bool, type(None)})
-
-
-def _is_flat(value: Any) -> bool:
-    """An object of texts, whole numbers, true, false and null, as most events' details are: there is nothing whose
-    text could be written in another way, so that it need not be written and read first.
-    """
-    return (
-        type(value) is dict
-        and all(type(name) is str for name in value)
-        and _SCALARS.issuperset(map(type, value.values()))
-    )
 
 
 def canonical_time(moment: datetime) -> str:
     """UTC with six decimals, `2026-11-23T07:32:26.000001Z`. Raises CanonicalError without a time zone."""
     if moment.tzinfo is None:
         raise CanonicalError("occurred_at has no time zone; pass an aware datetime")
-    utc = moment.astimezone(UTC).replace(tzinfo=None)
-    return utc.isoformat(timespec="microseconds") + "Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return utc.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def canonical_event(
@@ -65,7 +48,11 @@ def canonical_event(
     `details` is a mapping, or JSON text as PostgreSQL gives it (`details::text`): the text keeps every digit
     of a number, so read the database that way. Raises CanonicalError.
     """
-    canonical = canonical_text(details) if isinstance(details, str) else canonical_json(dict(details))
+    canonical = (
+        canonical_text(details)
+        if isinstance(details, str)
+        else canonical_json(details if type(details) is dict else dict(details))
+    )
     if not canonical.startswith("{"):
         raise CanonicalError("details is not a JSON object")
     event = (
@@ -78,6 +65,31 @@ def canonical_event(
         return event.encode()
     except UnicodeEncodeError:
         raise CanonicalError("the event holds half of a surrogate pair, which is not text") from None
+
+
+_WRITTEN_ONE_WAY = {str, int, bool, type(None)}
+# As details are: an object, in which values may be objects of counts.
+_PLAIN_DEPTH = 2
+
+
+def _is_plain(value: Any, depth: int = _PLAIN_DEPTH) -> bool:
+    """Whether it is a small object that Python's encoder writes canonically: only some numbers are not written so."""
+    if type(value) is not dict or not depth:
+        return False
+    for name, each in value.items():
+        if type(name) is not str:
+            return False
+        kind = type(each)
+        if kind in _WRITTEN_ONE_WAY:
+            continue
+        if not (_is_plain_number(repr(each)) if kind is float else _is_plain(each, depth - 1)):
+            return False
+    return True
+
+
+def _is_plain_number(text: str) -> bool:
+    """Neither an exponent, nor a whole number with a fraction, nor `nan` or `inf`."""
+    return "e" not in text and "n" not in text and not text.endswith(".0")
 
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from hashlib import sha256
 from itertools import chain, permutations
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -183,13 +184,27 @@ def _refuse_type(value: object) -> None:
     raise _NeedsExactNumbers(type(value).__name__)
 
 
-_DECODE = json.JSONDecoder(parse_float=_number, parse_constant=_refuse_constant).decode
+_DECODER = json.JSONDecoder(parse_float=_number, parse_constant=_refuse_constant)
 _DECODE_EXACT = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal, parse_constant=_refuse_constant).decode
-# What it writes was just read from a text: no value can hold itself.
-_ENCODE = json.JSONEncoder(
-    ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_refuse_type,
-    check_circular=False,
-).encode  # fmt: skip
+
+
+def _plain_encoder() -> Callable[[Any], str]:
+    """Writes a value whose numbers need no more than Python's way of writing them. No value may hold itself.
+
+    `JSONEncoder.encode` makes a C encoder for each value, which takes as long as writing a small one: here it is kept.
+    """
+    plain = json.JSONEncoder(
+        ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_refuse_type,
+        check_circular=False,
+    )  # fmt: skip
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        return plain.encode
+    write = make(None, _refuse_type, encode_basestring, None, ":", ",", True, False, False)
+    return lambda value: "".join(write(value, 0))
+
+
+encode_plain = _plain_encoder()
 
 
 def canonical_text(text: str) -> str:
@@ -201,9 +216,18 @@ def canonical_text(text: str) -> str:
     names that hold characters above U+FFFF.
     """
     try:
-        return _encode(_DECODE(text))
+        return _encode(_decode(text))
     except (ValueError, RecursionError):
         return _canonical_text_exact(text)
+
+
+def _decode(text: str) -> Any:
+    """The value of a JSON text. White space around it is looked for only where there is something around it."""
+    try:
+        value, end = _DECODER.raw_decode(text)
+    except ValueError:
+        return _DECODER.decode(text)
+    return value if end == len(text) else _DECODER.decode(text)
 
 
 def _canonical_text_exact(text: str) -> str:
@@ -216,19 +240,19 @@ def _canonical_text_exact(text: str) -> str:
 
 def _encode(value: Any) -> str:
     try:
-        return _ENCODE(value)
+        return encode_plain(value)
     except _NeedsExactNumbers:
         return _write(value)
 
 
 def _write(value: Any) -> str:
     if isinstance(value, dict):
-        return "{" + ",".join(f"{_ENCODE(name)}:{_write(value[name])}" for name in sorted(value)) + "}"
+        return "{" + ",".join(f"{encode_plain(name)}:{_write(value[name])}" for name in sorted(value)) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(_write, value)) + "]"
     if isinstance(value, Decimal):
         return _plain(value)
-    return _ENCODE(value)
+    return encode_plain(value)
 
 
 def _plain(number: Decimal) -> str:
@@ -521,7 +545,7 @@ def _all_canonical(texts: set[bytes]) -> bool:
     mark = os.urandom(16).hex()
     try:
         joined = "[" + f',"{mark}",'.join([text.decode() for text in texts]) + "]"
-        values = _DECODE(joined)
+        values = _decode(joined)
         return (
             len(values) == 2 * len(texts) - 1
             and values[1::2] == [mark] * (len(texts) - 1)
@@ -558,7 +582,7 @@ def _read_lines(lines: list[bytes]) -> Export:
 def _event_problem(event: bytes) -> str | None:
     try:
         text = event.decode()
-        value = _DECODE(text)
+        value = _decode(text)
         if not isinstance(value, dict) or list(value) != EVENT_FIELDS:
             return "the event does not have the fields of an audit event, in their order"
         same = canonical_text(text) == text

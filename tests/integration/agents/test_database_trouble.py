@@ -10,6 +10,7 @@ import pytest
 from tests.integration.agents.conftest import Office, plan
 from tests.integration.conftest import Bank
 from vigie.audit import Event, Origin
+from vigie.canonical import canonical_time
 from vigie.database import Database
 from vigie.errors import DatabaseUnavailableError, StatementRefusedError
 from vigie.secrets import DatabaseSecret
@@ -121,7 +122,7 @@ def test_a_committed_event_is_logged_with_the_same_id(bank: Bank, caplog: pytest
     assert [one["event_id"] for one in logged] == [str(event.event_id)]
     for value, name in zip(row, ("run_id", "agent", "event_type", "status", "details", "request_id"), strict=False):
         assert logged[0][name] == value
-    assert logged[0]["occurred_at"] == row[6].isoformat()
+    assert logged[0]["occurred_at"] == canonical_time(row[6])
 
 
 def test_what_the_database_refuses_is_told_without_the_row(bank: Bank, hire: Hire) -> None:

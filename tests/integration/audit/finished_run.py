@@ -20,12 +20,16 @@ SHA = "a" * 64
 
 @dataclass
 class FakeLogs:
-    """CloudWatch Logs: lines by group; `late` of them are not there at the first look."""
+    """CloudWatch Logs: lines by group; `late` of them are not there at the first look.
+
+    They stand there as agents write them, or with other spacing, as older lines do.
+    """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
     late: int = 0
     looks: int = 0
     down: bool = False
+    spaced: bool = False
 
     def get_paginator(self, _operation: str) -> FakeLogs:
         return self
@@ -35,7 +39,11 @@ class FakeLogs:
             raise refused("ServiceUnavailableException")
         self.looks += 1
         shown = self.lines[self.late :] if self.looks == 1 else self.lines
-        texts = [json.dumps({"level": "INFO", "message": "audit event", "audit": line}) for line in shown]
+        separators = None if self.spaced else (",", ":")
+        texts = [
+            json.dumps({"level": "INFO", "message": "audit event", "audit": line}, separators=separators)
+            for line in shown
+        ]
         texts += ["START RequestId: x", json.dumps({"message": "another line"}), "{broken"]
         yield {
             "events": [{"message": text} for text in texts if filterPattern.strip('"') in text or "audit" not in text]

@@ -41,7 +41,9 @@ def reconcile(run: FinishedRun) -> Reconciled:
     return reconciler(run).reconcile(RUN, request(run_id=RUN))
 
 
-def test_a_run_whose_records_agree_has_no_gap(run: FinishedRun) -> None:
+@pytest.mark.parametrize("spaced", [False, True])
+def test_a_run_whose_records_agree_has_no_gap(run: FinishedRun, spaced: bool) -> None:
+    run.logs.spaced = spaced
     found = reconcile(run)
     assert found.gaps == []
     assert found.expected == []

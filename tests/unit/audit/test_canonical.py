@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vigie.canonical import CanonicalError, canonical_event, canonical_json, canonical_text, canonical_time
@@ -67,6 +67,25 @@ def test_the_form_keeps_the_meaning_and_is_its_own_form(value: Any) -> None:
     assert json.loads(text, parse_int=float) == json.loads(json.dumps(value), parse_int=float)
 
 
+@given(st.dictionaries(TEXT | st.integers() | st.none() | st.booleans(), VALUES, max_size=5))
+@example({"a": 1.0, "b": -0.0, "c": 1e16, "d": 1e-7, "e": 0.1, "f": 12345.678})
+@example({"b": {"d": {"c": {"z": 1, "a": 2}}, "1": 2}, "a": (1, 2.0)})
+@example({1: "a", "0": "b", None: "c", False: "d"})
+def test_a_mapping_has_the_form_of_its_text(details: dict[Any, Any]) -> None:
+    assert canonical_json(details) == canonical_text(json.dumps(details, ensure_ascii=False))
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_not_a_number_has_no_form(number: float) -> None:
+    with pytest.raises(CanonicalError):
+        canonical_json({"number": number})
+
+
+@given(VALUES, st.text(" \n\t\r"), st.text(" \n\t\r"))
+def test_white_space_around_a_text_does_not_matter(value: Any, before: str, after: str) -> None:
+    assert canonical_text(before + json.dumps(value) + after) == canonical_json(value)
+
+
 @given(VALUES)
 def test_layout_and_order_of_names_do_not_matter(value: Any) -> None:
     shuffled = json.dumps(_reversed(value), indent=2)
@@ -117,3 +136,5 @@ def test_an_event_without_a_clear_meaning_is_refused(field: dict[str, Any]) -> N
 
 def test_times_are_utc_with_six_decimals() -> None:
     assert canonical_time(datetime(2026, 1, 2, 3, 4, 5, 6, tzinfo=UTC)) == "2026-01-02T03:04:05.000006Z"
+    elsewhere = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=5, minutes=30, seconds=1)))
+    assert canonical_time(elsewhere) == "2026-01-01T21:34:04.000000Z"

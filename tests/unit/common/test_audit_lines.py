@@ -11,8 +11,11 @@ from uuid import uuid4
 import pytest
 from aws_lambda_powertools import Logger
 
+from audit_agent.verbatim import find_event
 from vigie import audit
 from vigie.audit import Event, Origin, as_log_fields, log_events
+from vigie.canonical import canonical_event
+from vigie.verify import leaf_hash
 
 ORIGIN = Origin("nlp_agent", "run-1", "request-1")
 
@@ -44,6 +47,18 @@ def test_each_event_is_a_line_with_the_keys_that_the_function_has_set(written: t
     for line in lines:
         assert line.keys() == own.keys()
         assert {**line, "audit": 0, "timestamp": 0} == {**own, "audit": 0, "timestamp": 0}
+
+
+def test_a_line_holds_the_event_in_the_words_that_are_sealed(written: tuple[Logger, io.StringIO]) -> None:
+    event = Event("PREDICTION_SAVED", "ok", uuid4(), {"probability": 1e-7, "model_version": "m-1"})
+    log_events(ORIGIN, [event])
+    sealed = canonical_event(
+        event_id=event.event_id, occurred_at=event.occurred_at, run_id="run-1", agent="nlp_agent",
+        event_type="PREDICTION_SAVED", status="ok", customer_id=event.customer_id, request_id="request-1",
+        details='{"probability": 0.00000010, "model_version": "m-1"}',
+    ).decode()  # fmt: skip
+    assert f'"audit":{sealed}' in written[1].getvalue()
+    assert find_event(written[1].getvalue()) == (event.event_id.bytes, leaf_hash(sealed.encode()))
 
 
 def test_a_function_that_logs_warnings_only_logs_no_events(written: tuple[Logger, io.StringIO]) -> None:
