@@ -20,7 +20,7 @@ from vigie_local.cost.counting import (
     map_of,
     states_on_the_way,
 )
-from vigie_local.cost.estimate import estimate, monthly, units
+from vigie_local.cost.estimate import Deployed, batches_of, estimate, monthly, units
 from vigie_local.cost.prices import read_prices
 from vigie_local.cost.quotas import needs
 from vigie_local.settings import REPOSITORY
@@ -36,6 +36,8 @@ COUNTS = Counts(
     requests={"s3.PutObject": 3, "s3.GetObject": 1, "kms.Sign": 2, "secretsmanager.GetSecretValue": 8}, calls=2000,
     tokens_in=800_000, tokens_out=200_000, database_bytes=5_000_000,
 )  # fmt: skip
+
+DEPLOYED = Deployed(100, {"nlp-agent": 2, "prediction-agent": 12, "action-agent": 3})
 
 
 def event(kind: str, resource: str = "") -> dict[str, Any]:
@@ -80,36 +82,49 @@ def test_requests_outside_the_run_are_not_counted(tmp_path: Path) -> None:
 
 def test_every_counted_unit_has_a_price_with_its_unit_and_date() -> None:
     prices = read_prices()
-    assert set(units(COUNTS, 10)) == set(prices.by_use)
+    assert set(units(COUNTS, 10, DEPLOYED)) == set(prices.by_use)
     assert all(price.unit for price in prices.by_use.values())
     assert prices.as_of.startswith("20")
 
 
 def test_what_happens_for_each_customer_grows_and_what_happens_once_does_not() -> None:
-    small, large = units(COUNTS, 1000), units(COUNTS, 10_000)
-    for name in ("lambda_gb_second", "log_gb", "model_input_token", "sqs_request", "database_gb_month"):
+    small, large = units(COUNTS, 1000, DEPLOYED), units(COUNTS, 10_000, DEPLOYED)
+    for name in ("lambda_gb_second", "log_gb", "model_input_token", "database_gb_month"):
         assert large[name] == pytest.approx(10 * small[name]), name
     assert large["kms_sign"] == small["kms_sign"]
-    assert large["state_transition"] == 7 + 600 + 100
+    batches = batches_of(10_000, 100)
+    assert large["sqs_request"] == pytest.approx(31 * 3 * batches / 10)
+    assert large["state_transition"] == pytest.approx(7 + 70 * batches / 10)
+
+
+def test_batches_are_counted_as_the_planner_cuts_them() -> None:
+    # 100 while four or more of them are left; of 400: 100, 96 (of 300), 64 (of 204), 64, 64, 12.
+    assert batches_of(400, 100) == 6
+    assert batches_of(1_000, 100) == 12
+    assert batches_of(10_000, 100) == 102
+    assert batches_of(0, 100) == 0
+    assert batches_of(50, 100) == 1
 
 
 def test_a_state_transition_costs_its_list_price() -> None:
     counts = replace(COUNTS, transitions_of_run=0, transitions_of_batches=990, children=10)
-    dollars = estimate(counts, read_prices(), 1000, at_once=6).dollars["state_transition"]
-    assert dollars == pytest.approx(1000 / 1000 * 0.025)
+    dollars = estimate(counts, read_prices(), 1000, DEPLOYED).dollars["state_transition"]
+    assert dollars == pytest.approx(1000 * batches_of(1000, 100) / 10 / 1000 * 0.025)
 
 
-def test_more_batches_at_once_take_less_time_and_more_connections() -> None:
-    slow, fast = (estimate(COUNTS, read_prices(), 1_000_000, at_once=n) for n in (6, 60))
-    assert slow.engine_hours == pytest.approx(10 * fast.engine_hours)
-    # 10,000 batches of 6 s make 16.7 hours of work: three at once end in a night of eight.
+def test_the_agent_that_takes_longest_for_its_environments_sets_the_pace() -> None:
+    twice = replace(DEPLOYED, environments={"nlp-agent": 4, "prediction-agent": 12, "action-agent": 4})
+    slow, fast = (estimate(COUNTS, read_prices(), 1_000_000, each) for each in (DEPLOYED, twice))
+    assert slow.engine_hours == pytest.approx(20 / 2 * 1000 / 3600)
+    assert slow.engine_hours == pytest.approx(2 * fast.engine_hours)
+    # A thousand times 60 s make 16.7 hours of work: three at once end in a night of eight.
     assert slow.at_once_for_a_night == 3
     assert slow.connections_for_a_night == 6
     assert slow.calls_per_minute_for_a_night == pytest.approx(2_000_000 / 480)
 
 
 def test_a_quota_that_is_too_small_is_said_to_be() -> None:
-    small, huge = (needs(COUNTS, estimate(COUNTS, read_prices(), n, at_once=6)) for n in (10_000, 10_000_000_000))
+    small, huge = (needs(COUNTS, estimate(COUNTS, read_prices(), n, DEPLOYED)) for n in (10_000, 10_000_000_000))
     assert all(need.fits for need in small)
     assert not all(need.fits for need in huge)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vigie_local.cost.counting import Counts, Query, count_run
-from vigie_local.cost.estimate import SIZES, as_dict, estimate, monthly
+from vigie_local.cost.estimate import AGENTS, SIZES, Deployed, as_dict, estimate, monthly
 from vigie_local.cost.prices import PriceList, read_prices
 from vigie_local.cost.report import NOTES, counted_lines, dollar_lines, monthly_lines, time_lines
 from vigie_local.errors import LocalCloudError, RunError
@@ -34,24 +34,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LocalCloudError as error:
         print(error, file=sys.stderr)
         return 1
-    show(counts, read_prices(), map_concurrency(settings), given.json)
+    show(counts, read_prices(), deployed_as(settings), given.json)
     return 0
 
 
-def show(counts: Counts, prices: PriceList, at_once: int, path: Path | None) -> None:
+def show(counts: Counts, prices: PriceList, deployed: Deployed, path: Path | None) -> None:
     """Prints every table; writes JSON when asked."""
-    estimates = [estimate(counts, prices, size, at_once) for size in SIZES]
+    estimates = [estimate(counts, prices, size, deployed) for size in SIZES]
     months = monthly(prices, counts)
     blocks = (
         counted_lines(counts), dollar_lines(estimates, prices), monthly_lines(months),
-        time_lines(counts, estimates, at_once), list(NOTES),
+        time_lines(counts, estimates, deployed), list(NOTES),
     )  # fmt: skip
     print("\n\n".join("\n".join(block) for block in blocks))
     if path:
         written: dict[str, Any] = {
             "prices": {"region": prices.region, "as_of": prices.as_of},
             "counted": asdict(counts),
-            "map_concurrency": at_once,
+            "deployed": asdict(deployed),
             "runs": [as_dict(one) for one in estimates],
             "monthly_dollars": {name: round(value, 2) for name, value in months.items()},
         }
@@ -71,10 +71,16 @@ def count_of(settings: LocalSettings, run_id: str) -> Counts:
     )
 
 
-def map_concurrency(settings: LocalSettings) -> int:
-    """The batches under way at once, as deployed."""
-    described = aws_client("lambda", settings.endpoint).get_function_configuration(FunctionName="vigie-planner")
-    return int(described["Environment"]["Variables"]["MAX_CONCURRENCY"])
+def deployed_as(settings: LocalSettings) -> Deployed:
+    """Batch size and environments, as deployed. An agent without a limit has one for each batch under way."""
+    client = aws_client("lambda", settings.endpoint)
+    planner = client.get_function_configuration(FunctionName="vigie-planner")["Environment"]["Variables"]
+    environments = {}
+    for agent in AGENTS:
+        [mapping] = client.list_event_source_mappings(FunctionName=f"vigie-{agent}")["EventSourceMappings"]
+        limit = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
+        environments[agent] = int(limit or planner["MAX_CONCURRENCY"])
+    return Deployed(int(planner["BATCH_SIZE"]), environments)
 
 
 def _reader(settings: LocalSettings) -> Query:

@@ -1,13 +1,14 @@
 """From a measured run to other sizes: counts, dollars, time, concurrency, connections and quotas.
 
-What happens for each customer or batch grows with their number; the rest of a run happens once. On AWS a batch's
-agents run in environments of their own, so the engine takes `batches x seconds of a batch / batches at once`; the
-provider's limits then decide whether that many calls a minute are answered.
+What happens for each customer or batch grows with their number; the rest of a run happens once. The agents work on
+different batches at the same time, so the one that takes longest sets the pace: `batches x its seconds for a batch /
+its environments`; the provider's limits then decide whether that many calls a minute are answered.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,8 @@ REQUESTS_PER_MESSAGE = 3
 # Each child of a distributed map counts as one transition more, for its start.
 TRANSITIONS_PER_CHILD_START = 1
 NIGHT_HOURS = 8.0
+# As the planner cuts a run.
+SHARE, LEAST_BATCH_SIZE, ROUND = 4, 64, 32
 AGENTS = ("nlp-agent", "prediction-agent", "action-agent")
 # LEAST(memory in bytes / 9531392, 5000), for a database of 8 GiB.
 CONNECTIONS_OF_8_GIB = 901
@@ -49,11 +52,28 @@ class Estimate:
         return sum(self.dollars.values())
 
 
-def units(counts: Counts, customers: int) -> dict[str, float]:
+@dataclass(frozen=True)
+class Deployed:
+    """How the stack is deployed: the most customers in a batch, and each agent's most environments."""
+
+    batch_size: int
+    environments: Mapping[str, int]
+
+
+def batches_of(customers: int, most: int) -> int:
+    """How many batches the planner cuts, see `planner.store.SIZE`: whole ones, and smaller ones at the end."""
+    count = max(0, customers // most - SHARE)
+    customers -= count * most
+    while customers > 0:
+        customers -= min(most, max(LEAST_BATCH_SIZE, math.ceil(customers / (SHARE * ROUND)) * ROUND))
+        count += 1
+    return count
+
+
+def units(counts: Counts, customers: int, deployed: Deployed) -> dict[str, float]:
     """How many of each priced unit a run of so many customers uses; names as in prices.toml."""
     each = customers / counts.customers
-    batch_size = math.ceil(counts.customers / counts.batches)
-    per_batch = math.ceil(customers / batch_size) / counts.batches
+    per_batch = batches_of(customers, deployed.batch_size) / counts.batches
     requests = counts.requests
     once = sum(requests.get(f"s3.{name}", 0) for name in ("PutObject", "ListObjectsV2"))
     children = counts.children * per_batch
@@ -76,18 +96,19 @@ def units(counts: Counts, customers: int) -> dict[str, float]:
     }
 
 
-def estimate(counts: Counts, prices: PriceList, customers: int, at_once: int) -> Estimate:
-    """A run of `customers` with `at_once` batches under way."""
-    used = units(counts, customers)
-    batches = math.ceil(customers / math.ceil(counts.customers / counts.batches))
-    hours = batches * batch_seconds(counts) / 3600
+def estimate(counts: Counts, prices: PriceList, customers: int, deployed: Deployed) -> Estimate:
+    """A run of `customers`."""
+    used = units(counts, customers, deployed)
+    each = customers / counts.customers
+    hours = batch_seconds(counts) * counts.batches * each / 3600
+    paces = {agent: agent_seconds(counts, agent) / deployed.environments[agent] for agent in AGENTS}
     night = max(1, math.ceil(hours / NIGHT_HOURS))
     calls = counts.calls / counts.customers * customers
     return Estimate(
         customers=customers,
-        batches=batches,
+        batches=batches_of(customers, deployed.batch_size),
         dollars={name: prices.by_use[name].cost(count) for name, count in used.items()},
-        engine_hours=hours / at_once,
+        engine_hours=max(paces.values()) * each / 3600,
         at_once_for_a_night=night,
         # One per environment at work, one each of planner and audit agent's two ways in.
         connections_for_a_night=night + 3,
@@ -100,7 +121,12 @@ def estimate(counts: Counts, prices: PriceList, customers: int, at_once: int) ->
 
 def batch_seconds(counts: Counts) -> float:
     """Seconds that a batch spends in its three agents."""
-    return sum(counts.functions[agent].billed_seconds for agent in AGENTS) / counts.batches
+    return sum(agent_seconds(counts, agent) for agent in AGENTS) / counts.batches
+
+
+def agent_seconds(counts: Counts, agent: str) -> float:
+    """Seconds that an agent worked in the measured run, all its environments together."""
+    return counts.functions[agent].billed_seconds
 
 
 def monthly(prices: PriceList, counts: Counts) -> dict[str, float]:

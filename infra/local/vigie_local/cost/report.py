@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vigie_local.cost.counting import Counts
-from vigie_local.cost.estimate import NIGHT_HOURS, Estimate, batch_seconds
+from vigie_local.cost.estimate import NIGHT_HOURS, Deployed, Estimate, batch_seconds
 from vigie_local.cost.prices import PriceList
 from vigie_local.cost.quotas import needs
 
@@ -58,14 +58,15 @@ def monthly_lines(months: dict[str, float]) -> list[str]:
     return [*lines, f"  {'together':<24}{sum(months.values()):>16,.2f}"]
 
 
-def time_lines(counts: Counts, estimates: Sequence[Estimate], at_once: int) -> list[str]:
+def time_lines(counts: Counts, estimates: Sequence[Estimate], deployed: Deployed) -> list[str]:
     """How long, how much at once, and what the provider and the database must bear."""
+    nlp, action = deployed.environments["nlp-agent"], deployed.environments["action-agent"]
     lines = [
         f"Time and room (a batch takes its three agents {batch_seconds(counts):.1f} s, as measured here)",
         f"  {'customers':<38}" + "".join(f"{one.customers:>16,}" for one in estimates),
     ]
     table = {
-        f"hours with {at_once} batches at once": [f"{one.engine_hours:,.2f}" for one in estimates],
+        f"hours, {nlp} analysing and {action} deciding": [f"{one.engine_hours:,.2f}" for one in estimates],
         f"batches at once for {NIGHT_HOURS:.0f} hours": [f"{one.at_once_for_a_night:,}" for one in estimates],
         "  then database connections": [f"{one.connections_for_a_night:,}" for one in estimates],
         "  then calls a minute": [f"{one.calls_per_minute_for_a_night:,.0f}" for one in estimates],
