@@ -178,6 +178,9 @@ def given_up(ground: Ground, rng: random.Random) -> Undo:
     moment = rng.choice((*MOMENTS["commit"], *MOMENTS["answer"], ""))
     if moment:
         ground.set_failpoint("dead_letters", moment, 1)
+    # Slower answers: while some batches are analysed, the messages of others wait.
+    ground.cloud.set_model_keeping(latency_ms=500)
+    _planned_run(ground)
     sqs = ground.cloud.client("sqs")
     end = time.monotonic() + rng.uniform(*OUTAGE_SECONDS)
     while time.monotonic() < end:

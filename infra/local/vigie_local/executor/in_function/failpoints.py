@@ -10,6 +10,7 @@ clock is wrong by the seconds that it holds.
 """
 
 import errno
+import fcntl
 import functools
 import os
 import signal
@@ -31,7 +32,9 @@ class Failpoints:
 
     def crosses(self, boundary: str) -> bool:
         """Whether the process is to end here; the file is gone before it does."""
-        with self._lock:
+        with self._lock, open(os.path.join(self._folder, "counting"), "w") as counting:
+            # An agent has several environments, which count together.
+            fcntl.flock(counting, fcntl.LOCK_EX)
             self._note(boundary)
             path = os.path.join(self._folder, f"{self._agent}.{boundary}")
             try:
