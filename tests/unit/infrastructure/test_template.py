@@ -166,3 +166,19 @@ def test_buckets_are_private_and_encrypted(resources: Json, kind: str) -> None:
     for name, bucket in of_type(resources, kind).items():
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}, name
         assert bucket["BucketEncryption"], name
+
+
+def test_agents_that_call_the_model_have_a_limit_of_environments_and_the_map_fills_them(
+    template: Json, resources: Json
+) -> None:
+    defaults = {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
+    limits = {
+        name: defaults[resources[name]["Properties"]["Events"]["Batches"]["Properties"]["ScalingConfig"][
+            "MaximumConcurrency"
+        ]["Ref"]]
+        for name in CALLS_THE_MODEL
+    }  # fmt: skip
+    # The agent behind must be able to catch up; AWS refuses a limit of one.
+    assert 2 <= limits["NlpAgent"] < limits["ActionAgent"]
+    # One more each for the prediction, and for a batch that waits behind either.
+    assert defaults["MapConcurrency"] >= sum(limits.values()) + 3
