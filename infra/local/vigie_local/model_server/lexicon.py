@@ -13,15 +13,17 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from vigie_local.model_server.pattern_tree import Branch, Found, tree_of
+
 HERE = Path(__file__).parent
 LANGUAGES = ("fr", "en")
-LONGEST_GAP = 3
-ENGLISH_CONTRACTION = re.compile(r"(?<=[a-z])'(t|s|re|ve|ll|m|d)\b")
+# The apostrophe and the point come first, so that a search goes from one to the next; what stands before is then asked.
+ENGLISH_CONTRACTION = re.compile(r"'(?<=[a-z]')(t|s|re|ve|ll|m|d)\b")
 TOKEN = re.compile(r"[a-z0-9]+|[.!?;:\n]+|,|[€£$%]")
 # "1.9" and "1,9" are one word: a decimal point ends no sentence.
-DECIMAL = re.compile(r"(?<=\d)[.,](?=\d)")
+DECIMAL = re.compile(r"[.,](?<=\d[.,])(?=\d)")
+BEYOND_ASCII = re.compile(r"[^\x00-\x7f]+")
 PLACEHOLDER = re.compile(r"<[A-Za-z_]+_\d+>")
-SENTENCE_END = re.compile(r"[.!?;:\n]")
 
 
 class Hit(NamedTuple):
@@ -33,21 +35,11 @@ class Hit(NamedTuple):
     weight: float
 
 
-class Pattern(NamedTuple):
-    """The elements after the first one, and what a match counts for."""
-
-    rest: tuple[str, ...]
-    group: str
-    weight: float
-
-
 @dataclass(frozen=True, slots=True)
 class Lexicon:
-    """Patterns indexed by their first word or stem, and the sets that rules ask for by name."""
+    """The patterns, and the sets that rules ask for by name."""
 
-    words: Mapping[str, tuple[Pattern, ...]]
-    stems: Mapping[str, tuple[Pattern, ...]]
-    stem_lengths: tuple[int, ...]
+    patterns: Branch
     lists: Mapping[str, frozenset[str]]
     phrases: Mapping[str, object]
 
@@ -57,24 +49,23 @@ class Lexicon:
 
     def _hits(self, tokens: list[str]) -> Iterator[Hit]:
         for position, token in enumerate(tokens):
-            for pattern in self._starting_with(token):
-                end = _match(pattern.rest, tokens, position + 1)
-                if end:
+            for branch in self.patterns.beginning_with(token):
+                found: Found = []
+                branch.find(tokens, position + 1, found)
+                # Where patterns weigh the same, the one that the word list names first counts.
+                found.sort()
+                for pattern, end in found:
                     yield Hit(position, end, pattern.group, pattern.weight)
-
-    def _starting_with(self, token: str) -> Iterator[Pattern]:
-        yield from self.words.get(token, ())
-        for length in self.stem_lengths:
-            if length > len(token):
-                return
-            yield from self.stems.get(token[:length], ())
 
 
 def folded(text: str) -> str:
     """Lower case, accents off, apostrophes plain, placeholders replaced by one neutral word."""
     plain = PLACEHOLDER.sub(" xname ", text).replace("’", "'").replace("œ", "oe")
-    decomposed = unicodedata.normalize("NFKD", plain.casefold())
-    return "".join(char for char in decomposed if not unicodedata.combining(char))
+    return BEYOND_ASCII.sub(_without_accents, unicodedata.normalize("NFKD", plain.casefold()))
+
+
+def _without_accents(found: re.Match[str]) -> str:
+    return "".join(char for char in found.group() if not unicodedata.combining(char))
 
 
 def tokens_of(text: str) -> list[str]:
@@ -82,23 +73,12 @@ def tokens_of(text: str) -> list[str]:
     return TOKEN.findall(DECIMAL.sub("d", ENGLISH_CONTRACTION.sub(r"\1", folded(text))))
 
 
-def is_boundary(token: str) -> bool:
-    """Whether a token ends a sentence."""
-    return bool(SENTENCE_END.match(token))
-
-
 @cache
 def load_lexicon(language: str) -> Lexicon:
     """The word list of `fr` or `en`, read once."""
     data = tomllib.loads((HERE / f"lexicon_{language}.toml").read_text(encoding="utf-8"))
-    words: dict[str, list[Pattern]] = {}
-    stems: dict[str, list[Pattern]] = {}
-    for group, weight, text in _entries(data):
-        _index(words, stems, text.split(), group, weight)
     return Lexicon(
-        {key: tuple(value) for key, value in words.items()},
-        {key: tuple(value) for key, value in stems.items()},
-        tuple(sorted({len(stem) for stem in stems})),
+        tree_of(_entries(data)),
         {name: frozenset(value) for name, value in data["lists"].items()},
         data["phrases"],
     )
@@ -111,43 +91,3 @@ def _entries(data: Mapping[str, dict[str, dict[str, list[str]]]]) -> Iterator[tu
             for weight, texts in by_weight.items():
                 for text in texts:
                     yield f"{section}.{name}", float(weight), text
-
-
-def _index(
-    words: dict[str, list[Pattern]], stems: dict[str, list[Pattern]], elements: list[str], group: str, weight: float
-) -> None:
-    pattern = Pattern(tuple(elements[1:]), group, weight)
-    for first in elements[0].split("|"):
-        table, key = (stems, first[:-1]) if first.endswith("*") else (words, first)
-        table.setdefault(key, []).append(pattern)
-
-
-def _match(elements: tuple[str, ...], tokens: list[str], position: int) -> int:
-    """The position after the match, or 0; commas are passed over inside a gap only."""
-    for index, element in enumerate(elements):
-        if element == "...":
-            rest = elements[index + 1 :]
-            return next((end for end in _ends_after_gap(rest, tokens, position) if end), 0)
-        if position >= len(tokens) or not _fits(element, tokens[position]):
-            return 0
-        position += 1
-    return position
-
-
-def _ends_after_gap(rest: tuple[str, ...], tokens: list[str], position: int) -> Iterator[int]:
-    for skipped in range(LONGEST_GAP + 1):
-        if any(is_boundary(token) for token in tokens[position : position + skipped]):
-            return
-        yield _match(rest, tokens, position + skipped)
-
-
-def _fits(element: str, token: str) -> bool:
-    if element == "?":
-        return token[0].isalnum()
-    for choice in element.split("|"):
-        if choice.endswith("*"):
-            if token.startswith(choice[:-1]):
-                return True
-        elif choice == token:
-            return True
-    return False

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from vigie_local.model_server.lexicon import LANGUAGES, Hit, Lexicon, is_boundary, load_lexicon, tokens_of
+from vigie_local.model_server.lexicon import LANGUAGES, Hit, Lexicon, load_lexicon, tokens_of
+from vigie_local.model_server.pattern_tree import is_boundary
 from vigie_local.model_server.wording import summary_of
 
 TOPICS = (
@@ -19,6 +20,7 @@ WEAK_TOPIC = 0.5
 LEAST_SHARE = 0.25
 MOST_TOPICS = 3
 STRONG = 2.0
+INJECTION = "sentiment.injection"
 MARKED = re.compile(r'<feedback id="([0-9a-f]{32})">\n(.*?)\n</feedback id="\1">', re.DOTALL)
 # Code blocks, comments, tags and JSON objects: feedback has none, instructions to a machine often do.
 STRUCTURE = re.compile(
@@ -80,22 +82,25 @@ def read_feedback(text: str) -> Reading:
     tokens = tokens_of(STRUCTURE.sub("\n", text))
     language = language_of(tokens)
     lexicon = load_lexicon(language)
-    genuine = without_instructions(tokens, lexicon)
-    hits = lexicon.hits(genuine)
-    sentiment, score = judged(genuine, hits, lexicon)
+    hits = lexicon.hits(tokens)
+    # Most texts hold no instruction: they are searched once only.
+    if any(hit.group == INJECTION for hit in hits):
+        tokens = without_instructions(tokens, lexicon)
+        hits = lexicon.hits(tokens)
+    sentiment, score = judged(tokens, hits, lexicon)
     return Reading(language, sentiment, score, topics_of(hits), wants_to_leave(hits))
 
 
 def language_of(tokens: Sequence[str]) -> str:
     """`fr` or `en`, by which language's common words are more frequent."""
-    counts = {name: sum(token in load_lexicon(name).lists["common"] for token in tokens) for name in LANGUAGES}
+    counts = {name: sum(map(load_lexicon(name).lists["common"].__contains__, tokens)) for name in LANGUAGES}
     return "en" if counts["en"] > counts["fr"] else "fr"
 
 
 def without_instructions(tokens: list[str], lexicon: Lexicon) -> list[str]:
     """The tokens less the sentences that speak to a machine, and what follows them in the same line."""
     sentences = _sentences(tokens)
-    orders = [any(hit.group == "sentiment.injection" for hit in lexicon.hits(part)) for part in sentences]
+    orders = [any(hit.group == INJECTION for hit in lexicon.hits(part)) for part in sentences]
     kept: list[str] = []
     for index, sentence in enumerate(sentences):
         same_line = _line_so_far(sentences, index)
@@ -156,7 +161,7 @@ def judged(tokens: list[str], hits: list[Hit], lexicon: Lexicon) -> tuple[str, f
         blame=-sum(value for value in values if value < 0),
         anger=-sum(value for value in values if value <= -STRONG),
         groups=frozenset(hit.group.removeprefix("sentiment.") for hit in chosen),
-        contrast=any(token in lexicon.lists["contrasts"] for token in tokens),
+        contrast=not lexicon.lists["contrasts"].isdisjoint(tokens),
         question=_asks(tokens),
     )
     return verdict(evidence)
