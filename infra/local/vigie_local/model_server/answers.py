@@ -11,6 +11,7 @@ from vigie_local.model_server.attacker import Obedience, obedient_analysis, obed
 from vigie_local.model_server.chat import Chat, RequestError
 from vigie_local.model_server.errors import validation_failed
 from vigie_local.model_server.reading import marked_feedback, read_feedback
+from vigie_local.model_server.reply import json_of
 from vigie_local.model_server.retention import CaseError, listed_offers, marked_case, retention_action
 
 ABOUT_ITSELF = (
@@ -24,9 +25,9 @@ def content_for(chat: Chat, obedience: Obedience) -> str:
     if chat.format == "text":
         return ABOUT_ITSELF
     answer = _answer(chat, obedience)
-    content = json.dumps(answer, ensure_ascii=False)
+    content = json_of(answer)
     if chat.strict and not obedience.beyond_schema:
-        fault = _fault(json.dumps(chat.schema, sort_keys=True), content)
+        fault = _fault(chat.schema_text, content)
         if fault:
             raise RequestError(validation_failed(fault, content))
     return content
@@ -68,5 +69,7 @@ def _fault(schema: str, content: str) -> str | None:
 
 @lru_cache(maxsize=64)
 def _validator(schema: str) -> Callable[[object], object]:
-    compiled: Callable[[object], object] = fastjsonschema.compile(json.loads(schema))
+    # Which fault of several is told goes by the order of the schema's keys.
+    ordered = json.loads(json.dumps(json.loads(schema), sort_keys=True))
+    compiled: Callable[[object], object] = fastjsonschema.compile(ordered)
     return compiled

@@ -2,16 +2,16 @@
 
 import hashlib
 import json
+import secrets
 import time
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vigie_local.model_server import MODEL_ID
 from vigie_local.model_server.errors import error_reply, unknown_model
 from vigie_local.model_server.rate_limit import estimated_tokens
-from vigie_local.model_server.reply import Reply
-from vigie_local.model_server.strict_schema import fault_of_strict_schema
+from vigie_local.model_server.reply import Reply, json_of
+from vigie_local.model_server.strict_schema import fault_of_strict_text
 
 ROLES = frozenset({"system", "user", "assistant", "developer", "tool"})
 FORMATS = frozenset({"text", "json_object", "json_schema"})
@@ -35,6 +35,7 @@ class Chat:
     format: str
     schema_name: str
     schema: Mapping[str, object]
+    schema_text: str
     strict: bool
     prompt_tokens: int
     max_tokens: int | None
@@ -58,13 +59,13 @@ def read_chat(body: bytes) -> Chat:
         raise RequestError(unknown_model(model))
     texts = _texts(data.get("messages"))
     _check_options(data)
-    kind, name, schema, strict = _format(data.get("response_format"))
+    kind, name, schema, schema_text, strict = _format(data.get("response_format"))
     if kind == "json_object" and not any("json" in text.lower() for _, text in texts):
         raise _bad(
             "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'."
         )
     tokens = estimated_tokens("".join(text for _, text in texts)) + 4 * len(texts)
-    return Chat(model, texts, kind, name, schema, strict, tokens, _max_tokens(data))
+    return Chat(model, texts, kind, name, schema, schema_text, strict, tokens, _max_tokens(data))
 
 
 def completion(chat: Chat, body: bytes, content: str, finish: str, seconds: float) -> Reply:
@@ -72,7 +73,7 @@ def completion(chat: Chat, body: bytes, content: str, finish: str, seconds: floa
     completion_tokens = estimated_tokens(content) if content else 0
     total = chat.prompt_tokens + completion_tokens
     answer = {
-        "id": f"chatcmpl-{uuid.UUID(bytes=hashlib.blake2b(body, digest_size=16).digest())}",
+        "id": f"chatcmpl-{_as_uuid(hashlib.blake2b(body, digest_size=16).hexdigest())}",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": chat.model,
@@ -95,10 +96,14 @@ def completion(chat: Chat, body: bytes, content: str, finish: str, seconds: floa
         },
         "usage_breakdown": None,
         "system_fingerprint": "fp_vigie_local_rules",
-        "x_groq": {"id": f"req_{uuid.uuid4().hex[:26]}"},
+        "x_groq": {"id": f"req_{secrets.token_hex(13)}"},
         "service_tier": "on_demand",
     }
-    return Reply(200, json.dumps(answer, ensure_ascii=False).encode(), tokens=total)
+    return Reply(200, json_of(answer).encode(), tokens=total)
+
+
+def _as_uuid(digits: str) -> str:
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def model_card() -> dict[str, object]:
@@ -172,19 +177,20 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _format(wanted: object) -> tuple[str, str, Mapping[str, object], bool]:
+def _format(wanted: object) -> tuple[str, str, Mapping[str, object], str, bool]:
     if wanted is None:
-        return "text", "", {}, False
+        return "text", "", {}, "{}", False
     if not isinstance(wanted, dict) or wanted.get("type") not in FORMATS:
         raise _bad("'response_format.type' : value is not one of text, json_object, json_schema")
     if wanted["type"] != "json_schema":
-        return str(wanted["type"]), "", {}, False
+        return str(wanted["type"]), "", {}, "{}", False
     inner = wanted.get("json_schema")
     if not isinstance(inner, dict) or not isinstance(inner.get("name"), str):
         raise _bad("'response_format.json_schema' : `name` is required", param="response_format")
     schema, strict = inner.get("schema"), inner.get("strict") is True
-    fault = fault_of_strict_schema(schema) if strict else None
+    schema_text = json.dumps(schema)
+    fault = fault_of_strict_text(schema_text) if strict else None
     if fault or not isinstance(schema, dict):
         message = f"invalid JSON schema for response_format: '{inner['name']}': {fault or 'schema must be an object'}"
         raise _bad(message, param="response_format")
-    return "json_schema", inner["name"], schema, strict
+    return "json_schema", inner["name"], schema, schema_text, strict

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from vigie_local.model_server.lexicon import LANGUAGES, Hit, Lexicon, load_lexicon, tokens_of
-from vigie_local.model_server.pattern_tree import is_boundary
+from vigie_local.model_server.pattern_tree import SENTENCE_ENDS, is_boundary
 from vigie_local.model_server.wording import summary_of
 
 TOPICS = (
@@ -112,12 +112,13 @@ def without_instructions(tokens: list[str], lexicon: Lexicon) -> list[str]:
 
 
 def _sentences(tokens: list[str]) -> list[list[str]]:
-    sentences: list[list[str]] = [[]]
-    for token in tokens:
-        sentences[-1].append(token)
-        if is_boundary(token) and token != ":":
-            sentences.append([])
-    return [sentence for sentence in sentences if sentence]
+    sentences: list[list[str]] = []
+    start = 0
+    for index, token in enumerate(tokens, 1):
+        if token[0] in SENTENCE_ENDS and token != ":":
+            sentences.append(tokens[start:index])
+            start = index
+    return [*sentences, tokens[start:]] if start < len(tokens) else sentences
 
 
 def _line_so_far(sentences: list[list[str]], index: int) -> int:

@@ -56,12 +56,14 @@ class Recorder:
 
 def without_key(headers: list[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
     """Headers as text, those that carry a key left out."""
-    decoded = ((name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers)
-    return tuple((name, value) for name, value in decoded if name not in KEY_HEADERS)
+    decoded = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
+    return tuple([header for header in decoded if header[0] not in KEY_HEADERS])
 
 
 def _size(request: Recorded) -> int:
-    return len(request.body) + len(request.path) + sum(len(name) + len(value) for name, value in request.headers) + 200
+    return (
+        len(request.body) + len(request.path) + sum([len(name) + len(value) for name, value in request.headers]) + 200
+    )
 
 
 def _searchable(request: Recorded) -> bytes:

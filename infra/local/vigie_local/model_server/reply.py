@@ -1,9 +1,12 @@
 """What the server sends back, and in which manner it is put on the wire."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Literal
 
 Delivery = Literal["whole", "half", "trickle", "reset", "hang"]
+# `json.dumps` with an option makes an encoder for each call.
+json_of = json.JSONEncoder(ensure_ascii=False).encode
 
 REASONS = {
     200: b"OK",

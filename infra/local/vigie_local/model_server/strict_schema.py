@@ -1,6 +1,14 @@
 """The rules a strict `json_schema` has to follow before a request is accepted."""
 
+import json
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+
+@lru_cache(maxsize=64)
+def fault_of_strict_text(schema: str) -> str | None:
+    """`fault_of_strict_schema` for a schema as JSON: a caller sends the same few with all its requests."""
+    return fault_of_strict_schema(json.loads(schema))
 
 
 def fault_of_strict_schema(schema: object) -> str | None:
