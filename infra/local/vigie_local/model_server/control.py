@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vigie_local.model_server import MODEL_ID
-from vigie_local.model_server.connection import Request
 from vigie_local.model_server.errors import error_reply, unknown_url
 from vigie_local.model_server.reply import Reply
+from vigie_local.model_server.request_reader import Request
 from vigie_local.model_server.settings import SettingsError
 
 if TYPE_CHECKING:

@@ -9,17 +9,17 @@ Delivery = Literal["whole", "half", "trickle", "reset", "hang"]
 json_of = json.JSONEncoder(ensure_ascii=False).encode
 
 REASONS = {
-    200: b"OK",
-    400: b"Bad Request",
-    401: b"Unauthorized",
-    403: b"Forbidden",
-    404: b"Not Found",
-    405: b"Method Not Allowed",
-    413: b"Content Too Large",
-    429: b"Too Many Requests",
-    500: b"Internal Server Error",
-    502: b"Bad Gateway",
-    503: b"Service Unavailable",
+    200: "OK",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    502: "Bad Gateway",
+    503: "Service Unavailable",
 }
 
 
@@ -34,3 +34,17 @@ class Reply:
     content_type: str = "application/json"
     delivery: Delivery = "whole"
     tokens: int = 0
+
+    def on_the_wire(self, *, close: bool, with_body: bool = True) -> bytes:
+        """The answer as HTTP/1.1; `close` says that the connection ends with it, and HEAD has no body."""
+        lines = [
+            f"HTTP/1.1 {self.status} {REASONS.get(self.status, '')}",
+            f"content-type: {self.content_type}",
+            f"content-length: {len(self.body)}",
+            "server: vigie-local",
+            *[f"{name}: {value}" for name, value in self.headers],
+        ]
+        if close:
+            lines.append("connection: close")
+        head = "\r\n".join(lines) + "\r\n\r\n"
+        return head.encode("latin-1") + self.body if with_body else head.encode("latin-1")

@@ -13,7 +13,7 @@ from vigie_local.model_server import MODEL_ID
 from vigie_local.model_server.answers import content_for
 from vigie_local.model_server.attacker import Obedience
 from vigie_local.model_server.chat import Chat, RequestError, completion, model_card, read_chat
-from vigie_local.model_server.connection import HttpConnection, Pace, Request
+from vigie_local.model_server.connection import HttpConnection, Pace
 from vigie_local.model_server.control import control_reply
 from vigie_local.model_server.errors import (
     bad_gateway,
@@ -28,6 +28,7 @@ from vigie_local.model_server.garble import garbled
 from vigie_local.model_server.rate_limit import RateLimiter, estimated_tokens
 from vigie_local.model_server.recorder import Recorded, Recorder, without_key
 from vigie_local.model_server.reply import Delivery, Reply
+from vigie_local.model_server.request_reader import Request
 from vigie_local.model_server.settings import Settings
 
 PREFIXES = ("/openai/v1", "/v1")
