@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import psycopg2
@@ -42,6 +42,8 @@ CROSSINGS = {
 }
 MOMENTS = {"commit": ("before-commit", "during-commit", "after-commit"), "answer": ("before-answer", "after-answer")}
 OUTAGE_SECONDS = (1.0, 4.0)
+# Every batch passes these.
+HELD_BACK = ("prediction", "action")
 
 
 def kill(agent: str, boundary: str) -> Fault:
@@ -178,17 +180,18 @@ def given_up(ground: Ground, rng: random.Random) -> Undo:
     moment = rng.choice((*MOMENTS["commit"], *MOMENTS["answer"], ""))
     if moment:
         ground.set_failpoint("dead_letters", moment, 1)
-    # Slower answers: while some batches are analysed, the messages of others wait.
-    ground.cloud.set_model_keeping(latency_ms=500)
+    # Slower answers, so that no message has got past the queues that are held before they are.
+    ground.cloud.set_model_keeping(latency_ms=1500)
     _planned_run(ground)
     sqs = ground.cloud.client("sqs")
-    end = time.monotonic() + rng.uniform(*OUTAGE_SECONDS)
-    while time.monotonic() < end:
-        for agent in AGENTS:
-            answer = sqs.receive_message(QueueUrl=ground.queue(agent), MaxNumberOfMessages=1)
-            for message in answer.get("Messages", []):
-                sqs.send_message(QueueUrl=ground.queue(agent, dead=True), MessageBody=message["Body"])
-                sqs.delete_message(QueueUrl=ground.queue(agent), ReceiptHandle=message["ReceiptHandle"])
+    with _held_back(ground, HELD_BACK):
+        end = time.monotonic() + rng.uniform(*OUTAGE_SECONDS)
+        while time.monotonic() < end:
+            for agent in AGENTS:
+                answer = sqs.receive_message(QueueUrl=ground.queue(agent), MaxNumberOfMessages=1)
+                for message in answer.get("Messages", []):
+                    sqs.send_message(QueueUrl=ground.queue(agent, dead=True), MessageBody=message["Body"])
+                    sqs.delete_message(QueueUrl=ground.queue(agent), ReceiptHandle=message["ReceiptHandle"])
     return _nothing
 
 
@@ -255,6 +258,33 @@ def _handle_messages(ground: Ground, rng: random.Random, hidden_seconds: int, *,
                 if send_again and message["MessageId"] not in handled:
                     copy = sqs.send_message(QueueUrl=url, MessageBody=message["Body"])
                     handled |= {message["MessageId"], copy["MessageId"]}
+
+
+@contextlib.contextmanager
+def _held_back(ground: Ground, agents: Sequence[str]) -> Iterator[None]:
+    """Nobody takes messages from these agents' queues meanwhile: their mappings are switched off, and on again."""
+    functions = ground.cloud.client("lambda")
+    mappings = [
+        mapping["UUID"]
+        for agent in agents
+        for mapping in functions.list_event_source_mappings(FunctionName=f"vigie-{agent}-agent")["EventSourceMappings"]
+    ]
+
+    def switch(enabled: bool) -> None:
+        for uuid in mappings:
+            functions.update_event_source_mapping(UUID=uuid, Enabled=enabled)
+        wanted = "Enabled" if enabled else "Disabled"
+        for uuid in mappings:
+            _wait_until(
+                lambda uuid=uuid: functions.get_event_source_mapping(UUID=uuid)["State"] == wanted,  # type: ignore[misc]
+                f"a mapping was not {wanted.lower()}",
+            )
+
+    try:
+        switch(enabled=False)
+        yield
+    finally:
+        switch(enabled=True)
 
 
 def _for_a_moment(ground: Ground, rng: random.Random, name: str, content: str) -> Undo:
