@@ -12,7 +12,7 @@ from vigie.errors import ModelNotApprovedError
 
 # A batch is a quarter of the customers that are left (guided self-scheduling, Polychronopoulos and Kuck 1987): at the
 # run's end, when the agent behind has nothing else to do, it waits for a small batch, not for a whole one. Below the
-# least size, handing batches over costs more than that saves. A whole round of calls is no longer than a part of one.
+# least size, handing batches over costs more than that saves. Whole rounds of calls: a part of one takes as long.
 SHARE = 4
 LEAST_BATCH_SIZE = 64
 ROUND = 32

@@ -43,8 +43,8 @@ def request_of(agent: str, context: LambdaContext | Any) -> Request:
 def collect_seldom() -> None:
     """Leave what is there now out of every garbage collection, and collect after 20,000 new objects, not 2,000.
 
-    Said when a function's imports and clients are in place, which live as long as its environment: looking through
-    them again and again is a fourteenth of the CPU of a call to the model (docs/performance.md).
+    Said when a function's imports and clients are in place, which live as long as its environment and need not be
+    looked through again and again.
     """
     gc.collect()
     gc.freeze()
