@@ -32,6 +32,8 @@ def patch_mappings(factory: Any, poller: Any, count: Count) -> None:
         worker = make(self)
         at_once = (self.esm_config.get("ScalingConfig") or {}).get("MaximumConcurrency", 1)
         worker.poller.places = threading.BoundedSemaphore(at_once) if at_once > 1 else None
+        # A mapping that is changed gets a new worker, and is said to be disabled while the old one still looks.
+        worker.poller.is_stopped = worker._shutdown_event.is_set
         return worker
 
     def poll_events(self: Any) -> None:
@@ -41,7 +43,7 @@ def patch_mappings(factory: Any, poller: Any, count: Count) -> None:
             return
         self.holds_place = places is not None
         try:
-            if _wait_for_message(self.source_arn, count):
+            if _wait_for_message(self.source_arn, count, self.is_stopped) and not self.is_stopped():
                 poll(self)
         finally:
             if places and self.holds_place:
@@ -78,11 +80,11 @@ def count_in_localstack(arn: str) -> int | None:
     return None if queue is None else int(queue.approximate_number_of_messages)
 
 
-def _wait_for_message(arn: str, count: Count) -> bool:
+def _wait_for_message(arn: str, count: Count, is_stopped: Callable[[], bool]) -> bool:
     """Whether to ask the queue now. One that is not there is asked, for LocalStack to say so."""
     end = time.monotonic() + PATIENCE_SECONDS
     while count(arn) == 0:
-        if time.monotonic() > end:
+        if is_stopped() or time.monotonic() > end:
             return False
         time.sleep(LOOK_SECONDS)
     return True

@@ -20,7 +20,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def poller_of(
-    handle: Callable[[Any], None], messages: list[str], scaling: dict[str, int] | None, there: bool = True
+    handle: Callable[[Any], None],
+    messages: list[str],
+    scaling: dict[str, int] | None,
+    there: bool = True,
+    stopped: threading.Event | None = None,
 ) -> Any:
     """What LocalStack's factory and poller do, without LocalStack: each poll takes one message and handles it."""
 
@@ -37,6 +41,7 @@ def poller_of(
 
     class Worker:
         poller = Poller()
+        _shutdown_event = stopped or threading.Event()
 
     class Factory:
         esm_config = {"ScalingConfig": scaling} if scaling else {}
@@ -97,6 +102,26 @@ def test_an_empty_queue_is_not_asked_and_a_message_is_taken_as_soon_as_it_is_the
     assert handled == []
     threading.Timer(0.02, messages.append, ["late"]).start()
     poll_until(poller, lambda: handled == [["late"]])
+
+
+@pytest.mark.parametrize("scaling", [None, {"MaximumConcurrency": 2}])
+def test_a_mapping_that_is_stopped_takes_nothing_more(
+    scaling: dict[str, int] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_mappings, "PATIENCE_SECONDS", 20)
+    handled: list[Any] = []
+    messages: list[str] = []
+    stopped = threading.Event()
+    poller = poller_of(handled.append, messages, scaling, stopped=stopped)
+
+    def stop_and_send() -> None:
+        stopped.set()
+        messages.append("after")
+
+    threading.Timer(0.02, stop_and_send).start()
+    poller.poll_events()
+    poller.poll_events()
+    assert messages == ["after"]
 
 
 def test_a_queue_that_is_gone_is_asked_so_that_localstack_says_so() -> None:
