@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+import planner.store
+from vigie_local.cost import estimate as estimating
 from vigie_local.cost.counting import (
     Counts,
     FunctionUse,
@@ -104,6 +106,8 @@ def test_batches_are_counted_as_the_planner_cuts_them() -> None:
     assert batches_of(10_000, 100) == 102
     assert batches_of(0, 100) == 0
     assert batches_of(50, 100) == 1
+    for name in ("SHARE", "LEAST_BATCH_SIZE", "ROUND"):
+        assert getattr(estimating, name) == getattr(planner.store, name), name
 
 
 def test_a_state_transition_costs_its_list_price() -> None:
