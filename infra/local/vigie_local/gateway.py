@@ -7,7 +7,7 @@ It also builds a parser's tables anew for every path that a state machine evalua
 run; here each path is parsed once. And it reports each message sent, received or deleted, and each question to an
 empty queue, to CloudWatch with a request of its own; here it does not. What alarms go by, how many messages a queue
 holds, it reports once a minute all the same. Lastly, how it takes messages from queues (`queue_mappings`)
-and searches logs (`log_filtering`) is too slow, and changed.
+and searches logs (`log_filtering`) is too slow, and changed, and garbage collection would stop it (`collecting`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 from twisted.internet import endpoints
 
 from vigie_local import log_filtering
+from vigie_local.collecting import look_through_once
 from vigie_local.queue_mappings import count_in_localstack, patch_mappings
 
 
@@ -73,6 +74,7 @@ def main() -> None:
     vars(endpoints)["TCP4ServerEndpoint"] = AddressEndpoint
     from localstack.runtime.main import main as run_localstack
 
+    look_through_once()
     run_localstack()  # type: ignore[no-untyped-call]
 
 
