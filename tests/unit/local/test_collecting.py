@@ -18,12 +18,15 @@ class Thing:
 @pytest.fixture
 def collecting() -> Iterator[None]:
     before = list(gc.callbacks)
+    # Only the collections of the tests count.
+    gc.disable()
     look_through_once()
     look_through_once()
     assert len(gc.callbacks) == len(before) + 1
     yield
     gc.callbacks[:] = before
     gc.unfreeze()
+    gc.enable()
 
 
 def test_survivors_are_frozen_by_full_collections_alone(collecting: None) -> None:
@@ -33,7 +36,6 @@ def test_survivors_are_frozen_by_full_collections_alone(collecting: None) -> Non
     assert gc.get_freeze_count() <= frozen
     gc.collect()
     assert gc.get_freeze_count() >= frozen + len(kept)
-    assert gc.get_count()[0] < 1000
 
 
 def test_what_is_given_up_after_it_was_frozen_is_freed(collecting: None) -> None:
