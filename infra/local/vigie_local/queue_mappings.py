@@ -37,20 +37,20 @@ def patch_mappings(factory: Any, poller: Any, count: Count) -> None:
         return worker
 
     def poll_events(self: Any) -> None:
-        places = getattr(self, "places", None)
+        places = self.places
         # The next message is asked for when there is a place to work on it: none waits hidden from its queue.
         if places and not places.acquire(timeout=PATIENCE_SECONDS):
             return
         self.holds_place = places is not None
         try:
-            if _wait_for_message(self.source_arn, count, self.is_stopped) and not self.is_stopped():
+            if _wait_for_message(self.source_arn, count, self.is_stopped):
                 poll(self)
         finally:
             if places and self.holds_place:
                 places.release()
 
     def handle_messages(self: Any, messages: Any) -> None:
-        if getattr(self, "places", None) is None:
+        if self.places is None:
             handle(self, messages)
             return
         if not self.holds_place:
@@ -83,8 +83,6 @@ def count_in_localstack(arn: str) -> int | None:
 def _wait_for_message(arn: str, count: Count, is_stopped: Callable[[], bool]) -> bool:
     """Whether to ask the queue now. One that is not there is asked, for LocalStack to say so."""
     end = time.monotonic() + PATIENCE_SECONDS
-    while count(arn) == 0:
-        if is_stopped() or time.monotonic() > end:
-            return False
+    while (empty := count(arn) == 0) and not is_stopped() and time.monotonic() < end:
         time.sleep(LOOK_SECONDS)
-    return True
+    return not empty and not is_stopped()
