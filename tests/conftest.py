@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.skips import SkipGuard, read_allowed
+
 UNIT_TESTS = Path(__file__).parent / "unit"
 END_TO_END_TESTS = Path(__file__).parent / "e2e"
 OUR_MODULES = r"(vigie(_\w+)?|planner|\w+_agent|model|dashboard)(\.|$)"
@@ -26,6 +28,8 @@ os.environ.update(
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", f"error:::{OUR_MODULES}")
+    if not hasattr(config, "workerinput"):  # the controller sees every worker's reports
+        config.pluginmanager.register(SkipGuard(read_allowed()))
 
 
 @pytest.hookimpl(tryfirst=True)

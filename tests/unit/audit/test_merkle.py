@@ -104,3 +104,75 @@ def test_nothing_can_be_proved_of_an_empty_log() -> None:
         merkle.verify_consistency(0, 5, merkle.EMPTY_ROOT, _range_root(0, 5), [])
     with pytest.raises(merkle.ProofError):
         merkle.proof_ranges(0, 0, 5)
+
+
+# A proof holds for one length and one content only: every kind of change to it is refused.
+
+
+def _inclusion_case(size: int, index: int) -> tuple[list[bytes], bytes]:
+    return merkle.inclusion_proof(index, size, _range_root), _reference_root(LEAVES[:size])
+
+
+@given(st.integers(1, 129), st.data())
+def test_an_inclusion_proof_with_a_hash_too_many_is_refused(size: int, data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, size - 1))
+    proof, root = _inclusion_case(size, index)
+    place = data.draw(st.integers(0, len(proof)))
+    extra = data.draw(st.sampled_from([*proof, root, LEAVES[index], merkle.EMPTY_ROOT]))
+    with pytest.raises(merkle.ProofError):
+        merkle.verify_inclusion(index, size, LEAVES[index], [*proof[:place], extra, *proof[place:]], root)
+
+
+def test_hashes_before_a_sound_proof_are_counted_as_too_many() -> None:
+    """The leading hashes are the ones that nothing else would look at."""
+    proof, root = _inclusion_case(7, 2)
+    with pytest.raises(merkle.ProofError, match="1 hashes too many"):
+        merkle.verify_inclusion(2, 7, LEAVES[2], [LEAVES[0], *proof], root)
+    growth = merkle.consistency_proof(3, 7, _range_root)
+    with pytest.raises(merkle.ProofError, match="2 hashes too many"):
+        merkle.verify_consistency(3, 7, _range_root(0, 3), root, [LEAVES[0], LEAVES[1], *growth])
+
+
+@given(st.integers(2, 129), st.data())
+def test_a_proof_with_a_hash_missing_exchanged_or_swapped_is_refused(size: int, data: st.DataObject) -> None:
+    index = data.draw(st.integers(0, size - 1))
+    proof, root = _inclusion_case(size, index)
+    place = data.draw(st.integers(0, len(proof) - 1))
+    missing = [*proof[:place], *proof[place + 1 :]]
+    exchanged = [*proof[:place], merkle.leaf_hash(b"another"), *proof[place + 1 :]]
+    swapped = [*reversed(proof)] if len(proof) > 1 else missing
+    for changed in (missing, exchanged, swapped):
+        with pytest.raises(merkle.ProofError):
+            merkle.verify_inclusion(index, size, LEAVES[index], changed, root)
+
+
+@given(st.integers(2, 129), st.data())
+def test_a_consistency_proof_holds_at_its_length_only(size: int, data: st.DataObject) -> None:
+    first = data.draw(st.integers(1, size - 1))
+    proof = merkle.consistency_proof(first, size, _range_root)
+    root1, root2 = _range_root(0, first), _range_root(0, size)
+    merkle.verify_consistency(first, size, root1, root2, proof)
+    for changed in ([LEAVES[0], *proof], [*proof, LEAVES[0]], proof[1:], proof[:-1], []):
+        with pytest.raises(merkle.ProofError):
+            merkle.verify_consistency(first, size, root1, root2, changed)
+
+
+@pytest.mark.parametrize("length", [0, 31, 33, 64])
+def test_a_hash_of_another_length_is_refused(length: int) -> None:
+    proof, root = _inclusion_case(5, 1)
+    with pytest.raises(merkle.ProofError, match="32 bytes"):
+        merkle.verify_inclusion(1, 5, LEAVES[1], [b"\x00" * length, *proof[1:]], root)
+    with pytest.raises(merkle.ProofError, match="32 bytes"):
+        merkle.verify_inclusion(1, 5, (LEAVES[1] * 2)[:length], proof, root)
+
+
+@pytest.mark.parametrize(("index", "size"), [(-1, 5), (5, 5), (0, 0)])
+def test_a_place_outside_the_tree_is_refused(index: int, size: int) -> None:
+    with pytest.raises(merkle.ProofError, match="outside a tree"):
+        merkle.verify_inclusion(index, size, LEAVES[0], [], _reference_root(LEAVES[:size]))
+
+
+@pytest.mark.parametrize(("first", "second"), [(6, 5), (-1, 5), (0, 0)])
+def test_sizes_in_the_wrong_order_are_refused(first: int, second: int) -> None:
+    with pytest.raises(merkle.ProofError, match="sizes must satisfy"):
+        merkle.verify_consistency(first, second, LEAVES[0], LEAVES[0], [])
