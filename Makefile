@@ -111,7 +111,7 @@ chaos: environment ## Disturb real runs and check them: RUNS=50 CUSTOMERS=200 SE
 		$(if $(SEED),--seed "$(SEED)") $(if $(ONLY),--only "$(ONLY)") $(JSON_OPTION) $(ARGS)
 
 cost: environment ## What a run would cost on AWS; RUN=… for another than the newest (JSON=path)
-	@$(CLOUD) with-cloud python -m vigie_operations.cost $(if $(RUN),--run "$(RUN)") $(JSON_OPTION)
+	@$(CLOUD) with-cloud python -m tests.evaluations.cost $(if $(RUN),--run "$(RUN)") $(JSON_OPTION)
 
 up: environment ## Start PostgreSQL, LocalStack and the model server, and nothing else
 	@$(CLOUD) up

@@ -1,4 +1,4 @@
-"""Follows the agents' structured logs in CloudWatch Logs: a readable line each, or the JSON as it is."""
+"""Follow the agents' structured logs in CloudWatch Logs: a readable line each, or the JSON as it is."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError
 
-from vigie_local.errors import RunError, SettingError
-from vigie_local.localstack import aws_client
-from vigie_local.settings import LocalSettings
+from vigie_operations.errors import OperationError
+from vigie_operations.targets import Target
 
 AGENTS = {
     "planner": "vigie-planner",
@@ -30,10 +29,14 @@ _NOT_SHOWN = {
 }  # fmt: skip
 
 
-def show_logs(settings: LocalSettings, agent: str, raw: bool, follow: bool, since_s: float) -> None:
-    """Prints what the agents (or one) have written since `since_s` seconds ago, then follows."""
+def show_logs(target: Target, agent: str, raw: bool, follow: bool, since_s: float) -> None:
+    """Print what the agents (or one) have written since `since_s` seconds ago, then follow.
+
+    Raises:
+        TargetError: the target gives no answer.
+    """
     groups = agent_groups(agent)
-    client = aws_client("logs", settings.endpoint)
+    client = target.client("logs")
     start_ms = int((time.time() - since_s) * 1000)
     try:
         for group, event in read_events(client, groups, start_ms, follow):
@@ -41,13 +44,17 @@ def show_logs(settings: LocalSettings, agent: str, raw: bool, follow: bool, sinc
             if line:
                 print(line, flush=True)
     except BotoCoreError as error:
-        raise RunError("The local cloud gives no answer: make deploy-local") from error
+        raise target.unreachable(error) from error
 
 
 def agent_groups(agent: str) -> list[str]:
-    """The log groups of one agent, or of all when `agent` is empty."""
+    """Return the log groups of one agent, or of all when `agent` is empty.
+
+    Raises:
+        OperationError: there is no such agent.
+    """
     if agent and agent not in AGENTS:
-        raise SettingError("AGENT", agent, f"use one of {', '.join(AGENTS)}, or none for all")
+        raise OperationError(f"AGENT={agent!r}: use one of {', '.join(AGENTS)}, or none for all.")
     return [f"/aws/lambda/{AGENTS[name]}" for name in ([agent] if agent else AGENTS)]
 
 

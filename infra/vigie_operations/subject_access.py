@@ -1,28 +1,24 @@
-"""Export what is held about one customer: `python -m vigie_operations.subject_access --customer ID [--out folder]`.
+"""Export everything held and done about one customer (GDPR 15), as JSON and as text.
 
-Reads as the database's owner every table that has a customer_id, whichever those are, so that a table added later
-is in the answer without anybody remembering it. Writes a JSON file and a readable one that only their owner can open.
+Every table that has a customer_id is read, as the database's owner, so that a table added later is in the answer
+without a change here. The files can be opened by their owner only.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import json
-import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psycopg2 import sql
 from psycopg2.extras import RealDictCursor
 
-from vigie_local.migrations import OWNER
-from vigie_local.postgres import write_private
-from vigie_local.secrets import role_passwords
-from vigie_local.services import database_server
-from vigie_local.settings import DATABASE, load_settings
+from vigie_operations.errors import OperationError
+from vigie_operations.files import write_private
+from vigie_operations.targets import OWNER, Target
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -40,27 +36,21 @@ WHERE c.table_schema = 'public' AND c.column_name = 'customer_id' AND t.table_ty
 type Rows = list[dict[str, Any]]
 
 
-class UnknownCustomerError(Exception):
-    """When nobody has that id; says so, and where ids are found."""
+class UnknownCustomerError(OperationError):
+    """When no customer has that id."""
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Export; 1 when there is no such customer. Prints counts, never what was found."""
-    options = _parser().parse_args(arguments)
-    settings = load_settings()
-    password = role_passwords(settings.private)[OWNER]
-    connection = database_server(settings).connect(DATABASE, OWNER, password)
-    try:
-        held = collect(connection, options.customer)
-    except UnknownCustomerError as error:
-        print(f"subject access: {error}", file=sys.stderr)
-        return 1
-    finally:
-        connection.close()
-    for path in write_answer(options.out or settings.home / "subject-access", options.customer, held):
-        print(path)
-    print(", ".join(f"{len(rows)} in {table}" for table, rows in held.items() if rows))
-    return 0
+def export_customer(target: Target, customer_id: uuid.UUID, folder: Path | None = None) -> list[str]:
+    """Write both files below `folder`; return the lines to print: paths and counts, no personal data.
+
+    Raises:
+        UnknownCustomerError: there is no such customer.
+        TargetError: the database cannot be reached.
+    """
+    with target.connected(OWNER) as connection:
+        held = collect(connection, customer_id)
+    paths = write_answer(folder or target.folder / "subject-access", customer_id, held)
+    return [*map(str, paths), ", ".join(f"{len(rows)} in {table}" for table, rows in held.items() if rows)]
 
 
 def collect(connection: Connection, customer_id: uuid.UUID) -> dict[str, Rows]:
@@ -75,7 +65,7 @@ def collect(connection: Connection, customer_id: uuid.UUID) -> dict[str, Rows]:
         names = sorted((row["table_name"] for row in cursor.fetchall()), key=_place)
         held = {name: _rows(cursor, name, customer_id) for name in names}
     if not held["customers"]:
-        raise UnknownCustomerError(f"{customer_id} is nobody's id: the dashboard's customer page shows them")
+        raise UnknownCustomerError(f"{customer_id} is no customer's id: the dashboard's customer page shows the ids")
     return held
 
 
@@ -112,14 +102,3 @@ def _place(table: str) -> tuple[int, str]:
 
 def _plain(value: object) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m vigie_operations.subject_access", description=__doc__)
-    parser.add_argument("--customer", type=uuid.UUID, required=True, metavar="ID", help="the customer's id, a UUID")
-    parser.add_argument("--out", type=Path, help="folder to write to (default: subject-access below the home)")
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 import planner.store
-from vigie_local.settings import REPOSITORY
-from vigie_operations.cost import estimate as estimating
-from vigie_operations.cost.counting import (
+from tests.evaluations.cost import estimate as estimating
+from tests.evaluations.cost.counting import (
     Counts,
     FunctionUse,
     count_events,
@@ -23,9 +22,10 @@ from vigie_operations.cost.counting import (
     map_of,
     states_on_the_way,
 )
-from vigie_operations.cost.estimate import Deployed, batches_of, estimate, monthly, units
-from vigie_operations.cost.prices import read_prices
-from vigie_operations.cost.quotas import needs
+from tests.evaluations.cost.estimate import Deployed, batches_of, estimate, monthly, units
+from tests.evaluations.cost.prices import read_prices
+from tests.evaluations.cost.quotas import needs
+from vigie_local.settings import REPOSITORY
 
 REPORT = (
     "REPORT RequestId: 1\tDuration: 1500.20 ms\tBilled Duration: 1501 ms\t"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vigie_local.errors import SettingError
+from vigie_operations.errors import OperationError
 from vigie_operations.logs import agent_groups, read_events, readable
 
 GROUP = "/aws/lambda/vigie-nlp-agent"
@@ -33,7 +33,7 @@ class LogsClient:
 
 
 def test_an_unknown_agent_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(SettingError, match="AGENT='nlpp': use one of planner, nlp"):
+    with pytest.raises(OperationError, match="AGENT='nlpp': use one of planner, nlp"):
         agent_groups("nlpp")
 
 

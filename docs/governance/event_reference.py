@@ -1,4 +1,4 @@
-"""Writes docs/governance/events.md from vigie/events.py: `python -m vigie_operations.event_reference`."""
+"""Writes docs/governance/events.md from vigie/events.py: `python -m docs.governance.event_reference`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vigie_local.settings import REPOSITORY
 PAGE = REPOSITORY / "docs" / "governance" / "events.md"
 HEAD = """# The audit trail's events
 
-Made from `layers/common/vigie/events.py` by `python -m vigie_operations.event_reference`; a test compares them.
+Made from `layers/common/vigie/events.py` by `python -m docs.governance.event_reference`; a test compares them.
 
 Every event has an id, a time, the agent that wrote it, a status (`ok`, `refused` or `failed`), and, where they apply,
 the run, the customer's opaque id and the request. Beyond that there are only the details below. They are counts,

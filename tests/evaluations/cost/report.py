@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vigie_operations.cost.counting import Counts
-from vigie_operations.cost.estimate import NIGHT_HOURS, Deployed, Estimate, batch_seconds
-from vigie_operations.cost.prices import PriceList
-from vigie_operations.cost.quotas import needs
+from tests.evaluations.cost.counting import Counts
+from tests.evaluations.cost.estimate import NIGHT_HOURS, Deployed, Estimate, batch_seconds
+from tests.evaluations.cost.prices import PriceList
+from tests.evaluations.cost.quotas import needs
 
 
 def counted_lines(counts: Counts) -> list[str]:

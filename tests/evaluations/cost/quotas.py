@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vigie_operations.cost.counting import Counts
-from vigie_operations.cost.estimate import CONNECTIONS_OF_8_GIB, Estimate
+from tests.evaluations.cost.counting import Counts
+from tests.evaluations.cost.estimate import CONNECTIONS_OF_8_GIB, Estimate
 
 # Defaults of a new account in us-east-1; those marked * can be raised on request.
 LAMBDA_CONCURRENT = 1_000

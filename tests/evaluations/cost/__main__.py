@@ -1,4 +1,4 @@
-"""Counts a run of the local cloud and says what it would cost on AWS: `python -m vigie_operations.cost [--run RUN]`."""
+"""Count a run of the local cloud and estimate its cost on AWS: `python -m tests.evaluations.cost [--run RUN]`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.evaluations.cost.counting import Counts, Query, count_run
+from tests.evaluations.cost.estimate import AGENTS, SIZES, Deployed, as_dict, estimate, monthly
+from tests.evaluations.cost.prices import PriceList, read_prices
+from tests.evaluations.cost.report import NOTES, counted_lines, dollar_lines, monthly_lines, time_lines
 from vigie_local.errors import LocalCloudError, RunError
 from vigie_local.localstack import aws_client
 from vigie_local.migrations import OWNER
 from vigie_local.secrets import role_passwords
 from vigie_local.services import cloud_services, database_server, local_aws, not_running
 from vigie_local.settings import DATABASE, LocalSettings, load_settings
-from vigie_operations.cost.counting import Counts, Query, count_run
-from vigie_operations.cost.estimate import AGENTS, SIZES, Deployed, as_dict, estimate, monthly
-from vigie_operations.cost.prices import PriceList, read_prices
-from vigie_operations.cost.report import NOTES, counted_lines, dollar_lines, monthly_lines, time_lines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code 1 when there is no run to count."""
-    parser = argparse.ArgumentParser("vigie_operations.cost", description=__doc__)
+    parser = argparse.ArgumentParser("tests.evaluations.cost", description=__doc__)
     parser.add_argument("--run", default="", help="the run to count; the newest that succeeded")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     given = parser.parse_args(arguments)

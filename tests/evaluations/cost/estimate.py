@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vigie_operations.cost.counting import Counts
-from vigie_operations.cost.prices import PriceList
+from tests.evaluations.cost.counting import Counts
+from tests.evaluations.cost.prices import PriceList
 
 SIZES = (10_000, 1_000_000, 10_000_000)
 # A message is sent, received and deleted.
