@@ -77,9 +77,7 @@ def losses_panel(view: View, run: Row) -> Html | None:
     again = queries.list_redrives(view.db, run["run_id"])
     if not (marked or waiting or again):
         return None
-    found = ", ".join(
-        f"{words(f'segment.{name}')} {formats.number(marked[name])}" for name in SEGMENTS if name in marked
-    )
+    named = [f"{words(f'segment.{name}')} {formats.number(marked[name])}" for name in SEGMENTS if name in marked]
     facts = [
         (words("runs.without_analysis"), ", ".join(named) or "–"),
         (words("runs.limit"), formats.percent(run["most_lost_analyses"])),

@@ -146,7 +146,7 @@ def _about_run(run: dict[str, Any]) -> Iterator[str]:
     yield f"| thresholds | {_listed(run['thresholds'])} |"
     yield f"| counts | {_listed(run['counts'] or {})} |"
     for step, reasons in (run["reasons"] or {}).items():
-        yield f"| step {step} ended without a result | {', '.join(f'{r} {n}' for r, n in reasons.items()) or 'nobody'} |"
+        yield f"| step {step} ended without a result | {_listed(reasons) if reasons else 'nobody'} |"
     yield f"| partial above | {run['most_lost_analyses']:.1%} of the analyses lost |"
 
 
@@ -162,7 +162,7 @@ def _about_events(events: list[SealedEvent]) -> Iterator[str]:
 def _about_losses(counts: dict[str, int]) -> Iterator[str]:
     if counts.get("analysis_failed") or counts.get("without_lost_analysis"):
         yield f"\n## Lost analyses: {counts['analysis_failed']}\n"
-        yield f"{counts['without_lost_analysis']} predictions were made without them, as if no feedback had been received."
+        yield f"{counts['without_lost_analysis']} predictions were made without them, as if nothing had been written."
         yield "Their events PREDICTION_SAVED and ACTION_SAVED say `analysis_lost`; a later run may have made them anew."
 
 
