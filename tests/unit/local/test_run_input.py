@@ -40,5 +40,5 @@ def test_a_file_that_is_not_there_or_holds_no_object_is_refused(tmp_path: Path) 
 def test_an_input_of_12000_ids_is_refused_before_it_is_sent(tmp_path: Path) -> None:
     file = tmp_path / "ids.json"
     file.write_text(json.dumps({"customer_ids": [f"00000000-0000-4000-8000-{number:012}" for number in range(12_000)]}))
-    with pytest.raises(RunError, match="is 468017 bytes; Step Functions takes 262144, which is about 6,500"):
+    with pytest.raises(RunError, match="is 468018 bytes; Step Functions takes 262144, which is about 6,500"):
         run(LocalSettings(home=tmp_path), f"@{file}")
