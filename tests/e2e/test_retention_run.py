@@ -12,9 +12,11 @@ import pytest
 
 from tests.e2e.conftest import MACHINE, Cloud, wait_until
 from vigie_local import commands
+from vigie_local.settings import REPOSITORY
 
 CUSTOMERS = 200
 QUEUES = ("vigie-nlp", "vigie-prediction", "vigie-action", "vigie-audit")
+STATE_MACHINE_FILE = REPOSITORY / "infra" / "statemachine" / "retention_run.asl.json"
 RESULTS = ("feedback_analyses", "predictions", "actions")
 
 
@@ -316,3 +318,36 @@ def test_an_input_that_cannot_be_ends_with_the_planner_s_own_words(cloud: Cloud,
     assert (ended["status"], ended["error"]) == ("FAILED", "InvalidInputError")
     assert ended["cause"].startswith(cause)
     assert "stackTrace" not in ended["cause"]
+
+
+LAMBDA = {"errorMessage": "say it", "errorType": "InvalidInputError", "stackTrace": []}
+CAUSES = {
+    "a function's error": (json.dumps(LAMBDA), "say it"),
+    "the same in another order, without spaces": (json.dumps(LAMBDA, sort_keys=True, separators=(",", ":")), "say it"),
+    "a message that looks like JSON": (json.dumps({"errorMessage": '{"a": 1}'}), '{"a": 1}'),
+    "text": ("The task was stopped.", "The task was stopped."),
+    "JSON without a message": ('{"reason": "errorMessage"}', '{"reason": "errorMessage"}'),
+    "a message that is no text": ('{"errorMessage": 7}', '{"errorMessage": 7}'),
+    "what only looks like JSON": ('{"errorMessage": oh no}', '{"errorMessage": oh no}'),
+    "cut off": ('{"errorMessage": "oh', '{"errorMessage": "oh'),
+    "none": (None, "no cause is given: the function did not answer in its time"),
+}
+
+
+def test_whatever_the_cause_of_a_failure_its_class_and_words_are_the_execution_s(cloud: Cloud) -> None:
+    states = cloud.client("stepfunctions")
+    definition = json.loads(STATE_MACHINE_FILE.read_text(encoding="utf-8"))["States"]
+    names = ("ReadError", "UnwrapError", "NoCause", "RunFailed")
+    tail = {"StartAt": "ReadError", "States": {name: definition[name] for name in names}}
+    role = "arn:aws:iam::000000000000:role/any"
+    made = states.create_state_machine(name="only-the-end", definition=json.dumps(tail), roleArn=role)
+    try:
+        for number, (name, (cause, expected)) in enumerate(CAUSES.items()):
+            error = {"Error": "SomeError"} | ({} if cause is None else {"Cause": cause})
+            started = states.start_execution(
+                stateMachineArn=made["stateMachineArn"], name=f"cause-{number}", input=json.dumps(error)
+            )
+            ended = cloud.wait(started["executionArn"])
+            assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "SomeError", expected), name
+    finally:
+        states.delete_state_machine(stateMachineArn=made["stateMachineArn"])
