@@ -39,6 +39,8 @@ class RunReport:
     audit: Mapping[str, Any] = field(default_factory=dict)
     # Of each segment, those that were found without the customer's analysis, which was lost.
     without_lost: Mapping[str, int] = field(default_factory=dict)
+    # Why actions are in the catalogue's own words.
+    catalogue_reasons: Mapping[str, int] = field(default_factory=dict)
     # Per step, why customers ended it without a result.
     reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
@@ -69,12 +71,12 @@ class RunReport:
     def _failed(self, label: str, name: str, step: str, withdrawn: str = "") -> str:
         """A line of those who ended a step without a result for another reason than want of consent or feedback."""
         number = self.customers.get(name, 0) + self.customers.get(withdrawn, 0)
-        told = [
-            f"{customers} {REASONS.get(reason, reason)}"
+        told = {
+            reason: customers
             for reason, customers in self.reasons.get(step, {}).items()
             if reason not in ("NoConsent", "NoFeedback") and not (reason == "ConsentWithdrawn" and not withdrawn)
-        ]
-        return f"  {label:<18} {number:>6}   {', '.join(told)}".rstrip()
+        }
+        return f"  {label:<18} {number:>6}   {_told(told)}".rstrip()
 
     def _without_lost_analysis(self) -> list[str]:
         number = self.customers.get("without_lost_analysis", 0)
@@ -106,6 +108,8 @@ class RunReport:
 
     def _sources(self) -> str:
         words = {"model": "worded by the model", "catalogue": "from the catalogue", "none": "no offer allowed"}
+        if self.catalogue_reasons:
+            words["catalogue"] += f" ({_told(self.catalogue_reasons)})"
         found = [f"{self.action_sources[key]} {word}" for key, word in words.items() if self.action_sources.get(key)]
         return ", ".join(found)
 
@@ -116,6 +120,10 @@ class RunReport:
         if self.audit.get("gaps") is not None:
             parts.append(f"gaps {self.audit['gaps']}")
         return ", ".join(parts)
+
+
+def _told(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{customers} {REASONS.get(reason, reason)}" for reason, customers in reasons.items())
 
 
 def provider_line(provider: ModelProvider) -> str:

@@ -37,6 +37,9 @@ _ENDED = """
 _SEGMENTS = """
     SELECT segment, count(*), count(*) FILTER (WHERE analysis_lost) FROM actions WHERE run_id = %s GROUP BY segment
 """
+_FROM_CATALOGUE = """
+    SELECT source_reason, count(*) FROM actions WHERE run_id = %s AND source = 'catalogue' GROUP BY 1 ORDER BY 2 DESC
+"""
 _LEFT_OUT = """
     SELECT (details ->> 'left_out_without_profiling_consent')::int
     FROM audit_log WHERE run_id = %s AND event_type = 'RUN_PLANNED'
@@ -178,6 +181,8 @@ def _report(connection: Connection, output: dict[str, Any], seconds: float) -> R
         segments = cursor.fetchall()
         cursor.execute("SELECT source, count(*) FROM actions WHERE run_id = %s GROUP BY source", (run_id,))
         sources = dict(cursor.fetchall())
+        cursor.execute(_FROM_CATALOGUE, (run_id,))
+        catalogue = dict(cursor.fetchall())
         cursor.execute("SELECT count(*) FROM audit_log WHERE run_id = %s", (run_id,))
         (events,) = cursor.fetchone() or (0,)
         cursor.execute(_LEFT_OUT, (run_id,))
@@ -185,6 +190,6 @@ def _report(connection: Connection, output: dict[str, Any], seconds: float) -> R
     return RunReport(
         run_id=run_id, status=output["status"], seconds=seconds, customers=output["customers"],
         segments={row[0]: row[1] for row in segments}, without_lost={row[0]: row[2] for row in segments},
-        action_sources=sources, audit_events=events, left_out=left_out, audit=output.get("audit", {}),
+        action_sources=sources, catalogue_reasons=catalogue, audit_events=events, left_out=left_out, audit=output.get("audit", {}),
         reasons=output.get("reasons") or {},
     )  # fmt: skip

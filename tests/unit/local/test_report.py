@@ -67,6 +67,7 @@ def test_losses_are_lines_with_their_reasons_and_what_was_made_without_them() ->
             "predicted": 465, "prediction_withdrawn": 1, "prediction_failed": 0, "actions": 465, "action_withdrawn": 1,
             "action_failed": 0, "failed": 0, "without_lost_analysis": 212,
         },
+        action_sources={"catalogue": 9, "none": 456}, catalogue_reasons={"ModelUnavailable": 9},
         segments={"High": 22, "Medium": 100, "Low": 343}, without_lost={"High": 8, "Medium": 54, "Low": 150},
         reasons={
             "analyse": {"ModelRefused": 200, "EgressBlocked": 12, "NoConsent": 78, "NoFeedback": 52},
@@ -78,6 +79,7 @@ def test_losses_are_lines_with_their_reasons_and_what_was_made_without_them() ->
         "Run run-4 finished in part",
         "analysis lost         212   200 refused by the model provider, 12 kept from leaving by the egress guard",
         "of these              212   made without an analysis that was lost: High risk 8, Medium risk 54, Low risk 150",
+        "9 from the catalogue (9 for want of an answer from the model provider), 456 no offer allowed",
         "not predicted           1   1 whose consent was withdrawn during the run",
         "make redrive RUN=run-4",
     ):
