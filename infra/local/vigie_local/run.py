@@ -190,6 +190,6 @@ def _report(connection: Connection, output: dict[str, Any], seconds: float) -> R
     return RunReport(
         run_id=run_id, status=output["status"], seconds=seconds, customers=output["customers"],
         segments={row[0]: row[1] for row in segments}, without_lost={row[0]: row[2] for row in segments},
-        action_sources=sources, catalogue_reasons=catalogue, audit_events=events, left_out=left_out, audit=output.get("audit", {}),
-        reasons=output.get("reasons") or {},
+        action_sources=sources, catalogue_reasons=catalogue, reasons=output.get("reasons") or {},
+        audit_events=events, left_out=left_out, audit=output.get("audit", {}),
     )  # fmt: skip
