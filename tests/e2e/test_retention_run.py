@@ -237,25 +237,6 @@ def test_with_the_provider_down_the_run_goes_on_with_the_catalogue(provider_down
     assert sources["ModelUnavailable"] > 0
 
 
-def test_a_scorer_that_was_changed_is_refused_and_its_batches_are_counted_as_failed(cloud: Cloud) -> None:
-    original = cloud.query("SELECT version, scorer FROM model_registry WHERE state = 'approved'")[0]
-    cloud.query("UPDATE model_registry SET scorer = scorer || ' '::bytea WHERE version = %s", original[0])
-    cloud.client("lambda").update_function_configuration(
-        FunctionName="vigie-prediction-agent", Description="a fresh environment, with no scorer loaded yet"
-    )
-    try:
-        output = cloud.run("e2e-changed-scorer", {"limit": 6, "batch_size": 3})
-    finally:
-        cloud.query("UPDATE model_registry SET scorer = %s WHERE version = %s", bytes(original[1]), original[0])
-    assert output["status"] == "failed"
-    assert (output["customers"]["predicted"], output["customers"]["failed"]) == (0, 6)
-    audited = cloud.query(
-        "SELECT status, count(*) > 0 FROM audit_log WHERE run_id = 'e2e-changed-scorer' AND event_type = 'MODEL_LOADED'"
-        " GROUP BY 1"
-    )
-    assert audited == [("refused", True)]
-
-
 def test_a_run_that_lost_its_analyses_is_partial_and_its_counts_add_up(
     provider_down: dict[str, Any], cloud: Cloud
 ) -> None:
@@ -293,6 +274,25 @@ def test_what_was_lost_is_made_anew_by_a_redrive_and_a_second_finds_nothing(
     )
     assert commands.redrive(cloud.settings, Namespace(run_id=run_id)) == 0
     assert "Nothing to redrive" in capsys.readouterr().out
+
+
+def test_a_scorer_that_was_changed_is_refused_and_its_batches_are_counted_as_failed(cloud: Cloud) -> None:
+    original = cloud.query("SELECT version, scorer FROM model_registry WHERE state = 'approved'")[0]
+    cloud.query("UPDATE model_registry SET scorer = scorer || ' '::bytea WHERE version = %s", original[0])
+    cloud.client("lambda").update_function_configuration(
+        FunctionName="vigie-prediction-agent", Description="a fresh environment, with no scorer loaded yet"
+    )
+    try:
+        output = cloud.run("e2e-changed-scorer", {"limit": 6, "batch_size": 3})
+    finally:
+        cloud.query("UPDATE model_registry SET scorer = %s WHERE version = %s", bytes(original[1]), original[0])
+    assert output["status"] == "failed"
+    assert (output["customers"]["predicted"], output["customers"]["failed"]) == (0, 6)
+    audited = cloud.query(
+        "SELECT status, count(*) > 0 FROM audit_log WHERE run_id = 'e2e-changed-scorer' AND event_type = 'MODEL_LOADED'"
+        " GROUP BY 1"
+    )
+    assert audited == [("refused", True)]
 
 
 MANY = json.dumps({"customer_ids": [f"00000000-0000-4000-8000-{number:012}" for number in range(12_000)]})

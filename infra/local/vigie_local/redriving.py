@@ -41,6 +41,12 @@ WHERE r.counts IS NOT NULL AND n.counts IS NULL AND n.planned_at > r.planned_at 
   AND CASE WHEN %(run)s = '' THEN r.purpose = 'retention' ELSE r.run_id = ANY(%(family)s) END
 GROUP BY n.run_id ORDER BY n.run_id
 """
+# Those of them whom a newer run lost again that is not of the family.
+ELSEWHERE = """
+SELECT t.run_id, count(DISTINCT t.customer_id)::int
+FROM to_take_up t JOIN lost_customers l ON l.customer_id = t.customer_id AND l.run_id = ANY(%(family)s)
+WHERE t.run_id <> ALL(%(family)s) GROUP BY 1 ORDER BY 1
+"""
 BLOCKED = """
 SELECT count(*)::int FROM run_steps s JOIN runs r USING (run_id)
 WHERE s.step = 'analyse' AND s.outcome = 'failed' AND s.reason = 'EgressBlocked' AND r.run_id = ANY(%(family)s)
@@ -100,6 +106,8 @@ def _require_closed(connection: Connection, run_id: str) -> None:
 def _say_what_is_not_redriven(connection: Connection, asked: dict[str, Any]) -> None:
     for name, customers in _fetch(connection, OPEN, asked):
         print(f"Run {name} has {customers} of them and is not closed: wait, or make resume RUN={name}", flush=True)
+    for name, customers in _fetch(connection, ELSEWHERE, asked) if asked["run"] else []:
+        print(f"Run {name} has {customers} of them and lost them again: make redrive RUN={name}", flush=True)
     if asked["run"] and (blocked := _fetch(connection, BLOCKED, asked)[0][0]):
         print(f"{blocked} analyses were blocked by the egress guard, which would block the same texts again.")
     unreadable = _fetch(
