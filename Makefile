@@ -1,6 +1,6 @@
 # Vigie on one machine. `make` explains the targets. Works with GNU make 3.81 and later.
 
-export PYTHONPATH := $(CURDIR)/layers/common:$(CURDIR)/layers/llm:$(CURDIR)/layers/scoring:$(CURDIR)/infra/local:$(CURDIR)
+export PYTHONPATH := $(CURDIR)/layers/common:$(CURDIR)/layers/llm:$(CURDIR)/layers/scoring:$(CURDIR)/infra:$(CURDIR)
 PY := "$(CURDIR)/.venv/bin/python"
 CLOUD := $(PY) -m vigie_local
 JSON_OPTION = $(if $(JSON),--json "$(JSON)")
@@ -76,42 +76,42 @@ load-outcomes: environment ## Compare a run with what came of its customers: DAT
 		$(if $(RUN),--run "$(RUN)") $(JSON_OPTION)
 
 evaluate-privacy: environment ## Measure the pseudonymiser: FILE=… or built-in messages (JSON=path)
-	@$(PY) -m vigie_local.evaluate_privacy $(if $(FILE),"$(FILE)") $(JSON_OPTION) $(ARGS)
+	@$(PY) -m tests.evaluations.evaluate_privacy $(if $(FILE),"$(FILE)") $(JSON_OPTION) $(ARGS)
 
 evaluate-analysis: environment ## Score the language model on labelled feedback: FILE=… (JSON=path)
 	@$(if $(FILE),,echo 'Say what to score: make evaluate-analysis FILE=tests/data/feedback_dev.jsonl' >&2; exit 2)
-	@$(CLOUD) with-cloud python -m vigie_local.evaluate_analysis "$(FILE)" $(JSON_OPTION)
+	@$(CLOUD) with-cloud python -m tests.evaluations.evaluate_analysis "$(FILE)" $(JSON_OPTION)
 
 export-audit: environment ## A run for an auditor, CSV, JSON Lines and cover sheet; RUN=… for another than the newest
-	@$(CLOUD) with-cloud python -m vigie_local.audit_export run $(if $(RUN),--run "$(RUN)") $(ARGS)
+	@$(CLOUD) with-cloud python -m vigie_operations.audit_export run $(if $(RUN),--run "$(RUN)") $(ARGS)
 
 verify-audit: environment ## Export the whole audit log and check it offline
-	@$(CLOUD) with-cloud python -m vigie_local.audit_export verify $(ARGS)
+	@$(CLOUD) with-cloud python -m vigie_operations.audit_export verify $(ARGS)
 
 export-customer: environment ## Everything held and done about one customer (GDPR 15): CUSTOMER=customer id
 	@$(if $(CUSTOMER),,echo 'Say whose: make export-customer CUSTOMER=…' >&2; exit 2)
-	@$(CLOUD) with-cloud python -m vigie_local.subject_access --customer "$(CUSTOMER)" $(ARGS)
+	@$(CLOUD) with-cloud python -m vigie_operations.subject_access --customer "$(CUSTOMER)" $(ARGS)
 
 prove-event: environment ## Prove that one event is in the signed log: EVENT=event id
 	@$(if $(EVENT),,echo 'Say which event: make prove-event EVENT=…' >&2; exit 2)
-	@$(CLOUD) with-cloud python -m vigie_local.audit_export inclusion --event "$(EVENT)" $(ARGS)
+	@$(CLOUD) with-cloud python -m vigie_operations.audit_export inclusion --event "$(EVENT)" $(ARGS)
 
 prove-growth: environment ## Prove that the log only grew since the oldest checkpoint (FIRST=size SECOND=size)
-	@$(CLOUD) with-cloud python -m vigie_local.audit_export consistency $(if $(FIRST),--first "$(FIRST)") \
+	@$(CLOUD) with-cloud python -m vigie_operations.audit_export consistency $(if $(FIRST),--first "$(FIRST)") \
 		$(if $(SECOND),--second "$(SECOND)") $(ARGS)
 
 claims: environment ## Run the test behind every governance claim (JSON=path)
-	@$(PY) -m vigie_local.claims $(JSON_OPTION) $(ARGS)
+	@$(PY) -m tests.evaluations.claims $(JSON_OPTION) $(ARGS)
 
 bench: environment ## Measure speed on this machine; ONLY=pipeline for a part (JSON=path)
-	@$(PY) -m vigie_local.bench $(if $(ONLY),--only "$(ONLY)") $(JSON_OPTION) $(ARGS)
+	@$(PY) -m tests.bench $(if $(ONLY),--only "$(ONLY)") $(JSON_OPTION) $(ARGS)
 
 chaos: environment ## Disturb real runs and check them: RUNS=50 CUSTOMERS=200 SEED=1 ONLY=kind (JSON=path)
-	@$(PY) -m vigie_local.chaos $(if $(RUNS),--runs "$(RUNS)") $(if $(CUSTOMERS),--customers "$(CUSTOMERS)") \
+	@$(PY) -m tests.chaos $(if $(RUNS),--runs "$(RUNS)") $(if $(CUSTOMERS),--customers "$(CUSTOMERS)") \
 		$(if $(SEED),--seed "$(SEED)") $(if $(ONLY),--only "$(ONLY)") $(JSON_OPTION) $(ARGS)
 
 cost: environment ## What a run would cost on AWS; RUN=… for another than the newest (JSON=path)
-	@$(CLOUD) with-cloud python -m vigie_local.cost $(if $(RUN),--run "$(RUN)") $(JSON_OPTION)
+	@$(CLOUD) with-cloud python -m vigie_operations.cost $(if $(RUN),--run "$(RUN)") $(JSON_OPTION)
 
 up: environment ## Start PostgreSQL, LocalStack and the model server, and nothing else
 	@$(CLOUD) up

@@ -164,7 +164,7 @@ install_uv
 sync_environment "function runtime  (.local/runtime)" "$local_dir/runtime" requirements/runtime.lock
 sync_environment "SAM command line  (.local/sam)" "$local_dir/sam" requirements/sam.lock
 sync_environment "local cloud, dashboard, tools  (.venv)" "$root/.venv" requirements/vigie.lock
-printf '%s\n' "$root/layers/common" "$root/layers/llm" "$root/layers/scoring" "$root/infra/local" "$root" > "$paths"
+printf '%s\n' "$root/layers/common" "$root/layers/llm" "$root/layers/scoring" "$root/infra" "$root" > "$paths"
 # Where Python may write no bytecode, every process that scores would compile NumPy anew (0.2 s).
 "$root/.venv/bin/python" -m compileall -q -j 0 "$root"/.venv/lib/python3.13/site-packages/numpy >> "$log" 2>&1 || true
 say "  ready in $(($(date +%s) - started_at)) s"

@@ -47,7 +47,7 @@ def measure_sentiment_found(model: Any, inputs: Sequence[Feature], seed: int) ->
     The reader is the local model server's rules. None when they are not installed beside the model.
     """
     try:
-        from vigie_local.model_server.reading import read_feedback
+        from vigie_model_server.reading import read_feedback
     except ImportError:
         return None
     today = draw_population(READ, np.random.default_rng((seed, 1)))

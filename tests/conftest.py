@@ -8,7 +8,7 @@ from hypothesis import settings
 
 UNIT_TESTS = Path(__file__).parent / "unit"
 END_TO_END_TESTS = Path(__file__).parent / "e2e"
-OUR_MODULES = r"(vigie|vigie_llm|vigie_scoring|vigie_local|planner|\w+_agent|model|dashboard)(\.|$)"
+OUR_MODULES = r"(vigie(_\w+)?|planner|\w+_agent|model|dashboard)(\.|$)"
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
 settings.load_profile("repeatable")

@@ -1,6 +1,6 @@
 """Measures how soon the dashboard shows its figures, with 100,000 customers and 1,000,000 audit events.
 
-    PYTHONPATH=.:infra/local python -m tests.bench.dashboard_first_paint [--customers N] [--audit-rows N] [--json PATH]
+    PYTHONPATH=.:infra python -m tests.bench.dashboard_first_paint [--customers N] [--audit-rows N] [--json PATH]
 
 Makes a PostgreSQL of its own, fills it (about a minute), starts the dashboard and opens its pages in Chromium. "First
 paint" is the time from the request to the page's own content being in the document and the script at rest; "shell" is

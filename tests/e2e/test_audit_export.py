@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Cloud
-from vigie_local import audit_export
+from vigie_operations import audit_export
 
 RUN = "audit-export"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.bench.cloud import BenchCloud
+from tests.chaos.checking import check, check_again
+from tests.chaos.ground import Ground, prepare, set_visibility
+from tests.chaos.running import disturb
 from tests.e2e.conftest import MACHINE, Cloud
-from vigie_local.bench.cloud import BenchCloud
-from vigie_local.chaos.checking import check, check_again
-from vigie_local.chaos.ground import Ground, prepare, set_visibility
-from vigie_local.chaos.running import disturb
 from vigie_local.services import database_server
 from vigie_local.settings import DATABASE
 

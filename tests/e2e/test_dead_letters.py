@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Cloud, wait_until
-from vigie_local.redriving import redrive
 from vigie_local.secrets import database_secret, role_passwords
+from vigie_operations.redrive import redrive
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -11,9 +11,9 @@ import pytest
 
 from tests.e2e.conftest import Cloud, wait_until
 from vigie_local import commands, services
-from vigie_local.audit_export import verify_log
 from vigie_local.errors import RunError
-from vigie_local.going_on import require_open, resume
+from vigie_operations.audit_export import verify_log
+from vigie_operations.resume import require_open, resume
 
 CUSTOMERS = 60
 STEPS = ("analyse", "predict", "decide")

@@ -81,7 +81,7 @@ class LocalStack:
         (state / "tmp").mkdir(parents=True)
         variables = os.environ | {
             CANARY: "seen",
-            "PYTHONPATH": str(REPOSITORY / "infra" / "local"),
+            "PYTHONPATH": str(REPOSITORY / "infra"),
             "GATEWAY_LISTEN": f"127.0.0.1:{port}",
             "DISABLE_EVENTS": "1",
             "SKIP_SSL_CERT_DOWNLOAD": "1",

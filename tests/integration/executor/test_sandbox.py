@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from vigie_local.executor import sandbox as sandbox_module
-from vigie_local.executor.log_delivery import LogDelivery, StreamName
-from vigie_local.executor.log_stream import LogStream
-from vigie_local.executor.sandbox import Answer, Call, FunctionSettings, Sandbox
-from vigie_local.executor.variables import Places, function_variables
+from vigie_localstack.executor import sandbox as sandbox_module
+from vigie_localstack.executor.log_delivery import LogDelivery, StreamName
+from vigie_localstack.executor.log_stream import LogStream
+from vigie_localstack.executor.sandbox import Answer, Call, FunctionSettings, Sandbox
+from vigie_localstack.executor.variables import Places, function_variables
 
 
 @dataclass

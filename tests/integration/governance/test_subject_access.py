@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.conftest import Bank, customer
-from vigie_local.subject_access import UnknownCustomerError, collect, write_answer
+from vigie_operations.subject_access import UnknownCustomerError, collect, write_answer
 
 ASKING, OTHER = 1, 2
 TABLES_WITH_PEOPLE = """

@@ -61,8 +61,8 @@ def bank() -> Iterator[Bank]:
 
 @pytest.fixture(scope="package")
 def server_process() -> Iterator[ObedientServer]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "infra" / "local")}
-    command = [sys.executable, "-m", "vigie_local.model_server", "--port", "0", "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "infra")}
+    command = [sys.executable, "-m", "vigie_model_server", "--port", "0", "--quiet"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
     try:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.evaluations.evaluate_analysis import raw_text
 from tests.fakes.chat_models import FakeChatModel, FakeProvider, answer_of, obliging
 from tests.integration.injection.bank import Bank, Writer
 from tests.integration.injection.conftest import ObedientServer
@@ -20,7 +21,6 @@ from tests.integration.injection.variants import Variant, generated
 from vigie_llm.analysis import SENTIMENTS, TOPICS
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.provider import Provider
-from vigie_local.evaluate_analysis import raw_text
 
 ROWS = [
     json.loads(line)

@@ -34,8 +34,8 @@ class RunningServer:
 
 @pytest.fixture(scope="session")
 def server_process() -> Iterator[RunningServer]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "infra" / "local"), KEY_SETTING: '["right-key"]'}
-    command = [sys.executable, "-m", "vigie_local.model_server", "--port", "0", "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "infra"), KEY_SETTING: '["right-key"]'}
+    command = [sys.executable, "-m", "vigie_model_server", "--port", "0", "--quiet"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     assert process.stdout is not None
     line = process.stdout.readline()

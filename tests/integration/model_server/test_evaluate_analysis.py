@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.evaluations.analysis_figures import Finding
+from tests.evaluations.evaluate_analysis import main, measure, raw_text
 from vigie_llm.errors import AnswerRejectedError
-from vigie_local.analysis_figures import Finding
-from vigie_local.evaluate_analysis import main, measure, raw_text
 
 from .conftest import RunningServer
 

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[3]
 
 def start(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "vigie_local.model_server", *arguments],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "infra" / "local"), **environment},
+        [sys.executable, "-m", "vigie_model_server", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "infra"), **environment},
         capture_output=True,
         text=True,
         timeout=30,

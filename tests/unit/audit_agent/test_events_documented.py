@@ -1,11 +1,11 @@
 """The page that explains every event type is the one that vigie/events.py makes."""
 
 from vigie.events import MEANINGS
-from vigie_local.event_reference import PAGE, page
+from vigie_operations.event_reference import PAGE, page
 
 
 def test_the_page_of_events_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m vigie_local.event_reference"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: python -m vigie_operations.event_reference"
 
 
 def test_every_event_type_has_a_meaning_in_a_sentence() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from model.synthesise import PURPOSES
-from vigie_local.bench.customers import write_bank
+from tests.bench.customers import write_bank
 
 CUSTOMERS = 40
 

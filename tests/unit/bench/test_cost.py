@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 import planner.store
-from vigie_local.cost import estimate as estimating
-from vigie_local.cost.counting import (
+from vigie_local.settings import REPOSITORY
+from vigie_operations.cost import estimate as estimating
+from vigie_operations.cost.counting import (
     Counts,
     FunctionUse,
     count_events,
@@ -22,10 +23,9 @@ from vigie_local.cost.counting import (
     map_of,
     states_on_the_way,
 )
-from vigie_local.cost.estimate import Deployed, batches_of, estimate, monthly, units
-from vigie_local.cost.prices import read_prices
-from vigie_local.cost.quotas import needs
-from vigie_local.settings import REPOSITORY
+from vigie_operations.cost.estimate import Deployed, batches_of, estimate, monthly, units
+from vigie_operations.cost.prices import read_prices
+from vigie_operations.cost.quotas import needs
 
 REPORT = (
     "REPORT RequestId: 1\tDuration: 1500.20 ms\tBilled Duration: 1501 ms\t"

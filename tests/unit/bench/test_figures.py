@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from vigie_local.bench.database_load import kind_of_statement
-from vigie_local.bench.idle import percentile
-from vigie_local.bench.pipeline import unavoidable_seconds
-from vigie_local.bench.rate_limit import budget, read_calls
+from tests.bench.database_load import kind_of_statement
+from tests.bench.idle import percentile
+from tests.bench.pipeline import unavoidable_seconds
+from tests.bench.rate_limit import budget, read_calls
 
 
 def test_the_agent_with_more_waiting_sets_the_pace() -> None:

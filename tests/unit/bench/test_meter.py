@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from vigie_local.bench.meter import Meter, function_name
+from tests.bench.meter import Meter, function_name
 from vigie_local.processes import ProcessSpec, start_process, stop_process
 
 BURN = "import time\nwhile time.process_time() < 0.3: pass\nprint('burnt', flush=True)\ntime.sleep(60)"

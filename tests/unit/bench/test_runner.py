@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from vigie_local.bench import __main__ as runner
-from vigie_local.bench.machine import describe_commit, describe_machine
-from vigie_local.bench.options import Options
-from vigie_local.bench.parts import PARTS, LonePart, choose
-from vigie_local.bench.table import Row, lines
+from tests.bench import __main__ as runner
+from tests.bench.machine import describe_commit, describe_machine
+from tests.bench.options import Options
+from tests.bench.parts import PARTS, LonePart, choose
+from tests.bench.table import Row, lines
 from vigie_local.errors import RunError
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-IN_FUNCTION = ROOT / "infra" / "local" / "vigie_local" / "executor" / "in_function"
+IN_FUNCTION = ROOT / "infra" / "vigie_localstack" / "executor" / "in_function"
 CROSSES = """
     import sys
     sys.path.insert(0, sys.argv[1])
@@ -72,13 +72,13 @@ def test_only_the_chaos_suite_hands_functions_a_folder() -> None:
     """No setting of the local cloud, and nothing in the template, names it."""
     named = [
         path.relative_to(ROOT).as_posix()
-        for folder in ("functions", "layers", "infra")
+        for folder in ("functions", "layers", "infra", "tests/chaos")
         for path in (ROOT / folder).rglob("*.py")
         if "VIGIE_FAILPOINTS" in path.read_text(encoding="utf-8")
     ]
     assert sorted(named) == [
-        "infra/local/vigie_local/chaos/ground.py",
-        "infra/local/vigie_local/executor/function_process.py",
-        "infra/local/vigie_local/executor/in_function/failpoints.py",
+        "infra/vigie_localstack/executor/function_process.py",
+        "infra/vigie_localstack/executor/in_function/failpoints.py",
+        "tests/chaos/ground.py",
     ]
     assert "FAILPOINTS" not in (ROOT / "template.yaml").read_text(encoding="utf-8")

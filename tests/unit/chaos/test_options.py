@@ -12,11 +12,11 @@ from typing import Any, cast
 import psycopg2
 import pytest
 
-from vigie_local.chaos import __main__ as suite
-from vigie_local.chaos.checking import Finding
-from vigie_local.chaos.faults import KINDS
-from vigie_local.chaos.ground import Ground
-from vigie_local.chaos.running import Disturbed
+from tests.chaos import __main__ as suite
+from tests.chaos.checking import Finding
+from tests.chaos.faults import KINDS
+from tests.chaos.ground import Ground
+from tests.chaos.running import Disturbed
 from vigie_local.errors import RunError
 
 

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from vigie_local.chaos import running
-from vigie_local.chaos.faults import KINDS
-from vigie_local.chaos.ground import Ground
-from vigie_local.chaos.running import disturb, run_with_failpoint
+from tests.chaos import running
+from tests.chaos.faults import KINDS
+from tests.chaos.ground import Ground
+from tests.chaos.running import disturb, run_with_failpoint
 
 
 class EndsAtOnce:

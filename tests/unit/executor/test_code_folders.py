@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vigie_local.executor.code_folders import merge_into
+from vigie_localstack.executor.code_folders import merge_into
 
 
 def write(folder: Path, **files: str) -> Path:

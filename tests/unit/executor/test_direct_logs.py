@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from moto.logs.models import LogsBackend, logs_backends
 
-from vigie_local.executor.direct_logs import DirectLogs
+from vigie_localstack.executor.direct_logs import DirectLogs
 
 ACCOUNT, REGION, GROUP, STREAM = "123456789012", "us-east-1", "/aws/lambda/direct", "one"
 

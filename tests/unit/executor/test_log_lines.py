@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vigie_local.executor.log_delivery import (
+from vigie_localstack.executor.log_delivery import (
     EVENT_OVERHEAD,
     MOST_BYTES,
     MOST_EVENTS,
@@ -15,7 +15,7 @@ from vigie_local.executor.log_delivery import (
     StreamName,
     in_batches,
 )
-from vigie_local.executor.log_stream import LONGEST_LINE, split_lines
+from vigie_localstack.executor.log_stream import LONGEST_LINE, split_lines
 
 STREAM = StreamName("000000000000", "us-east-1", "group", "stream")
 

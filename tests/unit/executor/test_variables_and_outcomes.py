@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from vigie_local.executor.outcome import Report, answered, exited, failed_to_start, timed_out
-from vigie_local.executor.variables import Places, function_variables
+from vigie_localstack.executor.outcome import Report, answered, exited, failed_to_start, timed_out
+from vigie_localstack.executor.variables import Places, function_variables
 
 PLACES = Places(
     task=Path("/task"),

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from dashboard.claims import load_claims
-from vigie_local import claims
-from vigie_local.claims import (
+from tests.evaluations import claims
+from tests.evaluations.claims import (
     REGISTER,
     CaseCount,
     Claim,

@@ -15,10 +15,10 @@ WORD = re.compile(r"(?<!pseudo)(?<!pseud)anonym\w*", re.IGNORECASE)
 EVENT_TYPE = "ANONYMISATION"
 READ_AS_THEY_ARE = (
     "*.md", "docs/**/*.md", "docs/**/*.toml", "docs/**/*.svg", "dashboard/**/*.toml", "dashboard/**/*.svg", "Makefile",
-    "model/**/*.toml", "model/**/*.md", "infra/local/vigie_local/model_server/wording_*.toml", "infra/*.sh",
+    "model/**/*.toml", "model/**/*.md", "infra/vigie_model_server/wording_*.toml", "infra/*.sh",
     "docker-compose.yml", "template.yaml", "pyproject.toml",
 )  # fmt: skip
-PROGRAMS = ("infra/local/vigie_local", "dashboard", "model", "functions", "layers")
+PROGRAMS = ("infra/vigie_local", "dashboard", "model", "functions", "layers")
 
 
 def texts() -> Iterator[tuple[str, str]]:

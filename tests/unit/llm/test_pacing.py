@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vigie_llm.pacing import Pacer
-from vigie_local.model_server.rate_limit import RateLimiter
+from vigie_model_server.rate_limit import RateLimiter
 
 SLOTS = 32
 

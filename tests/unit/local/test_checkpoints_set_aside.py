@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.tamper.sealed_log import Signer
-from vigie_local.audit_export import set_aside_others
+from vigie_operations.audit_export import set_aside_others
 
 
 def test_only_what_the_present_key_signed_stays_to_be_checked(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vigie_local.collecting import look_through_once
+from vigie_localstack.patches.gc_pauses import look_through_once
 
 
 class Thing:

@@ -3,7 +3,7 @@
 import pytest
 
 from vigie_local.errors import RunError
-from vigie_local.going_on import next_name
+from vigie_operations.resume import next_name
 
 ENDED = ("FAILED", "ABORTED", "TIMED_OUT", "SUCCEEDED")
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from moto.logs.models import LogsBackend
 
-from vigie_local import log_filtering
-from vigie_local.log_filtering import NotAnsweredHereError, read_page
+from vigie_localstack.patches import log_filtering
+from vigie_localstack.patches.log_filtering import NotAnsweredHereError, read_page
 
 GROUP = "/aws/lambda/vigie-nlp-agent"
 STREAMS = {

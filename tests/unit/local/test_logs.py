@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from vigie_local.errors import SettingError
-from vigie_local.logs import agent_groups, read_events, readable
+from vigie_operations.logs import agent_groups, read_events, readable
 
 GROUP = "/aws/lambda/vigie-nlp-agent"
 
@@ -86,7 +86,7 @@ def test_events_of_all_groups_come_in_order_of_time_and_a_missing_group_is_no_er
 
 def test_following_shows_each_event_once_and_late_ones_too(monkeypatch: pytest.MonkeyPatch) -> None:
     client = LogsClient({"a": [{"eventId": "1", "timestamp": 50_000, "message": "x"}]})
-    monkeypatch.setattr("vigie_local.logs.time.sleep", lambda _s: None)
+    monkeypatch.setattr("vigie_operations.logs.time.sleep", lambda _s: None)
     events = read_events(client, ["a"], 0, follow=True)
     assert next(events)[1]["eventId"] == "1"
     client.events["a"].append({"eventId": "late", "timestamp": 45_000, "message": "y"})

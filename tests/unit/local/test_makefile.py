@@ -34,7 +34,7 @@ def test_every_command_of_the_local_cloud_that_make_calls_exists() -> None:
 def test_every_module_that_make_calls_exists() -> None:
     for module in set(re.findall(r"(?:python|\$\(PY\)) -m ([a-z_.]+)", TEXT)):
         path = module.replace(".", "/")
-        places = [REPOSITORY / part for part in ("", "infra/local", "layers/common")]
+        places = [REPOSITORY / part for part in ("", "infra", "layers/common")]
         assert any((place / f"{path}.py").exists() or (place / path).is_dir() for place in places), module
 
 

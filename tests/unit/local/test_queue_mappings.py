@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from vigie_local import queue_mappings
-from vigie_local.queue_mappings import patch_mappings
+from vigie_localstack.patches import queue_polling as queue_mappings
+from vigie_localstack.patches.queue_polling import patch_mappings
 
 
 @pytest.fixture(autouse=True)

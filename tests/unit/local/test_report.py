@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vigie_local.report import RunReport, provider_line, what_next
 from vigie_local.settings import load_settings
+from vigie_operations.report import RunReport, provider_line, what_next
 
 REPORT = RunReport(
     run_id="run-1", status="succeeded", seconds=10.0,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from vigie_local.errors import RunError
-from vigie_local.progress import RunProgress
-from vigie_local.run import run
 from vigie_local.settings import LocalSettings
+from vigie_operations.progress import RunProgress
+from vigie_operations.run import run
 
 
 @pytest.mark.parametrize("text", ["limit=50", "[1]", "'{}'"])

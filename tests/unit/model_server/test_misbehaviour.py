@@ -6,11 +6,11 @@ from collections import Counter
 import fastjsonschema
 import pytest
 
-from vigie_local.model_server.attacker import PAYLOADS, Obedience, obedient_analysis, obedient_retention
-from vigie_local.model_server.faults import FaultPlan
-from vigie_local.model_server.garble import WRONGS, garbled
-from vigie_local.model_server.recorder import Recorded, Recorder, without_key
-from vigie_local.model_server.settings import Settings, SettingsError, from_environment
+from vigie_model_server.attacker import PAYLOADS, Obedience, obedient_analysis, obedient_retention
+from vigie_model_server.faults import FaultPlan
+from vigie_model_server.garble import WRONGS, garbled
+from vigie_model_server.recorder import Recorded, Recorder, without_key
+from vigie_model_server.settings import Settings, SettingsError, from_environment
 
 HONEST: dict[str, object] = {
     "sentiment": "negative",

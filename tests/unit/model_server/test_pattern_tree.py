@@ -2,8 +2,8 @@
 
 import pytest
 
-from vigie_local.model_server.lexicon import Lexicon
-from vigie_local.model_server.pattern_tree import tree_of
+from vigie_model_server.lexicon import Lexicon
+from vigie_model_server.pattern_tree import tree_of
 
 
 def spans(text: str, *patterns: str) -> list[tuple[str, int, int]]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from vigie_local.model_server.chat import RequestError, read_chat
-from vigie_local.model_server.strict_schema import fault_of_strict_schema
+from vigie_model_server.chat import RequestError, read_chat
+from vigie_model_server.strict_schema import fault_of_strict_schema
 
 SCHEMA: dict[str, Any] = {
     "type": "object",

@@ -2,7 +2,7 @@
 
 import json
 
-from vigie_local.model_server.rate_limit import RateLimiter, duration
+from vigie_model_server.rate_limit import RateLimiter, duration
 
 
 class Clock:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.evaluations.privacy.corpus import LabelledMessage, generate
+from tests.evaluations.privacy.labelled import read_labelled
 from vigie_llm.analysis import ask_for_analysis
 from vigie_llm.guard import Finding, scan_answer, scan_outgoing
 from vigie_llm.pseudonymise import KnownIdentity, pseudonymise
-from vigie_local.privacy.corpus import LabelledMessage, generate
-from vigie_local.privacy.labelled import read_labelled
 
 DEV_SET = Path(__file__).parents[2] / "data/feedback_dev.jsonl"
 KNOWN = KnownIdentity(

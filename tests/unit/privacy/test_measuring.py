@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.evaluations.evaluate_privacy import main
+from tests.evaluations.privacy import fuzz
+from tests.evaluations.privacy.corpus import LabelledMessage, generate
+from tests.evaluations.privacy.labelled import CannotMeasureError, read_labelled, strip_annotations
+from tests.evaluations.privacy.scoring import score
 from vigie_llm.pseudonymise import Span
-from vigie_local.evaluate_privacy import main
-from vigie_local.privacy import fuzz
-from vigie_local.privacy.corpus import LabelledMessage, generate
-from vigie_local.privacy.labelled import CannotMeasureError, read_labelled, strip_annotations
-from vigie_local.privacy.scoring import score
 
 DEV_SET = Path(__file__).parents[2] / "data/feedback_dev.jsonl"
 EXTRA_SET = Path(__file__).parents[2] / "data/feedback_extra.jsonl"
@@ -46,7 +46,7 @@ def test_generated_messages_are_labelled_right_and_repeatable(language: str) -> 
 
 
 def test_the_bar_is_met_on_the_labelled_files_and_on_generated_messages() -> None:
-    from vigie_local.evaluate_privacy import masked_spans
+    from tests.evaluations.evaluate_privacy import masked_spans
 
     for messages in (
         read_labelled(DEV_SET),

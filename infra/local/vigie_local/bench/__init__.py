@@ -1,1 +1,0 @@
-"""Measures how fast Vigie is on this machine: `python -m vigie_local.bench --list`."""

@@ -1,1 +1,0 @@
-"""What a run would cost on AWS: counted from a measured run, at list prices: `python -m vigie_local.cost`."""

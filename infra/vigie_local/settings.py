@@ -1,0 +1,171 @@
+"""Settings of the local cloud: the only module of this package that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vigie_local.errors import SettingError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+REGION = "us-east-1"
+STACK = "vigie"
+STATE_MACHINE = "vigie-retention-run"
+DATABASE = "vigie"
+LOOPBACK = "127.0.0.1"
+# Rules, not a network: what the local model server calls itself.
+LOCAL_MODEL = "vigie-local-rules"
+GROQ_URL = "https://api.groq.com"
+GROQ_MODEL = "openai/gpt-oss-20b"
+
+
+@dataclass(frozen=True)
+class ModelProvider:
+    """Which language model the agents call: the content of the secret `vigie/llm`."""
+
+    provider: str
+    base_url: str
+    model: str
+    api_key: str = field(repr=False)
+
+    @property
+    def leaves_machine(self) -> bool:
+        """Whether redacted feedback is sent to another machine."""
+        return self.provider != "local"
+
+
+@dataclass(frozen=True)
+class LocalSettings:
+    """Where the local cloud lives and which ports it takes."""
+
+    home: Path
+    # Another host than this one means a database that somebody else runs (a container).
+    postgres_host: str = LOOPBACK
+    postgres_port: int = 15432
+    # Only a container listens elsewhere, and publishes its ports on the loopback address.
+    listen: str = LOOPBACK
+    localstack_port: int = 4566
+    model_port: int = 4570
+    dashboard_port: int = 8501
+    customers: int = 500
+    groq_api_key: str = field(default="", repr=False)
+    llm_base_url: str = ""
+    llm_model: str = ""
+    llm_api_key: str = field(default="", repr=False)
+    layer_platform: str = ""
+    # Settings of the model server and of LocalStack, passed on as they are (tests make them misbehave).
+    model_server_switches: Mapping[str, str] = field(default_factory=dict)
+    localstack_switches: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> str:
+        """Address of the local AWS for programs on this machine; a number, so that nothing is looked up."""
+        return f"http://{LOOPBACK}:{self.localstack_port}"
+
+    @property
+    def model_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.model_port}"
+
+    @property
+    def dashboard_url(self) -> str:
+        return f"http://localhost:{self.dashboard_port}"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def run(self) -> Path:
+        """Folder of the pid files."""
+        return self.home / "run"
+
+    @property
+    def private(self) -> Path:
+        """Folder of generated passwords; readable by its owner only."""
+        return self.home / "private"
+
+    @property
+    def tools(self) -> Path:
+        """Environments shared by every home of this clone: uv, SAM, the function runtime."""
+        return REPOSITORY / ".local"
+
+    @property
+    def provider(self) -> ModelProvider:
+        """The model provider chosen at deploy time: a private model, Groq, or the local rules."""
+        if self.llm_base_url:
+            return self._private_model()
+        if self.groq_api_key:
+            return ModelProvider("groq", GROQ_URL, self.llm_model or GROQ_MODEL, self.groq_api_key)
+        return ModelProvider("local", self.model_url, LOCAL_MODEL, "local-needs-no-key")
+
+    def _private_model(self) -> ModelProvider:
+        if not self.llm_base_url.startswith(("http://", "https://")):
+            raise SettingError("LLM_BASE_URL", self.llm_base_url, "give an address such as http://localhost:11434")
+        if not self.llm_model:
+            raise SettingError("LLM_MODEL", "", "name the model to ask at LLM_BASE_URL")
+        key = self.llm_api_key or "none"
+        return ModelProvider("openai-compatible", self.llm_base_url, self.llm_model, key)
+
+
+def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
+    """Reads every variable at once; raises SettingError for a value that cannot be used."""
+    home = Path(environment.get("VIGIE_HOME") or REPOSITORY / ".local").expanduser().absolute()
+    return LocalSettings(
+        home=home,
+        postgres_host=environment.get("POSTGRES_HOST", "").strip() or LOOPBACK,
+        listen=environment.get("VIGIE_LISTEN", "").strip() or LOOPBACK,
+        postgres_port=_port(environment, "POSTGRES_PORT", 15432),
+        localstack_port=_port(environment, "LOCALSTACK_PORT", 4566),
+        model_port=_port(environment, "MODEL_PORT", 4570),
+        dashboard_port=_port(environment, "DASHBOARD_PORT", 8501),
+        customers=_number(environment, "CUSTOMERS", 500, 1, 1_000_000),
+        groq_api_key=environment.get("GROQ_API_KEY", "").strip(),
+        llm_base_url=environment.get("LLM_BASE_URL", "").strip(),
+        llm_model=environment.get("LLM_MODEL", "").strip(),
+        llm_api_key=environment.get("LLM_API_KEY", "").strip(),
+        layer_platform=environment.get("VIGIE_LAYER_PLATFORM", "").strip(),
+        model_server_switches=_starting_with(environment, "VIGIE_MODEL_SERVER_"),
+        localstack_switches=_starting_with(environment, "LAMBDA_") | _starting_with(environment, "LS_"),
+    )
+
+
+# What a service may inherit: enough to run, and none of the operator's keys and credentials.
+_INHERITED = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TERM",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "UV_CACHE_DIR",
+)  # fmt: skip
+
+
+def service_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a service: a few inherited variables, the project's import path, then `extra`."""
+    base = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    base["PYTHONPATH"] = os.pathsep.join(str(REPOSITORY / part) for part in IMPORT_PATH)
+    base["PYTHONUNBUFFERED"] = "1"
+    return base | dict(extra or {})
+
+
+IMPORT_PATH = ("layers/common", "layers/llm", "layers/scoring", "infra", ".")
+
+
+def tool_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a build tool: all that is inherited (mirrors, certificates), then `extra`."""
+    return dict(os.environ) | dict(extra or {})
+
+
+def _starting_with(environment: Mapping[str, str], prefix: str) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith(prefix)}
+
+
+def _port(environment: Mapping[str, str], name: str, default: int) -> int:
+    return _number(environment, name, default, 1024, 65535)
+
+
+def _number(environment: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise SettingError(name, text, f"give a whole number from {low} to {high}")
+    return int(text)

@@ -1,0 +1,1 @@
+"""Patches of LocalStack's open edition, one per file."""

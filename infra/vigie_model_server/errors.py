@@ -1,0 +1,63 @@
+"""Error answers with the bodies that Groq sends."""
+
+import json
+
+from vigie_model_server.reply import Reply
+
+
+def error_reply(
+    status: int,
+    message: str,
+    *,
+    code: str | None = None,
+    type_: str = "invalid_request_error",
+    outcome: str = "bad_request",
+    **extra: object,
+) -> Reply:
+    """Groq's envelope `{"error": {"message", "type", "code", …}}`; keys without a value are left out."""
+    error: dict[str, object] = {"message": message, "type": type_}
+    if code is not None:
+        error["code"] = code
+    error.update(extra)
+    return Reply(status, json.dumps({"error": error}, ensure_ascii=False).encode(), outcome)
+
+
+def invalid_key() -> Reply:
+    """401, for a missing and for a wrong key alike."""
+    return error_reply(401, "Invalid API Key", code="invalid_api_key", outcome="unauthorised")
+
+
+def unknown_model(model: str) -> Reply:
+    """404 for a model this server does not have."""
+    message = f"The model `{model}` does not exist or you do not have access to it."
+    return error_reply(404, message, code="model_not_found", outcome="unknown_model")
+
+
+def unknown_url(method: str, path: str) -> Reply:
+    """404 for a path this server does not know."""
+    message = f"Unknown request URL: {method} {path}. Please check the URL for typos."
+    return error_reply(404, message, code="unknown_url", outcome="unknown_url")
+
+
+def validation_failed(reason: str, failed_generation: str) -> Reply:
+    """400 when what was generated does not fit the schema that was asked for."""
+    message = (
+        "Generated JSON does not match the expected schema. Please adjust your prompt. "
+        f"See 'failed_generation' for more details. Error: {reason}"
+    )
+    return error_reply(
+        400, message, code="json_validate_failed", outcome="json_validate_failed", failed_generation=failed_generation
+    )
+
+
+def server_error(status: int) -> Reply:
+    """500 or 503 as the provider words them."""
+    if status == 503:
+        return error_reply(503, "Service unavailable", type_="service_unavailable", outcome="error_503")
+    return error_reply(500, "Internal Server Error", type_="internal_server_error", outcome="error_500")
+
+
+def bad_gateway() -> Reply:
+    """502 with a web page instead of JSON, as proxies in front of an API answer."""
+    page = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
+    return Reply(502, page, "error_502", content_type="text/html")

@@ -1,0 +1,1 @@
+"""Operations on a deployed stack: run, resume, redrive, logs, audit, subject access, cost."""

@@ -1,0 +1,195 @@
+"""Starts an execution of the retention run, follows it, and tells what it came to."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from vigie.runs import MOST_INPUT_BYTES
+from vigie_local.errors import RunError
+from vigie_local.localstack import aws_client
+from vigie_local.processes import log_tail
+from vigie_local.secrets import role_passwords
+from vigie_local.services import database_server, local_aws
+from vigie_local.settings import DATABASE, REGION, STATE_MACHINE, LocalSettings
+from vigie_operations.progress import RunProgress, shown_progress
+from vigie_operations.report import RunReport
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+_ACCOUNT = "000000000000"
+EXECUTIONS = f"arn:aws:states:{REGION}:{_ACCOUNT}:execution:{STATE_MACHINE}"
+_POLL_S = 0.25
+_SHOWN = 200
+_EXAMPLE = """For example INPUT='{"limit": 50}', or INPUT=@input.json"""
+_ENDED = """
+    SELECT step, count(*), count(*) FILTER (WHERE outcome = 'failed') FROM run_steps WHERE run_id = %s GROUP BY step
+"""
+_SEGMENTS = """
+    SELECT segment, count(*), count(*) FILTER (WHERE analysis_lost) FROM actions WHERE run_id = %s GROUP BY segment
+"""
+_FROM_CATALOGUE = """
+    SELECT source_reason, count(*) FROM actions WHERE run_id = %s AND source = 'catalogue' GROUP BY 1 ORDER BY 2 DESC
+"""
+_LEFT_OUT = """
+    SELECT (details ->> 'left_out_without_profiling_consent')::int
+    FROM audit_log WHERE run_id = %s AND event_type = 'RUN_PLANNED'
+"""
+
+
+def run(settings: LocalSettings, input_text: str) -> RunReport:
+    """Runs once with this execution input (JSON; empty means everybody due), showing progress.
+
+    Raises:
+        RunError: the input is no JSON object, nothing is deployed, or the execution failed.
+    """
+    states = aws_client("stepfunctions", settings.endpoint)
+    arn = start_execution(states, _parse_input(input_text))
+    run_id = arn.rpartition(":")[2]
+    print(f"Run {run_id}", flush=True)
+    return follow_run(settings, arn, run_id)
+
+
+def follow_run(settings: LocalSettings, arn: str, run_id: str) -> RunReport:
+    """Shows the progress of a run until its execution ends; errors as for `run`."""
+    states = aws_client("stepfunctions", settings.endpoint)
+    began = time.monotonic()
+    with _reader(settings) as connection:
+        execution = _follow(states, arn, run_id, connection)
+        seconds = time.monotonic() - began
+        if execution["status"] != "SUCCEEDED":
+            raise RunError(_failure(settings, run_id, execution))
+        return _report(connection, json.loads(execution["output"]), seconds)
+
+
+def new_run_id() -> str:
+    """A name that no other run has."""
+    return f"run-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+
+
+def start_execution(states: Any, content: dict[str, Any], name: str = "") -> str:
+    """Starts an execution whose name is the run id, a new one unless it is given; returns its ARN.
+
+    Raises:
+        RunError: the input is larger than Step Functions takes, or nothing is deployed.
+    """
+    name = name or new_run_id()
+    text = json.dumps(content, separators=(",", ":"))
+    _require_size(text)
+    machine = f"arn:aws:states:{REGION}:{_ACCOUNT}:stateMachine:{STATE_MACHINE}"
+    try:
+        started = states.start_execution(stateMachineArn=machine, name=name, input=text)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "StateMachineDoesNotExist":
+            raise RunError("Nothing is deployed yet: make deploy-local") from error
+        raise RunError(f"The execution was not started: {error}") from error
+    except BotoCoreError as error:
+        raise RunError("The local cloud gives no answer: make deploy-local") from error
+    return str(started["executionArn"])
+
+
+def _require_size(text: str) -> None:
+    size = len(text.encode())
+    if size > MOST_INPUT_BYTES:
+        raise RunError(
+            f"The execution's input is {size} bytes; Step Functions takes {MOST_INPUT_BYTES}, which is about 6,500"
+            " customer_ids. Leave them out to run everybody due, use limit, or start several runs"
+        )
+
+
+def read_progress(connection: Connection, run_id: str) -> RunProgress:
+    """How many customers the run has planned, and how many have ended each step."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT planned FROM runs WHERE run_id = %s", (run_id,))
+        planned = cursor.fetchone()
+        cursor.execute(_ENDED, (run_id,))
+        ended = cursor.fetchall()
+    return RunProgress(
+        planned[0] if planned else None, {row[0]: row[1] for row in ended}, {row[0]: row[2] for row in ended}
+    )
+
+
+def _parse_input(text: str) -> dict[str, Any]:
+    """The execution's input: JSON, or @ and the name of a file that holds it, for a shell's line has an end."""
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    try:
+        content = json.loads(_content_of(text) or "{}")
+    except ValueError as error:
+        raise RunError(f"INPUT={shown!r} is not JSON ({error}). {_EXAMPLE}") from error
+    except OSError as error:
+        raise RunError(f"INPUT={shown!r} cannot be read ({error.strerror}). {_EXAMPLE}") from error
+    if not isinstance(content, dict):
+        raise RunError(f"INPUT={shown!r} is not a JSON object. {_EXAMPLE}")
+    return content
+
+
+def _content_of(text: str) -> str:
+    return Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
+
+
+@contextlib.contextmanager
+def _reader(settings: LocalSettings) -> Iterator[Connection]:
+    """A connection that can only read: the dashboard's role."""
+    password = role_passwords(settings.private)["dashboard"]
+    connection = database_server(settings).connect(DATABASE, "dashboard", password)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[str, Any]:
+    with shown_progress() as show:
+        while True:
+            execution: dict[str, Any] = states.describe_execution(executionArn=arn)
+            show(read_progress(connection, run_id))
+            if execution["status"] != "RUNNING":
+                return execution
+            time.sleep(_POLL_S)
+
+
+def _failure(settings: LocalSettings, run_id: str, execution: dict[str, Any]) -> str:
+    cause = _short_cause(execution.get("cause") or "no cause given")
+    lines = [f"Run {run_id} {execution['status'].lower()}: {execution.get('error') or 'error'}: {cause}"]
+    if not execution.get("error"):
+        lines.append(f"The end of {local_aws(settings).log}:\n{log_tail(local_aws(settings).log)}")
+    lines.append("What the agents wrote: make logs")
+    return "\n".join(lines)
+
+
+def _short_cause(cause: str) -> str:
+    """A function's own message, without its stack trace."""
+    try:
+        return str(json.loads(cause)["errorMessage"])
+    except (ValueError, KeyError, TypeError):
+        return cause
+
+
+def _report(connection: Connection, output: dict[str, Any], seconds: float) -> RunReport:
+    run_id = output["run_id"]
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_SEGMENTS, (run_id,))
+        segments = cursor.fetchall()
+        cursor.execute("SELECT source, count(*) FROM actions WHERE run_id = %s GROUP BY source", (run_id,))
+        sources = dict(cursor.fetchall())
+        cursor.execute(_FROM_CATALOGUE, (run_id,))
+        catalogue = dict(cursor.fetchall())
+        cursor.execute("SELECT count(*) FROM audit_log WHERE run_id = %s", (run_id,))
+        (events,) = cursor.fetchone() or (0,)
+        cursor.execute(_LEFT_OUT, (run_id,))
+        (left_out,) = cursor.fetchone() or (0,)
+    return RunReport(
+        run_id=run_id, status=output["status"], seconds=seconds, customers=output["customers"],
+        segments={row[0]: row[1] for row in segments}, without_lost={row[0]: row[2] for row in segments},
+        action_sources=sources, catalogue_reasons=catalogue, reasons=output.get("reasons") or {},
+        audit_events=events, left_out=left_out, audit=output.get("audit", {}),
+    )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Measures how fast Vigie is on this machine: `python -m tests.bench --list`."""

@@ -1,0 +1,319 @@
+"""What can go wrong: each kind disturbs the cloud and returns how to take it back."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import random
+import signal
+import threading
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import psycopg2
+
+from tests.chaos.ground import AGENTS, Ground, prepare
+from vigie_local import commands
+from vigie_local.errors import RunError
+from vigie_local.ports import is_taken
+from vigie_local.processes import running_pid
+from vigie_local.secrets import LLM_SECRET, role_passwords
+from vigie_local.services import database_server, local_aws
+from vigie_local.settings import DATABASE
+
+Undo = Callable[[], None]
+Fault = Callable[[Ground, random.Random], Undo]
+
+# Agent, boundary, and how often a run crosses it at least: in each batch, or once for all.
+CROSSINGS = {
+    ("planner", "commit"): (0, 2),
+    ("nlp_agent", "commit"): (4, 0),
+    ("prediction_agent", "commit"): (1, 0),
+    ("action_agent", "commit"): (4, 0),
+    ("audit_agent", "commit"): (0, 3),
+    ("nlp_agent", "answer"): (1, 0),
+    ("prediction_agent", "answer"): (1, 0),
+    ("action_agent", "answer"): (1, 0),
+    ("audit_agent", "answer"): (0, 1),
+}
+MOMENTS = {"commit": ("before-commit", "during-commit", "after-commit"), "answer": ("before-answer", "after-answer")}
+OUTAGE_SECONDS = (1.0, 4.0)
+# Every batch passes these.
+HELD_BACK = ("prediction", "action")
+
+
+def kill(agent: str, boundary: str) -> Fault:
+    """SIGKILL of a function's process at a boundary."""
+
+    def inject(ground: Ground, rng: random.Random) -> Undo:
+        in_each_batch, for_all = CROSSINGS[agent, boundary.rpartition("-")[2]]
+        most = in_each_batch * ground.batches + for_all
+        ground.set_failpoint(agent, boundary, rng.randint(1, most))
+        return _nothing
+
+    return inject
+
+
+def model(outcome: str) -> Fault:
+    """The model server misbehaves for part of the calls, or for all."""
+
+    def inject(ground: Ground, rng: random.Random) -> Undo:
+        # A call that hangs holds its place for the client's whole patience, 20 s.
+        share = 0.01 if outcome in ("hang", "trickle") else rng.choice((0.05, 0.3, 1.0))
+        ground.cloud.set_model_keeping(rates={outcome: share}, seed=rng.randint(0, 10**6))
+        return _nothing
+
+    return inject
+
+
+def model_storm(ground: Ground, rng: random.Random) -> Undo:
+    """Every call is refused with 429 for some seconds."""
+    ground.cloud.set_model_keeping(rates={"rate_limited": 1.0})
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    ground.cloud.set_model_keeping(rates={})
+    return _nothing
+
+
+def duplicates(ground: Ground, rng: random.Random) -> Undo:
+    """Messages are delivered twice, for a few seconds."""
+    _handle_messages(ground, rng, hidden_seconds=0, send_again=True)
+    return _nothing
+
+
+def reordered(ground: Ground, rng: random.Random) -> Undo:
+    """Messages are held back, so that later ones come first."""
+    _handle_messages(ground, rng, hidden_seconds=rng.randint(1, 3), send_again=False)
+    return _nothing
+
+
+def poison(ground: Ground, rng: random.Random) -> Undo:
+    """Messages that nobody can read."""
+    for body in ("no JSON", '{"run_id": 7}', json.dumps({"run_id": "never-planned", "batch_no": 0, "task_token": "x"})):
+        ground.cloud.client("sqs").send_message(QueueUrl=ground.queue(rng.choice(AGENTS)), MessageBody=body)
+    return _nothing
+
+
+def postgres_killed(ground: Ground, rng: random.Random) -> Undo:
+    """PostgreSQL is killed, and started again after a moment."""
+    server = database_server(ground.cloud.settings)
+    pid = running_pid(server.pid_file)
+    if pid:
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    server.start()
+    return _nothing
+
+
+def postgres_restarted(ground: Ground, rng: random.Random) -> Undo:
+    """PostgreSQL is stopped in order, and started again after a moment."""
+    server = database_server(ground.cloud.settings)
+    server.stop()
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    server.start()
+    return _nothing
+
+
+def postgres_full(ground: Ground, rng: random.Random) -> Undo:
+    """No connection is left for a moment, and those there are break."""
+    held: list[Any] = []
+    with contextlib.suppress(psycopg2.OperationalError):
+        while True:
+            held.append(_connect(ground))
+    # A place is kept for the superuser, who alone may end the sessions of other roles.
+    superuser = database_server(ground.cloud.settings).connect(DATABASE)
+    with superuser.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vigie'")
+    superuser.close()
+    with contextlib.suppress(psycopg2.OperationalError):
+        while True:
+            held.append(_connect(ground))
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    for connection in held:
+        connection.close()
+    return _nothing
+
+
+def postgres_slow(ground: Ground, rng: random.Random) -> Undo:
+    """Nothing can be written to a table for a moment."""
+    connection = _connect(ground)
+    with connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {rng.choice(('run_steps', 'audit_log', 'egress_ledger'))} IN EXCLUSIVE MODE")
+        time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    connection.rollback()
+    connection.close()
+    return _nothing
+
+
+def secret_missing(ground: Ground, rng: random.Random) -> Undo:
+    """A secret is gone for a moment, and a function that needs it starts afresh."""
+    manager = ground.cloud.client("secretsmanager")
+    name, agent = rng.choice(((LLM_SECRET, "nlp_agent"), ("vigie/database/action_agent", "action_agent")))
+    content = manager.get_secret_value(SecretId=name)["SecretString"]
+    manager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    ground.set_failpoint(agent, "after-commit", 1)
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    manager.create_secret(Name=name, SecretString=content)
+    return _nothing
+
+
+def key_disabled(ground: Ground, rng: random.Random) -> Undo:
+    """The signing key refuses for a moment."""
+    kms = ground.cloud.client("kms")
+    key = kms.describe_key(KeyId="alias/vigie-audit")["KeyMetadata"]["KeyId"]
+    kms.disable_key(KeyId=key)
+    later = threading.Timer(rng.uniform(2.0, 6.0), kms.enable_key, kwargs={"KeyId": key})
+    later.start()
+
+    def undo() -> None:
+        later.cancel()
+        kms.enable_key(KeyId=key)
+
+    return undo
+
+
+def given_up(ground: Ground, rng: random.Random) -> Undo:
+    """Messages go to the dead-letter queues untouched; their consumer may die over them."""
+    moment = rng.choice((*MOMENTS["commit"], *MOMENTS["answer"], ""))
+    if moment:
+        ground.set_failpoint("dead_letters", moment, 1)
+    # Slower answers, so that no message has got past the queues that are held before they are.
+    ground.cloud.set_model_keeping(latency_ms=1500)
+    _planned_run(ground)
+    sqs = ground.cloud.client("sqs")
+    with _held_back(ground, HELD_BACK):
+        end = time.monotonic() + rng.uniform(*OUTAGE_SECONDS)
+        while time.monotonic() < end:
+            for agent in AGENTS:
+                answer = sqs.receive_message(QueueUrl=ground.queue(agent), MaxNumberOfMessages=1)
+                for message in answer.get("Messages", []):
+                    sqs.send_message(QueueUrl=ground.queue(agent, dead=True), MessageBody=message["Body"])
+                    sqs.delete_message(QueueUrl=ground.queue(agent), ReceiptHandle=message["ReceiptHandle"])
+    return _nothing
+
+
+def logs_full(ground: Ground, rng: random.Random) -> Undo:
+    """No function can write a log line for a moment."""
+    return _for_a_moment(ground, rng, "log-full", "")
+
+
+def clock_jump(ground: Ground, rng: random.Random) -> Undo:
+    """The functions' clock is wrong for a moment, by up to two hours."""
+    return _for_a_moment(ground, rng, "clock", str(rng.choice((-1, 1)) * rng.uniform(60, 7200)))
+
+
+def localstack_restarted(ground: Ground, rng: random.Random) -> Undo:
+    """LocalStack dies in the middle, and everything it held with it; `make resume` completes the run."""
+    # Slower answers, so that there is a middle.
+    ground.cloud.set_model_keeping(latency_ms=300)
+    run_id = _planned_run(ground)
+    time.sleep(rng.uniform(0.0, 3.0))
+    pid = running_pid(local_aws(ground.cloud.settings).pid_file)
+    if pid:
+        os.kill(pid, signal.SIGKILL)
+    _wait_until(lambda: not is_taken(ground.cloud.settings.localstack_port), "LocalStack did not die")
+    with contextlib.redirect_stdout(io.StringIO()):
+        commands.resume(ground.cloud.settings, Namespace(run_id=run_id))
+    return lambda: prepare(ground)
+
+
+KINDS: dict[str, Fault] = {
+    **{f"kill-{agent}-{moment}": kill(agent, moment) for agent, boundary in CROSSINGS for moment in MOMENTS[boundary]},
+    **{
+        f"model-{outcome.replace('_', '-')}": model(outcome)
+        for outcome in (
+            *("error_500", "error_503", "rate_limited", "unauthorised", "reset", "refusal", "not_json"),
+            *("truncated_json", "wrong_json", "empty", "half_answer", "trickle", "hang"),
+        )
+    },
+    "model-storm": model_storm,
+    "duplicates": duplicates,
+    "reordered": reordered,
+    "poison": poison,
+    "postgres-killed": postgres_killed,
+    "postgres-restarted": postgres_restarted,
+    "postgres-full": postgres_full,
+    "postgres-slow": postgres_slow,
+    "secret-missing": secret_missing,
+    "key-disabled": key_disabled,
+    "given-up": given_up,
+    "logs-full": logs_full,
+    "clock-jump": clock_jump,
+    "localstack-restarted": localstack_restarted,
+}
+
+
+def _handle_messages(ground: Ground, rng: random.Random, hidden_seconds: int, *, send_again: bool) -> None:
+    sqs = ground.cloud.client("sqs")
+    addresses = [ground.queue(agent) for agent in AGENTS]
+    handled: set[str] = set()
+    end = time.monotonic() + rng.uniform(*OUTAGE_SECONDS)
+    while time.monotonic() < end:
+        for url in addresses:
+            answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=1, VisibilityTimeout=hidden_seconds)
+            for message in answer.get("Messages", []):
+                if send_again and message["MessageId"] not in handled:
+                    copy = sqs.send_message(QueueUrl=url, MessageBody=message["Body"])
+                    handled |= {message["MessageId"], copy["MessageId"]}
+
+
+@contextlib.contextmanager
+def _held_back(ground: Ground, agents: Sequence[str]) -> Iterator[None]:
+    """Nobody takes messages from these agents' queues meanwhile: their mappings are switched off, and on again."""
+    functions = ground.cloud.client("lambda")
+    mappings = [
+        mapping["UUID"]
+        for agent in agents
+        for mapping in functions.list_event_source_mappings(FunctionName=f"vigie-{agent}-agent")["EventSourceMappings"]
+    ]
+
+    def switch(enabled: bool) -> None:
+        for uuid in mappings:
+            functions.update_event_source_mapping(UUID=uuid, Enabled=enabled)
+        wanted = "Enabled" if enabled else "Disabled"
+        for uuid in mappings:
+            _wait_until(
+                lambda uuid=uuid: functions.get_event_source_mapping(UUID=uuid)["State"] == wanted,  # type: ignore[misc]
+                f"a mapping was not {wanted.lower()}",
+            )
+
+    try:
+        switch(enabled=False)
+        yield
+    finally:
+        switch(enabled=True)
+
+
+def _for_a_moment(ground: Ground, rng: random.Random, name: str, content: str) -> Undo:
+    switch = ground.failpoints / name
+    switch.write_text(content)
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    switch.unlink(missing_ok=True)
+    return _nothing
+
+
+def _planned_run(ground: Ground) -> str:
+    """The run that is under way, once it is planned."""
+    newest = "SELECT run_id FROM runs WHERE status = 'running' ORDER BY planned_at DESC LIMIT 1"
+    _wait_until(lambda: bool(ground.cloud.query(newest)), "no run was planned")
+    return str(ground.cloud.query(newest)[0][0])
+
+
+def _wait_until(condition: Callable[[], bool], otherwise: str) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        if time.monotonic() > end:
+            raise RunError(f"{otherwise} within 60 s")
+        time.sleep(0.05)
+
+
+def _connect(ground: Ground) -> Any:
+    password = role_passwords(ground.cloud.settings.private)["owner"]
+    return database_server(ground.cloud.settings).connect(DATABASE, "owner", password)
+
+
+def _nothing() -> None:
+    """What ends by itself needs no taking back."""

@@ -1,0 +1,88 @@
+"""The cloud that is disturbed: messages come back within seconds, and failpoints can be set in its functions."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.cloud import BenchCloud, bench_cloud
+
+AGENTS = ("nlp", "prediction", "action", "audit")
+# A message whose function died comes back after this, in place of twelve minutes; work that takes longer is then
+# done by two at once, which the agents must bear anyhow.
+VISIBILITY_SECONDS = 6
+MODEL_LATENCY_MS = 10
+BATCH_SIZE = 50
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A cloud, and the folder that its functions look for failpoints in."""
+
+    cloud: BenchCloud
+    failpoints: Path
+
+    @property
+    def batches(self) -> int:
+        """How many batches a run has."""
+        return math.ceil(self.cloud.customers / BATCH_SIZE)
+
+    def dead_letters(self) -> int:
+        """How many messages were given up so far, by what their consumer wrote down."""
+        return int(self.cloud.query("SELECT count(*) FROM dead_letters")[0][0])
+
+    def queue(self, agent: str, *, dead: bool = False) -> str:
+        """The address of an agent's queue, or of its dead-letter queue."""
+        name = f"vigie-{agent}-dlq" if dead else f"vigie-{agent}"
+        return str(self.cloud.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
+
+    def set_failpoint(self, agent: str, boundary: str, crossing: int) -> None:
+        """Ends an agent's process (`nlp_agent`, `planner`, …) at a crossing from now, counted from 1."""
+        (self.failpoints / f"{agent}.{boundary}").write_text(str(crossing))
+
+    def waiting_failpoints(self) -> list[str]:
+        """The deaths that nobody has died yet."""
+        return sorted(path.name for path in self.failpoints.iterdir() if path.name.endswith(("-commit", "-answer")))
+
+    def tidy(self) -> None:
+        """Takes every disturbance back, and leaves the queues empty."""
+        for path in self.failpoints.iterdir():
+            path.unlink(missing_ok=True)
+        self.cloud.set_model(latency_ms=MODEL_LATENCY_MS)
+        sqs = self.cloud.client("sqs")
+        for agent in AGENTS:
+            for dead in (False, True):
+                sqs.purge_queue(QueueUrl=self.queue(agent, dead=dead))
+
+
+@contextlib.contextmanager
+def chaos_ground(customers: int) -> Iterator[Ground]:
+    """A deployed cloud of its own with so many customers; gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="vigie-failpoints-"))
+    try:
+        with bench_cloud(customers, {"VIGIE_FAILPOINTS": str(folder)}) as cloud:
+            ground = Ground(cloud, folder)
+            prepare(ground)
+            yield ground
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def prepare(ground: Ground) -> None:
+    """Lets messages come back soon."""
+    set_visibility(ground, VISIBILITY_SECONDS, VISIBILITY_SECONDS)
+    ground.tidy()
+
+
+def set_visibility(ground: Ground, seconds: int, dead_seconds: int) -> None:
+    """How long a message stays hidden in each agent's queue, and in its dead-letter queue."""
+    for agent in AGENTS:
+        for dead, hidden in ((False, seconds), (True, dead_seconds)):
+            ground.cloud.client("sqs").set_queue_attributes(
+                QueueUrl=ground.queue(agent, dead=dead), Attributes={"VisibilityTimeout": str(hidden)}
+            )
