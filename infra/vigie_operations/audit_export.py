@@ -59,12 +59,13 @@ class ExportedLog:
             )
         return lines
 
-    def verify(self) -> int:
-        """Run the offline verifier on the files alone; return its exit code."""
+    def verify(self, as_json: bool = False) -> int:
+        """Run the offline verifier on the files alone, printing its verdict; return its exit code."""
         published = [str(self.folder / "write-once-store")] if self.published else []
         command = [
             sys.executable, vigie.verify.__file__, "export", str(self.folder / "log.jsonl.gz"),
             "--key", str(self.folder / "key.pem"), "--checkpoints", str(self.folder / "checkpoints.txt"), *published,
+            *(["--json"] if as_json else []),
         ]  # fmt: skip
         return subprocess.run(command, env={"PATH": os.environ.get("PATH", "")}).returncode
 

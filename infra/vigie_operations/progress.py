@@ -31,19 +31,25 @@ class RunProgress:
         return f" ({self.failed[step]} failed)" if self.failed.get(step) else ""
 
 
+def say(text: str) -> None:
+    """Print what is going on; standard output is for results."""
+    print(text, file=sys.stderr, flush=True)
+
+
 @contextlib.contextmanager
 def shown_progress() -> Iterator[Callable[[RunProgress], None]]:
     """A function that shows the progress given to it, in the way the output allows."""
-    with _bars() if sys.stdout.isatty() else _plain_lines() as show:
+    with _bars() if sys.stderr.isatty() else _plain_lines() as show:
         yield show
 
 
 @contextlib.contextmanager
 def _bars() -> Iterator[Callable[[RunProgress], None]]:
+    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("  {task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns) as bars:
+    with Progress(*columns, console=Console(stderr=True)) as bars:
         tasks = {step: bars.add_task(word, total=None) for step, word in STEPS.items()}
 
         def show(progress: RunProgress) -> None:
@@ -65,6 +71,6 @@ def _plain_lines() -> Iterator[Callable[[RunProgress], None]]:
         now = time.monotonic()
         if progress.line() != last_line and (not last_line or now - last_time >= _PLAIN_INTERVAL_S):
             last_line, last_time = progress.line(), now
-            print(f"  {now - began:4.0f} s  {last_line}", flush=True)
+            say(f"  {now - began:4.0f} s  {last_line}")
 
     yield show

@@ -1,7 +1,7 @@
-"""Takes up again whom closed runs failed or whose analyses they lost, as runs of their own; the closed ones stay.
+"""Process again, as new runs, the customers whom closed runs failed or whose analyses they lost.
 
-Whom exactly, the database says (the view `to_take_up`): the planner reads it again when it plans such a run, so that
-nobody is in two of them, however often and wherever this is asked for.
+Which ones is defined by the database (the view `to_take_up`): the planner reads it again when it plans such a run, so
+that no customer is in two of them, however often and wherever this is asked for.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from vigie_local.errors import RunError
-from vigie_local.localstack import aws_client
-from vigie_local.settings import LocalSettings
+from vigie_operations.errors import RunError
+from vigie_operations.progress import say
 from vigie_operations.report import RunReport
-from vigie_operations.resume import owner
 from vigie_operations.run import follow_run, new_run_id, start_execution
+from vigie_operations.targets import OWNER, Target
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -54,29 +53,27 @@ WHERE s.step = 'analyse' AND s.outcome = 'failed' AND s.reason = 'EgressBlocked'
 LOCK = "vigie/redrive"
 
 
-def redrive(settings: LocalSettings, run_id: str) -> list[RunReport]:
-    """Starts and follows a run for each closed run that has somebody to take up.
+def redrive(target: Target, run_id: str) -> list[RunReport]:
+    """Start and follow a run for each closed run that has customers to process again.
 
     Raises:
         RunError: the run is unknown or not closed, another redrive is under way, or an execution failed.
+        TargetError: nothing is deployed, or the target cannot be reached.
     """
-    states = aws_client("stepfunctions", settings.endpoint)
-    with owner(settings) as connection, _alone(connection):
+    with target.connected(OWNER) as connection, _alone(connection):
         _require_closed(connection, run_id)
         asked = {"run": run_id, "family": [row[0] for row in _fetch(connection, FAMILY, (run_id,))]}
         waiting = _fetch(connection, WAITING, asked)
         _say_what_is_not_redriven(connection, asked)
-        reports = [_run(settings, states, of, customers) for of, customers in waiting]
-    print(f"{len(reports)} runs started." if reports else "Nothing to redrive.", flush=True)
+        reports = [_run(target, of, customers) for of, customers in waiting]
+    say(f"{len(reports)} runs started." if reports else "Nothing to redrive.")
     return reports
 
 
-def _run(settings: LocalSettings, states: Any, of: str, customers: int) -> RunReport:
+def _run(target: Target, of: str, customers: int) -> RunReport:
     run_id = new_run_id()
-    print(f"Run {run_id} takes up {customers} customers of {of}", flush=True)
-    report = follow_run(settings, start_execution(states, {"redrive": of}, run_id), run_id)
-    print("\n".join(["", *report.lines(), ""]), flush=True)
-    return report
+    say(f"Run {run_id} takes up {customers} customers of {of}")
+    return follow_run(target, start_execution(target, {"redrive": of}, run_id), run_id)
 
 
 @contextlib.contextmanager
@@ -105,13 +102,13 @@ def _require_closed(connection: Connection, run_id: str) -> None:
 
 def _say_what_is_not_redriven(connection: Connection, asked: dict[str, Any]) -> None:
     for name, customers in _fetch(connection, OPEN, asked):
-        print(f"Run {name} has {customers} of them and is not closed: wait, or make resume RUN={name}", flush=True)
+        say(f"Run {name} has {customers} of them and is not closed: wait, or make resume RUN={name}")
     for name, customers in _fetch(connection, ELSEWHERE, asked) if asked["run"] else []:
-        print(f"Run {name} has {customers} of them and lost them again: make redrive RUN={name}", flush=True)
+        say(f"Run {name} has {customers} of them and lost them again: make redrive RUN={name}")
     if asked["run"] and (blocked := _fetch(connection, BLOCKED, asked)[0][0]):
-        print(f"{blocked} analyses were blocked by the egress guard, which would block the same texts again.")
+        say(f"{blocked} analyses were blocked by the egress guard, which would block the same texts again.")
     unreadable = _fetch(
         connection, "SELECT queue, count(*) FROM dead_letters WHERE reason = 'Unreadable' GROUP BY queue ORDER BY queue"
     )
     for queue, number in unreadable:
-        print(f"{number} messages in {queue} could not be read: they name no run, and nothing can redrive them.")
+        say(f"{number} messages in {queue} could not be read: they name no run, and nothing can redrive them.")

@@ -1,13 +1,10 @@
-"""What a person reads at the end of a run and of a deployment."""
+"""The summary of a finished run, for people and as JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
-
-from vigie_local.localstack import CREDENTIALS
-from vigie_local.settings import LocalSettings, ModelProvider
 
 SEGMENTS = ("High", "Medium", "Low")
 REASONS = {
@@ -44,8 +41,12 @@ class RunReport:
     # Per step, why customers ended it without a result.
     reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return the report as JSON can hold it."""
+        return asdict(self)
+
     def lines(self) -> list[str]:
-        """The summary, one fact per line."""
+        """Return the summary, one fact per line."""
         count = self.customers.get
         rate = count("planned", 0) / self.seconds if self.seconds else 0.0
         return [
@@ -124,31 +125,3 @@ class RunReport:
 
 def _told(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{customers} {REASONS.get(reason, reason)}" for reason, customers in reasons.items())
-
-
-def provider_line(provider: ModelProvider) -> str:
-    """Who answers the agents' questions, and whether anything leaves this machine."""
-    if provider.leaves_machine:
-        return f"Language model: {provider.model} at {provider.base_url} (pseudonymised feedback is sent there)"
-    return f"Language model: {provider.model}, rules on this machine (nothing leaves it)"
-
-
-def what_next(settings: LocalSettings) -> list[str]:
-    """The dashboard's address, three commands to try, and what the AWS command line needs."""
-    endpoint = f"http://localhost:{settings.localstack_port}"
-    exports = {"AWS_ENDPOINT_URL": endpoint} | {
-        name: value for name, value in CREDENTIALS.items() if name != "AWS_REGION"
-    }
-    return [
-        f"Dashboard: {settings.dashboard_url}",
-        "",
-        "Try next:",
-        "  make run INPUT='{\"limit\": 50}'    another run, 50 customers",
-        "  make logs AGENT=nlp               what the agent that reads feedback writes",
-        "  make down                         stop everything",
-        "",
-        "The AWS command line on this local cloud (it is .venv/bin/aws):",
-        *[f"  export {name}={value}" for name, value in exports.items()],
-        "  aws stepfunctions list-executions --state-machine-arn "
-        "arn:aws:states:us-east-1:000000000000:stateMachine:vigie-retention-run",
-    ]

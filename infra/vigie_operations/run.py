@@ -1,12 +1,10 @@
-"""Starts an execution of the retention run, follows it, and tells what it came to."""
+"""Start an execution of the retention run, follow it, and report its result."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import secrets
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,20 +12,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from vigie.runs import MOST_INPUT_BYTES
-from vigie_local.errors import RunError
-from vigie_local.localstack import aws_client
-from vigie_local.processes import log_tail
-from vigie_local.secrets import role_passwords
-from vigie_local.services import database_server, local_aws
-from vigie_local.settings import DATABASE, REGION, STATE_MACHINE, LocalSettings
-from vigie_operations.progress import RunProgress, shown_progress
+from vigie_operations.errors import RunError
+from vigie_operations.progress import RunProgress, say, shown_progress
 from vigie_operations.report import RunReport
+from vigie_operations.targets import Target
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-_ACCOUNT = "000000000000"
-EXECUTIONS = f"arn:aws:states:{REGION}:{_ACCOUNT}:execution:{STATE_MACHINE}"
 _POLL_S = 0.25
 _SHOWN = 200
 _EXAMPLE = """For example INPUT='{"limit": 50}', or INPUT=@input.json"""
@@ -46,54 +38,53 @@ _LEFT_OUT = """
 """
 
 
-def run(settings: LocalSettings, input_text: str) -> RunReport:
-    """Runs once with this execution input (JSON; empty means everybody due), showing progress.
+def run(target: Target, input_text: str) -> RunReport:
+    """Run once with this execution input (JSON; empty means everybody due), showing progress.
 
     Raises:
-        RunError: the input is no JSON object, nothing is deployed, or the execution failed.
+        RunError: the input is no JSON object, or the execution failed.
+        TargetError: nothing is deployed, or the target cannot be reached.
     """
-    states = aws_client("stepfunctions", settings.endpoint)
-    arn = start_execution(states, _parse_input(input_text))
+    arn = start_execution(target, _parse_input(input_text))
     run_id = arn.rpartition(":")[2]
-    print(f"Run {run_id}", flush=True)
-    return follow_run(settings, arn, run_id)
+    say(f"Run {run_id}")
+    return follow_run(target, arn, run_id)
 
 
-def follow_run(settings: LocalSettings, arn: str, run_id: str) -> RunReport:
-    """Shows the progress of a run until its execution ends; errors as for `run`."""
-    states = aws_client("stepfunctions", settings.endpoint)
+def follow_run(target: Target, arn: str, run_id: str) -> RunReport:
+    """Show the progress of a run until its execution ends; errors as for `run`."""
+    states = target.client("stepfunctions")
     began = time.monotonic()
-    with _reader(settings) as connection:
+    with target.connected() as connection:
         execution = _follow(states, arn, run_id, connection)
         seconds = time.monotonic() - began
         if execution["status"] != "SUCCEEDED":
-            raise RunError(_failure(settings, run_id, execution))
+            raise RunError(_failure(run_id, execution))
         return _report(connection, json.loads(execution["output"]), seconds)
 
 
 def new_run_id() -> str:
-    """A name that no other run has."""
+    """Return a name that no other run has."""
     return f"run-{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
-def start_execution(states: Any, content: dict[str, Any], name: str = "") -> str:
-    """Starts an execution whose name is the run id, a new one unless it is given; returns its ARN.
+def start_execution(target: Target, content: dict[str, Any], name: str = "") -> str:
+    """Start an execution whose name is the run id, a new one unless it is given; return its ARN.
 
     Raises:
-        RunError: the input is larger than Step Functions takes, or nothing is deployed.
+        RunError: the input is larger than Step Functions takes, or the execution was not started.
+        TargetError: nothing is deployed, or the target cannot be reached.
     """
+    states = target.client("stepfunctions")
     name = name or new_run_id()
     text = json.dumps(content, separators=(",", ":"))
     _require_size(text)
-    machine = f"arn:aws:states:{REGION}:{_ACCOUNT}:stateMachine:{STATE_MACHINE}"
     try:
-        started = states.start_execution(stateMachineArn=machine, name=name, input=text)
+        started = states.start_execution(stateMachineArn=target.state_machine, name=name, input=text)
     except ClientError as error:
-        if error.response["Error"]["Code"] == "StateMachineDoesNotExist":
-            raise RunError("Nothing is deployed yet: make deploy-local") from error
         raise RunError(f"The execution was not started: {error}") from error
     except BotoCoreError as error:
-        raise RunError("The local cloud gives no answer: make deploy-local") from error
+        raise target.unreachable(error) from error
     return str(started["executionArn"])
 
 
@@ -107,7 +98,7 @@ def _require_size(text: str) -> None:
 
 
 def read_progress(connection: Connection, run_id: str) -> RunProgress:
-    """How many customers the run has planned, and how many have ended each step."""
+    """Return how many customers the run has planned, and how many have ended each step."""
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT planned FROM runs WHERE run_id = %s", (run_id,))
         planned = cursor.fetchone()
@@ -119,7 +110,7 @@ def read_progress(connection: Connection, run_id: str) -> RunProgress:
 
 
 def _parse_input(text: str) -> dict[str, Any]:
-    """The execution's input: JSON, or @ and the name of a file that holds it, for a shell's line has an end."""
+    """Read the execution's input: JSON, or @ and the name of a file that holds it, for a shell's line has an end."""
     shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     try:
         content = json.loads(_content_of(text) or "{}")
@@ -136,17 +127,6 @@ def _content_of(text: str) -> str:
     return Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
 
 
-@contextlib.contextmanager
-def _reader(settings: LocalSettings) -> Iterator[Connection]:
-    """A connection that can only read: the dashboard's role."""
-    password = role_passwords(settings.private)["dashboard"]
-    connection = database_server(settings).connect(DATABASE, "dashboard", password)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
 def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[str, Any]:
     with shown_progress() as show:
         while True:
@@ -157,12 +137,10 @@ def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[
             time.sleep(_POLL_S)
 
 
-def _failure(settings: LocalSettings, run_id: str, execution: dict[str, Any]) -> str:
+def _failure(run_id: str, execution: dict[str, Any]) -> str:
     cause = _short_cause(execution.get("cause") or "no cause given")
     lines = [f"Run {run_id} {execution['status'].lower()}: {execution.get('error') or 'error'}: {cause}"]
-    if not execution.get("error"):
-        lines.append(f"The end of {local_aws(settings).log}:\n{log_tail(local_aws(settings).log)}")
-    lines.append("What the agents wrote: make logs")
+    lines.append("What the agents wrote: make logs (vigie logs)")
     return "\n".join(lines)
 
 
