@@ -340,7 +340,7 @@ CAUSES = {
 def test_whatever_the_cause_of_a_failure_its_class_and_words_are_the_execution_s(cloud: Cloud) -> None:
     states = cloud.client("stepfunctions")
     definition = json.loads(STATE_MACHINE_FILE.read_text(encoding="utf-8"))["States"]
-    names = ("ReadError", "UnwrapError", "NoCause", "RunFailed")
+    names = ("ReadError", "UnwrapError", "AnyMessage", "TakeMessage", "NoCause", "RunFailed")
     tail = {"StartAt": "ReadError", "States": {name: definition[name] for name in names}}
     role = "arn:aws:iam::000000000000:role/any"
     made = states.create_state_machine(name="only-the-end", definition=json.dumps(tail), roleArn=role)
