@@ -19,14 +19,14 @@ help: ## Explain each target (this list)
 deploy-local: environment ## Everything, from nothing to a finished run and a dashboard (CUSTOMERS=500)
 	@$(CLOUD) deploy-local
 
-run: environment ## One more run; INPUT='{"limit": 50}' chooses customers
+run: environment ## One more run; INPUT='{"limit": 50}' or INPUT=@file.json chooses customers
 	@$(CLOUD) run --input "$$INPUT"
 
 resume: environment ## Complete a run whose execution was lost or failed: RUN=run id
 	@$(if $(RUN),,echo 'Say which run: make resume RUN=…' >&2; exit 2)
 	@$(CLOUD) resume --run "$(RUN)"
 
-redrive: environment ## Run those again who failed in closed runs; RUN=… for one run
+redrive: environment ## Make anew what closed runs lost or failed; RUN=… for one run
 	@$(CLOUD) redrive $(if $(RUN),--run "$(RUN)")
 
 load: environment ## Load your own CSV files: DATA=folder, or DATA=file.csv CONTRACT=telecom; FAULTS=file lists every fault

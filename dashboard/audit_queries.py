@@ -153,13 +153,25 @@ def result_of(db: Reader, customer_id: UUID, run_id: str) -> Row:
     return db.fetch(
         "SELECT f.sentiment, f.score, f.topics, f.summary, f.intent_to_leave, f.egress_id AS analysis_egress,"
         " p.probability, p.drivers, p.model_version, a.segment, a.source, a.source_reason, a.offer_id, a.reason,"
-        " a.message, a.egress_id AS action_egress, o.title_fr, o.title_en"
+        " a.message, a.egress_id AS action_egress, o.title_fr, o.title_en,"
+        " p.analysis_lost AS prediction_without_analysis, a.analysis_lost AS action_without_analysis"
         " FROM (SELECT %(id)s::uuid AS customer_id, %(run)s::text AS run_id) AS k"
         " LEFT JOIN feedback_analyses f USING (customer_id, run_id)"
         " LEFT JOIN predictions p USING (customer_id, run_id)"
         " LEFT JOIN actions a USING (customer_id, run_id) LEFT JOIN offers o ON o.offer_id = a.offer_id",
         {"id": customer_id, "run": run_id},
     )[0]
+
+
+def made_anew_in(db: Reader, customer_id: UUID, run_id: str) -> str | None:
+    """The newest later run that has a prediction for this customer made with all there was, or None."""
+    rows = db.fetch(
+        "SELECT later.run_id FROM runs r JOIN runs later ON later.planned_at > r.planned_at"
+        " JOIN predictions p ON p.run_id = later.run_id AND p.customer_id = %(id)s"
+        " WHERE r.run_id = %(run)s AND NOT p.analysis_lost ORDER BY later.planned_at DESC LIMIT 1",
+        {"id": customer_id, "run": run_id},
+    )
+    return str(rows[0]["run_id"]) if rows else None
 
 
 def steps_of(db: Reader, customer_id: UUID, run_id: str) -> dict[str, Row]:

@@ -27,7 +27,8 @@ def list_runs(db: Reader, limit: int = 50) -> list[Row]:
     """Runs, newest first."""
     return db.fetch(
         "SELECT run_id, status, contract, model_version, planned, batches, batch_size, planned_at, finished_at,"
-        " prompt_versions, thresholds, scorer_sha256, counts FROM runs ORDER BY planned_at DESC LIMIT %(limit)s",
+        " prompt_versions, thresholds, scorer_sha256, counts, most_lost_analyses"
+        " FROM runs ORDER BY planned_at DESC LIMIT %(limit)s",
         {"limit": limit},
     )
 
@@ -45,6 +46,27 @@ def count_segments(db: Reader, run_id: str) -> dict[str, int]:
     """Customers per risk segment."""
     rows = db.fetch("SELECT segment, count(*) AS n FROM actions WHERE run_id = %(run)s GROUP BY 1", {"run": run_id})
     return {row["segment"]: row["n"] for row in rows}
+
+
+def count_without_lost_analysis(db: Reader, run_id: str) -> dict[str, int]:
+    """Customers per risk segment whose analysis was lost: the segment was found without it."""
+    rows = db.fetch(
+        "SELECT segment, count(*) AS n FROM actions WHERE run_id = %(run)s AND analysis_lost GROUP BY 1",
+        {"run": run_id},
+    )
+    return {row["segment"]: row["n"] for row in rows}
+
+
+def count_to_take_up(db: Reader, run_id: str) -> int:
+    """Customers whom `make redrive` would take up from this run."""
+    rows = db.fetch("SELECT count(*) AS n FROM to_take_up WHERE run_id = %(run)s", {"run": run_id})
+    return int(rows[0]["n"])
+
+
+def list_redrives(db: Reader, run_id: str) -> list[str]:
+    """The runs that took up customers of this run, oldest first."""
+    rows = db.fetch("SELECT redriven_as FROM redrives WHERE run_id = %(run)s ORDER BY part", {"run": run_id})
+    return [row["redriven_as"] for row in rows]
 
 
 def count_offers(db: Reader, run_id: str) -> Row:
@@ -133,7 +155,8 @@ _EVERYBODY = (
 )
 _COLUMNS = (
     "c.customer_id, c.customer_number, c.first_name, c.last_name, c.language, c.annual_value_eur,"
-    " p.probability, a.segment, a.source, o.title_fr, o.title_en, f.sentiment"
+    " p.probability, a.segment, a.source, o.title_fr, o.title_en, f.sentiment,"
+    " coalesce(p.analysis_lost, false) AS analysis_lost"
 )
 _FULL_NAME = "coalesce(c.first_name, '') || ' ' || coalesce(c.last_name, '') || ' ' || coalesce(c.first_name, '')"
 _SEARCH = (
@@ -164,6 +187,8 @@ def _customer_source(wanted: CustomerFilter) -> tuple[str, dict[str, Any]]:
         sql += " AND a.segment = %(segment)s"
     if wanted.sentiment == "none":
         sql += " AND f.customer_id IS NULL"
+    elif wanted.sentiment == "lost":
+        sql += " AND p.analysis_lost"
     elif wanted.sentiment:
         sql += " AND f.sentiment = %(sentiment)s"
     return sql, parameters

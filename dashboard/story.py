@@ -62,12 +62,16 @@ def _write(view: View, key: str, value: object) -> str:
     if isinstance(value, bool):
         return view.words("app.yes" if value else "app.no")
     if isinstance(value, dict):
-        return ", ".join(f"{key} × {_write(view, '', count)}" for key, count in value.items()) or "–"
+        return ", ".join(_write_count(view, key, count) for key, count in value.items()) or "–"
     if isinstance(value, list):
         return ", ".join(_write(view, key, item) for item in value)
     if isinstance(value, float):
         return view.formats.number(value, 4).rstrip("0").rstrip(".,")
     return "–" if value is None else str(value)
+
+
+def _write_count(view: View, key: str, count: object) -> str:
+    return f"{key} ({_write(view, '', count)})" if isinstance(count, dict) else f"{key} × {_write(view, '', count)}"
 
 
 def _consent(view: View, row: Row) -> Happening:

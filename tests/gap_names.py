@@ -6,7 +6,7 @@ from vigie_local.settings import REPOSITORY
 
 # Names in quotes of several words, which is what problems are called, other stores' own words left out.
 _NAME = re.compile(
-    r"[\"']((?:Batch|Call|Consent|Event|Leaf|Log|No|Plan|Pseud|Refus|Result|Segm|Step|Store)[a-z]*[A-Z]\w+)[\"']"
+    r"[\"']((?:Batch|Call|Consent|Event|Leaf|Log|Loss|No|Plan|Pseud|Refus|Result|Segm|Step|Store)[a-z]*[A-Z]\w+)[\"']"
 )
 
 

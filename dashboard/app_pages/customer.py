@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import streamlit as st
 
@@ -89,6 +90,20 @@ def feedback_panel(view: View, feedback: list[Row]) -> Html:
     ]  # fmt: skip
     body = markup.facts(items) if items else words("story.no_feedback")
     return markup.panel(words("story.feedback"), body, note=words("story.feedback_note"))
+
+
+def show_loss(view: View, customer_id: UUID, run_id: str, result: Row, steps: dict[str, Row]) -> None:
+    """That the run's results were made without the analysis, which was lost, why, and which run made them anew."""
+    if not (result["prediction_without_analysis"] or result["action_without_analysis"]):
+        return
+    words = view.words
+    reason = (steps.get("analyse") or {}).get("reason")
+    why = words.name_of("reason", reason) if reason else words("story.analysis_late")
+    anew = audit_queries.made_anew_in(view.db, customer_id, run_id)
+    told: object = words("story.not_anew")
+    if anew:
+        told = markup.join((words("story.made_anew"), view.link("customer", anew, id=str(customer_id), run=anew)), " ")
+    show(markup.panel(words("story.without_analysis"), words("story.without_analysis_note", why=why), " ", told))
 
 
 def prediction_panel(view: View, result: Row, steps: dict[str, Row]) -> Html:
@@ -223,6 +238,7 @@ def main() -> None:
         )  # fmt: skip
         result = audit_queries.result_of(view.db, customer_id, run_id)
         steps = audit_queries.steps_of(view.db, customer_id, run_id)
+        show_loss(view, customer_id, run_id, result, steps)
         show(markup.row(prediction_panel(view, result, steps), action_panel(view, result, steps)))
         show(markup.row(analysis_panel(view, result, steps), consent_panel(view, consents)))
     else:

@@ -12,6 +12,8 @@ from dashboard.queries import COUNT_LIMIT, ORDERS, CustomerFilter, count_custome
 from dashboard.view import View, choose, choose_run, current_view, show, show_title, type_in
 
 PAGE_ROWS = 25
+# No analysis for whatever reason, and one that was lost.
+NO_SENTIMENT = {"none": "customers.no_sentiment", "lost": "customers.analysis_lost"}
 PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
 SEGMENTS = {"High": "high", "Medium": "medium", "Low": "low"}
 SENTIMENTS = {"negative": "high", "mixed": "medium", "neutral": "", "positive": "low"}
@@ -34,7 +36,7 @@ def choose_filter(view: View) -> CustomerFilter:
         segment = choose(view, "segment", words("customers.segment"), [*SEGMENTS, "none"], lambda s: _segment(view, s))
     with second[1]:
         sentiment = choose(
-            view, "sentiment", words("customers.sentiment"), [*SENTIMENTS, "none"], lambda s: _sentiment(view, s)
+            view, "sentiment", words("customers.sentiment"), [*SENTIMENTS, *NO_SENTIMENT], lambda s: _sentiment(view, s)
         )
     with second[2]:
         answers = [f"{purpose}:{answer}" for purpose in PURPOSES for answer in ("yes", "no")]
@@ -49,7 +51,7 @@ def _segment(view: View, segment: str) -> str:
 
 
 def _sentiment(view: View, sentiment: str) -> str:
-    return view.words("customers.no_sentiment" if sentiment == "none" else f"sentiment.{sentiment}")
+    return view.words(NO_SENTIMENT.get(sentiment, f"sentiment.{sentiment}"))
 
 
 def _consent(view: View, choice: str) -> str:
@@ -109,12 +111,20 @@ def _cells(view: View, row: dict[str, Any], run_id: str) -> list[object]:
         markup.join((who, number)),
         risk,
         markup.pill(words(f"segment.{row['segment']}"), SEGMENTS[row["segment"]]) if row["segment"] else "–",
-        markup.pill(words(f"sentiment.{row['sentiment']}"), SENTIMENTS[row["sentiment"]]) if row["sentiment"] else "–",
+        _tone(view, row),
         row[f"title_{view.language}"] or action,
         formats.euros(row["annual_value_eur"]),
         words(f"language.{row['language']}"),
         _consent_pills(view, row["consents"] or {}),
     ]
+
+
+def _tone(view: View, row: dict[str, Any]) -> object:
+    """The tone of the feedback, or that the prediction was made without its analysis, which was lost."""
+    if row["analysis_lost"]:
+        return markup.pill(view.words("customers.analysis_lost"), "medium")
+    sentiment = row["sentiment"]
+    return markup.pill(view.words(f"sentiment.{sentiment}"), SENTIMENTS[sentiment]) if sentiment else "–"
 
 
 def _consent_pills(view: View, consents: dict[str, bool]) -> Html:

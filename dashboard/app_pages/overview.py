@@ -27,6 +27,9 @@ def show_figures(view: View, run: Run, accounts: dict[str, StepAccount], segment
     value = read_cached(view, queries.value_at_risk, run["run_id"])
     offers = read_cached(view, queries.count_offers, run["run_id"])
     high = segments.get("High", 0)
+    unread = read_cached(view, queries.count_without_lost_analysis, run["run_id"]).get("High", 0)
+    high_share = _share(view, high, predicted)
+    lost = accounts["analyse"].outcomes["failed"]
 
     def card(key: str, figure: str, tone: str = "", **note: str) -> tuple[str, str, str, str]:
         told = "" if "–" in note.values() else words(f"overview.{key}_note", **note)
@@ -37,12 +40,15 @@ def show_figures(view: View, run: Run, accounts: dict[str, StepAccount], segment
             [
                 card("planned", formats.number(run["planned"]), n=formats.number(left_out)),
                 card("predicted", formats.number(predicted), share=_share(view, predicted, run["planned"])),
-                card("high", formats.number(high), "high", share=_share(view, high, predicted)),
+                card("high_unread", formats.number(high), "high", share=high_share, n=formats.number(unread))
+                if unread
+                else card("high", formats.number(high), "high", share=high_share),
                 card("value", formats.euros(value)),
                 card(
-                    "analysed",
+                    "analysed_lost" if lost else "analysed",
                     formats.number(accounts["analyse"].outcomes["done"]),
                     n=formats.number(accounts["analyse"].without_consent),
+                    **({"lost": formats.number(lost)} if lost else {}),
                 ),
                 card("actions", formats.number(offers["proposed"]), n=formats.number(offers["without_consent"])),
             ]

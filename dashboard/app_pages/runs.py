@@ -14,6 +14,7 @@ from dashboard.view import View, choose_run, current_view, read_cached, show, sh
 
 STATUS = {"running": "brand", "succeeded": "low", "partial": "medium", "failed": "high"}
 LEVELS = {"ok": "low", "warning": "medium", "alarm": "high"}
+SEGMENTS = ("High", "Medium", "Low")
 RATES = {"high_rate", "medium_or_high_rate", "missed_rate", "false_alarm_rate"}
 Row = dict[str, Any]
 
@@ -66,6 +67,25 @@ def _account(view: View, step: str, account: StepAccount, planned: int) -> list[
     )
     counts = [formats.number(account.outcomes[outcome]) for outcome in OUTCOMES]
     return [words(f"step.{step}"), *counts, total, formats.duration(account.seconds), reasons or "–"]
+
+
+def losses_panel(view: View, run: Row) -> Html | None:
+    """What was made without analyses that were lost, and what takes it up again; None where there is nothing to say."""
+    words, formats = view.words, view.formats
+    marked = queries.count_without_lost_analysis(view.db, run["run_id"])
+    waiting = queries.count_to_take_up(view.db, run["run_id"])
+    again = queries.list_redrives(view.db, run["run_id"])
+    if not (marked or waiting or again):
+        return None
+    named = [f"{words(f'segment.{name}')} {formats.number(marked[name])}" for name in SEGMENTS if name in marked]
+    facts = [
+        (words("runs.without_analysis"), ", ".join(named) or "–"),
+        (words("runs.limit"), formats.percent(run["most_lost_analyses"])),
+        (words("runs.to_take_up"), formats.number(waiting)),
+        (words("runs.taken_up_by"), markup.join([view.link("runs", one, run=one) for one in again], ", ") or "–"),
+    ]
+    note = markup.prose(words("runs.losses_note"))
+    return markup.panel(words("runs.losses"), markup.facts(facts), note=note)
 
 
 def pinned_panel(view: View, run: Row) -> Html:
@@ -197,6 +217,8 @@ def main() -> None:
     show(runs_table(view))
     show(markup.tag("h2", run["run_id"]))
     show(accounts_panel(view, run))
+    if losses := losses_panel(view, run):
+        show(losses)
     measures = queries.list_drift(view.db, run["run_id"])
     show(markup.row(pinned_panel(view, run), gaps_panel(view, run)))
     show(markup.row(drift_panel(view, run, measures), groups_panel(view, run, measures)))

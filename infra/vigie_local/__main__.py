@@ -42,10 +42,10 @@ def parser() -> argparse.ArgumentParser:
     for name in ("deploy-local", "run"):
         text = "everything, from nothing to a run and a dashboard" if name == "deploy-local" else "one more run"
         command = add(name, commands.deploy_local if name == "deploy-local" else commands.run, text)
-        command.add_argument("--input", default="", help='the execution\'s input as JSON, such as {"limit": 50}')
+        command.add_argument("--input", default="", help='the execution input as JSON, such as {"limit": 50}, or @file')
     resume = add("resume", commands.resume, "complete a run whose execution was lost or failed")
     resume.add_argument("--run", required=True, dest="run_id", help="the run's id")
-    redrive = add("redrive", commands.redrive, "run those again who failed in closed runs")
+    redrive = add("redrive", commands.redrive, "make anew what closed runs lost or failed")
     redrive.add_argument("--run", default="", dest="run_id", help="one run; all closed ones by default")
     add("up", commands.up, "start PostgreSQL, LocalStack and the model server")
     add("deploy", commands.deploy_stack, "start the services and deploy schema, secrets and stack")

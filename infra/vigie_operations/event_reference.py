@@ -38,6 +38,8 @@ def described(schema: dict[str, Any]) -> str:
         return "one of " + ", ".join(f"`{value}`" for value in schema["enum"])
     if "pattern" in schema:
         return f"text that matches `{schema['pattern']}`"
+    if "properties" in schema:
+        return "; ".join(f"`{name}`: {described(inner)}" for name, inner in schema["properties"].items())
     if schema["type"] == "object":
         return f"{described(schema['additionalProperties'])} for each word ({described(schema['propertyNames'])})"
     kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]

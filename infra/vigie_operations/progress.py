@@ -14,16 +14,21 @@ _PLAIN_INTERVAL_S = 3.0
 
 @dataclass(frozen=True)
 class RunProgress:
-    """Customers planned (None before the plan) and, per step, those who have ended it."""
+    """Customers planned (None before the plan) and, per step, those who have ended it, and who failed in it."""
 
     planned: int | None = None
     ended: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
 
     def line(self) -> str:
         if self.planned is None:
             return "planning"
-        parts = [f"{word} {self.ended.get(step, 0)}" for step, word in STEPS.items()]
+        parts = [f"{word} {self.ended.get(step, 0)}{self.failures(step)}" for step, word in STEPS.items()]
         return f"{', '.join(parts)} of {self.planned}"
+
+    def failures(self, step: str) -> str:
+        """How many failed in a step, in brackets; nothing where nobody did."""
+        return f" ({self.failed[step]} failed)" if self.failed.get(step) else ""
 
 
 @contextlib.contextmanager
@@ -43,7 +48,9 @@ def _bars() -> Iterator[Callable[[RunProgress], None]]:
 
         def show(progress: RunProgress) -> None:
             for step, task in tasks.items():
-                bars.update(task, total=progress.planned, completed=progress.ended.get(step, 0))
+                described = f"{STEPS[step]}{progress.failures(step)}"
+                ended = progress.ended.get(step, 0)
+                bars.update(task, total=progress.planned, completed=ended, description=described)
 
         yield show
 

@@ -1,84 +1,90 @@
-"""Takes up again those who failed in closed runs: each once, as a run of its own; the closed ones stay."""
+"""Takes up again whom closed runs failed or whose analyses they lost, as runs of their own; the closed ones stay.
+
+Whom exactly, the database says (the view `to_take_up`): the planner reads it again when it plans such a run, so that
+nobody is in two of them, however often and wherever this is asked for.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vigie_local.errors import RunError
 from vigie_local.localstack import aws_client
 from vigie_local.settings import LocalSettings
 from vigie_operations.report import RunReport
-from vigie_operations.resume import execution_status, owner
+from vigie_operations.resume import owner
 from vigie_operations.run import follow_run, new_run_id, start_execution
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-# What an execution's input may name at most.
-PART = 10_000
-# Failed for good, or given up with its batch; and no later run has come to a decision meanwhile.
-FAILED = """
-SELECT DISTINCT s.customer_id::text
-FROM run_steps s JOIN runs r USING (run_id)
-WHERE s.run_id = %s AND s.outcome = 'failed' AND (s.step <> 'analyse' OR s.reason = 'BatchFailed')
-  AND NOT EXISTS (SELECT FROM run_steps l JOIN runs later ON later.run_id = l.run_id
-                  WHERE l.customer_id = s.customer_id AND l.step = 'decide' AND l.outcome = 'done'
-                    AND later.planned_at > r.planned_at)
-ORDER BY 1
-"""
 WAITING = """
-SELECT r.run_id, r.purpose FROM runs r
-WHERE r.counts IS NOT NULL AND CASE WHEN %(run)s = '' THEN r.purpose = 'retention' ELSE r.run_id = %(run)s END
-  AND NOT EXISTS (SELECT FROM redrives d WHERE d.run_id = r.run_id)
-  AND EXISTS (SELECT FROM run_steps s WHERE s.run_id = r.run_id AND s.outcome = 'failed'
-              AND (s.step <> 'analyse' OR s.reason = 'BatchFailed'))
-ORDER BY r.planned_at
+SELECT t.run_id, count(*)::int FROM to_take_up t JOIN runs r USING (run_id)
+WHERE CASE WHEN %(run)s = '' THEN r.purpose = 'retention' ELSE r.run_id = ANY(%(family)s) END
+GROUP BY t.run_id, r.planned_at ORDER BY r.planned_at
 """
-# Asked for, but never planned: whoever asked was interrupted, or the local cloud was.
-UNPLANNED = """
-SELECT d.run_id, o.purpose, d.part, d.redriven_as FROM redrives d JOIN runs o ON o.run_id = d.run_id
-WHERE (%(run)s = '' OR d.run_id = %(run)s) AND NOT EXISTS (SELECT FROM runs n WHERE n.run_id = d.redriven_as)
-ORDER BY d.asked_at, d.part
+# A run, those that took it up, those that took these up, and so on.
+FAMILY = """
+WITH RECURSIVE family (run_id) AS (
+    SELECT %s UNION SELECT d.redriven_as FROM redrives d JOIN family f USING (run_id)
+)
+SELECT run_id FROM family
 """
+# Those who failed in a closed run, and are in a newer one that is not closed.
 OPEN = """
-SELECT d.run_id, d.redriven_as FROM redrives d JOIN runs n ON n.run_id = d.redriven_as
-WHERE (%(run)s = '' OR d.run_id = %(run)s) AND n.counts IS NULL
+SELECT n.run_id, count(DISTINCT m.customer_id)::int
+FROM lost_customers l JOIN runs r USING (run_id) JOIN run_customers m USING (customer_id)
+JOIN runs n ON n.run_id = m.run_id
+WHERE r.counts IS NOT NULL AND n.counts IS NULL AND n.planned_at > r.planned_at AND n.purpose = r.purpose
+  AND CASE WHEN %(run)s = '' THEN r.purpose = 'retention' ELSE r.run_id = ANY(%(family)s) END
+GROUP BY n.run_id ORDER BY n.run_id
 """
-MARK = "UPDATE dead_letters SET redriven_as = %s WHERE run_id = %s AND redriven_as IS NULL AND step <> 'close_audit'"
-
-
-@dataclass(frozen=True)
-class Redrive:
-    """A run that takes up the failures, or a part of them, of another."""
-
-    of: str
-    purpose: str
-    part: int
-    run_id: str
+# Those of them whom a newer run lost again that is not of the family.
+ELSEWHERE = """
+SELECT t.run_id, count(DISTINCT t.customer_id)::int
+FROM to_take_up t JOIN lost_customers l ON l.customer_id = t.customer_id AND l.run_id = ANY(%(family)s)
+WHERE t.run_id <> ALL(%(family)s) GROUP BY 1 ORDER BY 1
+"""
+BLOCKED = """
+SELECT count(*)::int FROM run_steps s JOIN runs r USING (run_id)
+WHERE s.step = 'analyse' AND s.outcome = 'failed' AND s.reason = 'EgressBlocked' AND r.run_id = ANY(%(family)s)
+"""
+LOCK = "vigie/redrive"
 
 
 def redrive(settings: LocalSettings, run_id: str) -> list[RunReport]:
-    """Starts and follows a run for each closed run with failures that was not taken up before.
+    """Starts and follows a run for each closed run that has somebody to take up.
 
     Raises:
-        RunError: the run is unknown or not closed, or an execution failed.
+        RunError: the run is unknown or not closed, another redrive is under way, or an execution failed.
     """
     states = aws_client("stepfunctions", settings.endpoint)
-    with owner(settings) as connection:
+    with owner(settings) as connection, _alone(connection):
         _require_closed(connection, run_id)
-        asked = [*_unplanned(connection, states, run_id), *_ask(connection, run_id)]
-        _say_what_is_not_redriven(connection, run_id)
-        reports = [report for one in asked if (report := _run(settings, connection, states, one))]
+        asked = {"run": run_id, "family": [row[0] for row in _fetch(connection, FAMILY, (run_id,))]}
+        waiting = _fetch(connection, WAITING, asked)
+        _say_what_is_not_redriven(connection, asked)
+        reports = [_run(settings, states, of, customers) for of, customers in waiting]
     print(f"{len(reports)} runs started." if reports else "Nothing to redrive.", flush=True)
     return reports
 
 
-def parts(customers: list[str]) -> Iterator[tuple[int, list[str]]]:
-    """The customers in portions that an execution's input takes, counted from 1."""
-    for start in range(0, len(customers), PART):
-        yield start // PART + 1, customers[start : start + PART]
+def _run(settings: LocalSettings, states: Any, of: str, customers: int) -> RunReport:
+    run_id = new_run_id()
+    print(f"Run {run_id} takes up {customers} customers of {of}", flush=True)
+    report = follow_run(settings, start_execution(states, {"redrive": of}, run_id), run_id)
+    print("\n".join(["", *report.lines(), ""]), flush=True)
+    return report
+
+
+@contextlib.contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    [(alone,)] = _fetch(connection, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (LOCK,))
+    if not alone:
+        raise RunError("Another make redrive is under way: wait for its end")
+    yield
 
 
 def _fetch(connection: Connection, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
@@ -97,53 +103,13 @@ def _require_closed(connection: Connection, run_id: str) -> None:
         raise RunError(f"RUN={run_id!r} is not closed. Complete it first: make resume RUN={run_id}")
 
 
-def _unplanned(connection: Connection, states: Any, run_id: str) -> list[Redrive]:
-    """Earlier redrives that came to no plan, each under a name that is free."""
-    found = []
-    for of, purpose, part, name in _fetch(connection, UNPLANNED, {"run": run_id}):
-        if execution_status(states, name) == "RUNNING":
-            print(f"Run {name}, which takes up {of}, is being planned.", flush=True)
-            continue
-        fresh = new_run_id()
-        with connection, connection.cursor() as cursor:
-            cursor.execute("UPDATE redrives SET redriven_as = %s WHERE redriven_as = %s", (fresh, name))
-            cursor.execute("UPDATE dead_letters SET redriven_as = %s WHERE redriven_as = %s", (fresh, name))
-        found.append(Redrive(of, purpose, part, fresh))
-    return found
-
-
-def _ask(connection: Connection, run_id: str) -> list[Redrive]:
-    """Notes what is to be redriven, and the letters that this takes up, before anything starts."""
-    asked = []
-    for of, purpose in _fetch(connection, WAITING, {"run": run_id}):
-        customers = [row[0] for row in _fetch(connection, FAILED, (of,))]
-        with connection, connection.cursor() as cursor:
-            for part, _ in parts(customers):
-                one = Redrive(of, purpose, part, new_run_id())
-                cursor.execute(
-                    "INSERT INTO redrives (run_id, part, redriven_as) VALUES (%s, %s, %s)", (of, part, one.run_id)
-                )
-                cursor.execute(MARK, (one.run_id, of))
-                asked.append(one)
-    return asked
-
-
-def _run(settings: LocalSettings, connection: Connection, states: Any, one: Redrive) -> RunReport | None:
-    failed = [row[0] for row in _fetch(connection, FAILED, (one.of,))]
-    customers = dict(parts(failed)).get(one.part, [])
-    if not customers:
-        print(f"Run {one.of}: a later run has decided about everybody who failed in it.", flush=True)
-        return None
-    print(f"Run {one.run_id} takes up {len(customers)} customers of {one.of}", flush=True)
-    content = {"customer_ids": customers, "purpose": one.purpose}
-    report = follow_run(settings, start_execution(states, content, one.run_id), one.run_id)
-    print("\n".join(["", *report.lines(), ""]), flush=True)
-    return report
-
-
-def _say_what_is_not_redriven(connection: Connection, run_id: str) -> None:
-    for of, name in _fetch(connection, OPEN, {"run": run_id}):
-        print(f"Run {name}, which takes up {of}, is not closed: make resume RUN={name}", flush=True)
+def _say_what_is_not_redriven(connection: Connection, asked: dict[str, Any]) -> None:
+    for name, customers in _fetch(connection, OPEN, asked):
+        print(f"Run {name} has {customers} of them and is not closed: wait, or make resume RUN={name}", flush=True)
+    for name, customers in _fetch(connection, ELSEWHERE, asked) if asked["run"] else []:
+        print(f"Run {name} has {customers} of them and lost them again: make redrive RUN={name}", flush=True)
+    if asked["run"] and (blocked := _fetch(connection, BLOCKED, asked)[0][0]):
+        print(f"{blocked} analyses were blocked by the egress guard, which would block the same texts again.")
     unreadable = _fetch(
         connection, "SELECT queue, count(*) FROM dead_letters WHERE reason = 'Unreadable' GROUP BY queue ORDER BY queue"
     )

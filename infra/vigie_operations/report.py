@@ -10,6 +10,17 @@ from vigie_local.localstack import CREDENTIALS
 from vigie_local.settings import LocalSettings, ModelProvider
 
 SEGMENTS = ("High", "Medium", "Low")
+REASONS = {
+    "AnalysisGivenUp": "given up with their batch, which went on",
+    "AnswerRejected": "whose answer was refused by the guard or its schema",
+    "BatchFailed": "whose batch failed",
+    "EgressBlocked": "kept from leaving by the egress guard",
+    "ModelRefused": "refused by the model provider",
+    "ModelUnavailable": "for want of an answer from the model provider",
+    "NoFeatures": "without features",
+    "NoPrediction": "without a prediction",
+    "ConsentWithdrawn": "whose consent was withdrawn during the run",
+}
 _STATUS_WORDS = {"succeeded": "succeeded", "partial": "finished in part", "failed": "failed"}
 
 
@@ -26,6 +37,12 @@ class RunReport:
     audit_events: int = 0
     left_out: int | None = None
     audit: Mapping[str, Any] = field(default_factory=dict)
+    # Of each segment, those that were found without the customer's analysis, which was lost.
+    without_lost: Mapping[str, int] = field(default_factory=dict)
+    # Why actions are in the catalogue's own words.
+    catalogue_reasons: Mapping[str, int] = field(default_factory=dict)
+    # Per step, why customers ended it without a result.
+    reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """The summary, one fact per line."""
@@ -39,12 +56,41 @@ class RunReport:
             f"  analysed           {count('analysed', 0):>6}   feedback read by the language model, pseudonymised",
             f"  without consent    {count('without_consent', 0):>6}   feedback not read: no consent to its analysis",
             f"  without feedback   {count('without_feedback', 0):>6}",
-            f"  predicted          {count('predicted', 0):>6}   {self._segments()}",
+            self._failed("analysis lost", "analysis_failed", "analyse"),
+            f"  predicted          {count('predicted', 0):>6}   {self._segments(self.segments)}",
+            *self._without_lost_analysis(),
+            self._failed("not predicted", "prediction_failed", "predict", "prediction_withdrawn"),
             f"  actions            {count('actions', 0):>6}   {self._sources()}",
+            self._failed("no action", "action_failed", "decide", "action_withdrawn"),
             f"  failed             {count('failed', 0):>6}",
             f"  audit events       {self.audit_events:>6}   {self._audit()}",
             *self._why_nobody(),
+            *self._what_was_lost(),
         ]
+
+    def _failed(self, label: str, name: str, step: str, withdrawn: str = "") -> str:
+        """A line of those who ended a step without a result for another reason than want of consent or feedback."""
+        number = self.customers.get(name, 0) + self.customers.get(withdrawn, 0)
+        told = {
+            reason: customers
+            for reason, customers in self.reasons.get(step, {}).items()
+            if reason not in ("NoConsent", "NoFeedback") and not (reason == "ConsentWithdrawn" and not withdrawn)
+        }
+        return f"  {label:<18} {number:>6}   {_told(told)}".rstrip()
+
+    def _without_lost_analysis(self) -> list[str]:
+        number = self.customers.get("without_lost_analysis", 0)
+        if not number:
+            return []
+        found = f": {self._segments(self.without_lost)}" if self.without_lost else ""
+        return [f"  of these           {number:>6}   made without an analysis that was lost{found}"]
+
+    def _what_was_lost(self) -> list[str]:
+        blocked = self.reasons.get("analyse", {}).get("EgressBlocked", 0)
+        lost = self.customers.get("analysis_failed", 0) - blocked
+        if not lost and not self.customers.get("failed", 0):
+            return []
+        return ["", f"When the cause is mended, make redrive RUN={self.run_id} makes anew what was lost or failed."]
 
     def _why_nobody(self) -> list[str]:
         if self.customers.get("planned", 0):
@@ -57,11 +103,13 @@ class RunReport:
             ]
         return ["", "Nobody was planned: no customer is loaded under the approved model's contract (make load)."]
 
-    def _segments(self) -> str:
-        return ", ".join(f"{name} risk {self.segments.get(name, 0)}" for name in SEGMENTS)
+    def _segments(self, segments: Mapping[str, int]) -> str:
+        return ", ".join(f"{name} risk {segments.get(name, 0)}" for name in SEGMENTS)
 
     def _sources(self) -> str:
         words = {"model": "worded by the model", "catalogue": "from the catalogue", "none": "no offer allowed"}
+        if self.catalogue_reasons:
+            words["catalogue"] += f" ({_told(self.catalogue_reasons)})"
         found = [f"{self.action_sources[key]} {word}" for key, word in words.items() if self.action_sources.get(key)]
         return ", ".join(found)
 
@@ -72,6 +120,10 @@ class RunReport:
         if self.audit.get("gaps") is not None:
             parts.append(f"gaps {self.audit['gaps']}")
         return ", ".join(parts)
+
+
+def _told(reasons: Mapping[str, int]) -> str:
+    return ", ".join(f"{customers} {REASONS.get(reason, reason)}" for reason, customers in reasons.items())
 
 
 def provider_line(provider: ModelProvider) -> str:

@@ -8,10 +8,12 @@ import secrets
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from vigie.runs import MOST_INPUT_BYTES
 from vigie_local.errors import RunError
 from vigie_local.localstack import aws_client
 from vigie_local.processes import log_tail
@@ -27,6 +29,17 @@ if TYPE_CHECKING:
 _ACCOUNT = "000000000000"
 EXECUTIONS = f"arn:aws:states:{REGION}:{_ACCOUNT}:execution:{STATE_MACHINE}"
 _POLL_S = 0.25
+_SHOWN = 200
+_EXAMPLE = """For example INPUT='{"limit": 50}', or INPUT=@input.json"""
+_ENDED = """
+    SELECT step, count(*), count(*) FILTER (WHERE outcome = 'failed') FROM run_steps WHERE run_id = %s GROUP BY step
+"""
+_SEGMENTS = """
+    SELECT segment, count(*), count(*) FILTER (WHERE analysis_lost) FROM actions WHERE run_id = %s GROUP BY segment
+"""
+_FROM_CATALOGUE = """
+    SELECT source_reason, count(*) FROM actions WHERE run_id = %s AND source = 'catalogue' GROUP BY 1 ORDER BY 2 DESC
+"""
 _LEFT_OUT = """
     SELECT (details ->> 'left_out_without_profiling_consent')::int
     FROM audit_log WHERE run_id = %s AND event_type = 'RUN_PLANNED'
@@ -64,11 +77,17 @@ def new_run_id() -> str:
 
 
 def start_execution(states: Any, content: dict[str, Any], name: str = "") -> str:
-    """Starts an execution whose name is the run id, a new one unless it is given; returns its ARN."""
+    """Starts an execution whose name is the run id, a new one unless it is given; returns its ARN.
+
+    Raises:
+        RunError: the input is larger than Step Functions takes, or nothing is deployed.
+    """
     name = name or new_run_id()
+    text = json.dumps(content, separators=(",", ":"))
+    _require_size(text)
     machine = f"arn:aws:states:{REGION}:{_ACCOUNT}:stateMachine:{STATE_MACHINE}"
     try:
-        started = states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(content))
+        started = states.start_execution(stateMachineArn=machine, name=name, input=text)
     except ClientError as error:
         if error.response["Error"]["Code"] == "StateMachineDoesNotExist":
             raise RunError("Nothing is deployed yet: make deploy-local") from error
@@ -78,23 +97,43 @@ def start_execution(states: Any, content: dict[str, Any], name: str = "") -> str
     return str(started["executionArn"])
 
 
+def _require_size(text: str) -> None:
+    size = len(text.encode())
+    if size > MOST_INPUT_BYTES:
+        raise RunError(
+            f"The execution's input is {size} bytes; Step Functions takes {MOST_INPUT_BYTES}, which is about 6,500"
+            " customer_ids. Leave them out to run everybody due, use limit, or start several runs"
+        )
+
+
 def read_progress(connection: Connection, run_id: str) -> RunProgress:
     """How many customers the run has planned, and how many have ended each step."""
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT planned FROM runs WHERE run_id = %s", (run_id,))
         planned = cursor.fetchone()
-        cursor.execute("SELECT step, count(*) FROM run_steps WHERE run_id = %s GROUP BY step", (run_id,))
-        return RunProgress(planned[0] if planned else None, dict(cursor.fetchall()))
+        cursor.execute(_ENDED, (run_id,))
+        ended = cursor.fetchall()
+    return RunProgress(
+        planned[0] if planned else None, {row[0]: row[1] for row in ended}, {row[0]: row[2] for row in ended}
+    )
 
 
 def _parse_input(text: str) -> dict[str, Any]:
+    """The execution's input: JSON, or @ and the name of a file that holds it, for a shell's line has an end."""
+    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
     try:
-        content = json.loads(text or "{}")
+        content = json.loads(_content_of(text) or "{}")
     except ValueError as error:
-        raise RunError(f"INPUT={text!r} is not JSON ({error}). For example INPUT='{{\"limit\": 50}}'") from error
+        raise RunError(f"INPUT={shown!r} is not JSON ({error}). {_EXAMPLE}") from error
+    except OSError as error:
+        raise RunError(f"INPUT={shown!r} cannot be read ({error.strerror}). {_EXAMPLE}") from error
     if not isinstance(content, dict):
-        raise RunError(f"INPUT={text!r} is not a JSON object. For example INPUT='{{\"limit\": 50}}'")
+        raise RunError(f"INPUT={shown!r} is not a JSON object. {_EXAMPLE}")
     return content
+
+
+def _content_of(text: str) -> str:
+    return Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
 
 
 @contextlib.contextmanager
@@ -138,16 +177,19 @@ def _short_cause(cause: str) -> str:
 def _report(connection: Connection, output: dict[str, Any], seconds: float) -> RunReport:
     run_id = output["run_id"]
     with connection, connection.cursor() as cursor:
-        cursor.execute("SELECT segment, count(*) FROM actions WHERE run_id = %s GROUP BY segment", (run_id,))
-        segments = dict(cursor.fetchall())
+        cursor.execute(_SEGMENTS, (run_id,))
+        segments = cursor.fetchall()
         cursor.execute("SELECT source, count(*) FROM actions WHERE run_id = %s GROUP BY source", (run_id,))
         sources = dict(cursor.fetchall())
+        cursor.execute(_FROM_CATALOGUE, (run_id,))
+        catalogue = dict(cursor.fetchall())
         cursor.execute("SELECT count(*) FROM audit_log WHERE run_id = %s", (run_id,))
         (events,) = cursor.fetchone() or (0,)
         cursor.execute(_LEFT_OUT, (run_id,))
         (left_out,) = cursor.fetchone() or (0,)
     return RunReport(
         run_id=run_id, status=output["status"], seconds=seconds, customers=output["customers"],
-        segments=segments, action_sources=sources, audit_events=events,
-        left_out=left_out, audit=output.get("audit", {}),
+        segments={row[0]: row[1] for row in segments}, without_lost={row[0]: row[2] for row in segments},
+        action_sources=sources, catalogue_reasons=catalogue, reasons=output.get("reasons") or {},
+        audit_events=events, left_out=left_out, audit=output.get("audit", {}),
     )  # fmt: skip

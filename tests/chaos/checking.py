@@ -16,6 +16,12 @@ from tests.bench.cloud import BenchCloud
 
 STEPS = {"analyse": "feedback_analyses", "predict": "predictions", "decide": "actions"}
 SAVED = {"analyse": "ANALYSIS_SAVED", "predict": "PREDICTION_SAVED", "decide": "ACTION_SAVED"}
+# The output's counts, by step: each sum is the number of planned customers.
+SUMS = (
+    ("analysed", "without_consent", "without_feedback", "analysis_failed"),
+    ("predicted", "prediction_withdrawn", "prediction_failed"),
+    ("actions", "action_withdrawn", "action_failed"),
+)
 REASONED = ("skipped", "failed", "withdrawn")
 
 
@@ -155,6 +161,9 @@ def _compare(cloud: BenchCloud, run_id: str, told: dict[str, int]) -> Iterator[F
     for name, number in held.items():
         if told[name] != number:
             yield Finding("wrong", f"the output says {told[name]} {name}, the tables hold {number}")
+    for names in SUMS:
+        if (total := sum(told[name] for name in names)) != planned:
+            yield Finding("wrong", f"{' + '.join(names)} are {total}, {planned} were planned")
 
 
 def _implied(cloud: BenchCloud, run_id: str) -> dict[str, int]:

@@ -76,7 +76,8 @@ INSERT INTO run_customers SELECT run_id, customer_id, i / 100 FROM run, person;
 CREATE TEMP TABLE outcome AS
 SELECT r.n, r.run_id, now() - r.ago + interval '1 second' * (2 + p.luck * 60) AS at, p.*,
        md5(r.run_id || i)::uuid AS analyse_call, md5('offer' || r.run_id || i)::uuid AS offer_call,
-       may_analyse AND i % 10 <> 7 AS analysed,
+       may_analyse AND i % 10 <> 7 AND NOT (n = 2 AND i % 50 = 0) AS analysed,
+       may_analyse AND i % 10 <> 7 AND n = 2 AND i % 50 = 0 AS lost,
        least(0.97, 0.02 + power(luck, 2.2) * r.factor * 0.88) AS probability,
        (ARRAY['negative', 'neutral', 'mixed', 'positive'])[1 + least(3, floor((1 - luck) * 4.2 + (i % 3) * 0.3))::int] AS sentiment
 FROM run r, person p;
@@ -84,8 +85,8 @@ ALTER TABLE outcome ADD segment text;
 UPDATE outcome SET segment = CASE WHEN NOT may_profile THEN NULL WHEN probability >= 0.7 THEN 'High' WHEN probability >= 0.35 THEN 'Medium' ELSE 'Low' END;
 
 INSERT INTO run_steps (run_id, customer_id, step, outcome, reason, ended_at)
-SELECT run_id, customer_id, 'analyse', CASE WHEN analysed THEN 'done' ELSE 'skipped' END,
-       CASE WHEN NOT may_analyse THEN 'NoConsent' WHEN NOT analysed THEN 'NoFeedback' END, at FROM outcome
+SELECT run_id, customer_id, 'analyse', CASE WHEN analysed THEN 'done' WHEN lost THEN 'failed' ELSE 'skipped' END,
+       CASE WHEN lost THEN 'ModelUnavailable' WHEN NOT may_analyse THEN 'NoConsent' WHEN NOT analysed THEN 'NoFeedback' END, at FROM outcome
 UNION ALL
 SELECT run_id, customer_id, 'predict', CASE WHEN may_profile THEN 'done' ELSE 'skipped' END,
        CASE WHEN NOT may_profile THEN 'NoConsent' END, at FROM outcome
@@ -101,7 +102,7 @@ SELECT analyse_call, 'nlp_agent', run_id, customer_id, 'feedback_analysis', 1, 1
             ELSE 'Hello, this is <NAME_1>. The app crashed again and nobody calls me back on <PHONE_1>. I was charged twice on <IBAN_1>; I am thinking of leaving.' END,
        md5('p' || i) || md5('q' || i), '{"NAME": 1, "PHONE": 1, "IBAN": 1}'::jsonb, at, CASE WHEN i % 50 = 0 THEN 'unavailable' ELSE 'answered' END,
        jsonb_build_object('sentiment', sentiment), 412, 88, 180 + i % 60, at + interval '200 milliseconds'
-FROM outcome WHERE analysed
+FROM outcome WHERE analysed OR lost
 UNION ALL
 SELECT offer_call, 'action_agent', run_id, customer_id, 'retention_offers', 1, 1, 'local rules on this machine', 'none',
        'nothing is kept', 'vigie-local-rules', 'action-2', 'segment: High; topics: mobile_app, fees; language: ' || language,
@@ -120,7 +121,7 @@ SELECT run_id, customer_id, ARRAY[md5('feedback ' || i)::uuid], sentiment,
        analyse_call, at
 FROM outcome WHERE analysed;
 
-INSERT INTO predictions (run_id, customer_id, model_version, probability, log_odds, intercept, contributions, drivers, sentiment_score, created_at)
+INSERT INTO predictions (run_id, customer_id, model_version, probability, log_odds, intercept, contributions, drivers, sentiment_score, created_at, analysis_lost)
 SELECT run_id, customer_id, 'bank-20261101-1', probability, ln(probability / (1 - probability)), -1.4, '{}',
        jsonb_build_array(
          CASE i % 3 WHEN 0 THEN '{"feature": "complaints_90d", "contribution": 1.12, "direction": "raises", "strength": "strongly", "words_fr": "Trois réclamations en 90 jours : augmente fortement le risque", "words_en": "Three complaints in 90 days: raises the risk strongly"}'::jsonb
@@ -129,10 +130,10 @@ SELECT run_id, customer_id, 'bank-20261101-1', probability, ln(probability / (1 
          CASE WHEN analysed THEN '{"feature": "sentiment_score", "contribution": 0.47, "direction": "raises", "strength": "moderately", "words_fr": "Dernier message très négatif : augmente modérément le risque", "words_en": "Last message very negative: raises the risk moderately"}'::jsonb
            ELSE '{"feature": "products", "contribution": 0.22, "direction": "raises", "strength": "slightly", "words_fr": "Un seul produit détenu : augmente légèrement le risque", "words_en": "Holds one product only: raises the risk slightly"}' END,
          '{"feature": "tenure_years", "contribution": -0.38, "direction": "lowers", "strength": "moderately", "words_fr": "Cliente depuis onze ans : réduit modérément le risque", "words_en": "Customer for eleven years: lowers the risk moderately"}'::jsonb),
-       CASE WHEN analysed THEN -0.7 END, at + interval '1 second'
+       CASE WHEN analysed THEN -0.7 END, at + interval '1 second', lost
 FROM outcome WHERE may_profile;
 
-INSERT INTO actions (run_id, customer_id, segment, source, source_reason, offer_id, language, reason, message, egress_id, created_at)
+INSERT INTO actions (run_id, customer_id, segment, source, source_reason, offer_id, language, reason, message, egress_id, created_at, analysis_lost)
 SELECT run_id, customer_id, segment,
        CASE WHEN NOT may_offer THEN 'none' WHEN segment = 'Low' THEN 'catalogue' ELSE 'model' END,
        CASE WHEN NOT may_offer THEN 'NoConsent' WHEN segment = 'Low' THEN 'LowRisk' END,
@@ -142,7 +143,7 @@ SELECT run_id, customer_id, segment,
             ELSE 'Repeated complaints and a negative message: a human conversation answers the cause.' END END,
        CASE WHEN may_offer THEN CASE language WHEN 'fr' THEN 'Votre situation mérite un vrai échange : un conseiller dédié vous rappelle au moment qui vous convient.'
             ELSE 'You deserve a proper conversation: a dedicated advisor will call you back at a time that suits you.' END END,
-       CASE WHEN may_offer AND segment <> 'Low' THEN offer_call END, at + interval '3 seconds'
+       CASE WHEN may_offer AND segment <> 'Low' THEN offer_call END, at + interval '3 seconds', lost
 FROM outcome WHERE segment IS NOT NULL;
 
 INSERT INTO audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details, request_id)
@@ -181,6 +182,7 @@ INSERT INTO run_drift VALUES
 INSERT INTO run_gaps (run_id, customer_id, step, store, problem)
 SELECT 'weekly-2026-46', customer_id, 'decide', 'cloudwatch', 'EventNotLogged' FROM person WHERE i <= 2;
 
+INSERT INTO redrives (run_id, part, redriven_as) VALUES ('weekly-2026-46', 1, 'weekly-2026-46--again');
 INSERT INTO dead_letters (message_id, queue, run_id, batch_no, step, reason, body_bytes, body_sha256, redriven_as) VALUES
     ('m-1', 'vigie-action-dlq', 'weekly-2026-46', 3, 'decide', 'GivenUp', NULL, NULL, 'weekly-2026-46--again'),
     ('m-2', 'vigie-nlp-dlq', NULL, NULL, 'analyse', 'Unreadable', 17, repeat('0f', 32), NULL);

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import time
+from argparse import Namespace
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Cloud, wait_until
+from tests.e2e.conftest import MACHINE, Cloud, wait_until
+from vigie_local import commands
+from vigie_local.settings import REPOSITORY
 
 CUSTOMERS = 200
 QUEUES = ("vigie-nlp", "vigie-prediction", "vigie-action", "vigie-audit")
+STATE_MACHINE_FILE = REPOSITORY / "infra" / "statemachine" / "retention_run.asl.json"
 RESULTS = ("feedback_analyses", "predictions", "actions")
 
 
@@ -34,12 +38,28 @@ def finished(cloud: Cloud) -> FinishedRun:
     return FinishedRun("e2e-first", began, cloud.run("e2e-first", {"limit": CUSTOMERS}))
 
 
+@pytest.fixture(scope="module")
+def provider_down(cloud: Cloud) -> dict[str, Any]:
+    """The output of a run that the model provider answered with 503 throughout, as `make run` makes it."""
+    cloud.model_server("PUT", body={"rates": {"error_503": 1.0}})
+    try:
+        assert commands.run(cloud.settings, Namespace(input='{"limit": 40}')) == 1
+    finally:
+        cloud.model_server("PUT", body={"rates": {}})
+    [(run_id,)] = cloud.query("SELECT run_id FROM runs ORDER BY planned_at DESC LIMIT 1")
+    arn = f"{MACHINE.replace(':stateMachine:', ':execution:')}:{run_id}"
+    ended = cloud.aws("stepfunctions", "describe-execution", "--execution-arn", arn)
+    output: dict[str, Any] = json.loads(ended["output"])
+    return output
+
+
 def test_counts_add_up(cloud: Cloud, finished: FinishedRun) -> None:
     counts = finished.customers
     assert finished.output["run_id"] == finished.run_id
     assert finished.output["status"] == "succeeded"
     assert counts["planned"] == CUSTOMERS
     assert counts["analysed"] + counts["without_consent"] + counts["without_feedback"] == CUSTOMERS
+    assert counts["analysis_failed"] == counts["without_lost_analysis"] == 0
     assert counts["without_consent"] > 0
     assert counts["analysed"] > CUSTOMERS / 2
     assert counts["predicted"] == counts["actions"] == CUSTOMERS
@@ -204,22 +224,56 @@ def test_an_unknown_field_of_the_input_is_refused_by_name_and_nothing_is_planned
     assert cloud.query("SELECT count(*) FROM runs WHERE run_id = 'e2e-refused'") == [(0,)]
 
 
-def test_with_the_provider_down_the_run_goes_on_with_the_catalogue(cloud: Cloud) -> None:
-    cloud.model_server("PUT", body={"rates": {"error_503": 1.0}})
-    try:
-        output = cloud.run("e2e-provider-down", {"limit": 10})
-    finally:
-        cloud.model_server("PUT", body={"rates": {}})
-    counts = output["customers"]
-    assert (output["status"], counts["analysed"], counts["predicted"], counts["actions"]) == ("succeeded", 0, 10, 10)
+def test_with_the_provider_down_the_run_goes_on_with_the_catalogue(provider_down: dict[str, Any], cloud: Cloud) -> None:
+    counts = provider_down["customers"]
+    assert (counts["analysed"], counts["predicted"], counts["actions"], counts["failed"]) == (0, 40, 40, 0)
     sources = dict(
         cloud.query(
             "SELECT coalesce(source_reason, source), count(*) FROM actions WHERE run_id = %s GROUP BY 1",
-            "e2e-provider-down",
+            provider_down["run_id"],
         )
     )
     assert set(sources) <= {"ModelUnavailable", "NoConsent"}
     assert sources["ModelUnavailable"] > 0
+
+
+def test_a_run_that_lost_its_analyses_is_partial_and_its_counts_add_up(
+    provider_down: dict[str, Any], cloud: Cloud
+) -> None:
+    counts, run_id = provider_down["customers"], provider_down["run_id"]
+    assert (provider_down["status"], provider_down["audit"]["gaps"]) == ("partial", 0)
+    ended = ("analysed", "without_consent", "without_feedback", "analysis_failed")
+    assert sum(counts[name] for name in ended) == counts["planned"] == 40
+    assert provider_down["reasons"]["analyse"]["ModelUnavailable"] == counts["analysis_failed"] > 0
+    for table in ("predictions", "actions"):
+        marked = cloud.query(f"SELECT count(*) FROM {table} WHERE run_id = %s AND analysis_lost", run_id)
+        assert marked == [(counts["analysis_failed"],)]
+
+
+def test_what_was_lost_is_made_anew_by_a_redrive_and_a_second_finds_nothing(
+    provider_down: dict[str, Any], cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id, lost = provider_down["run_id"], provider_down["customers"]["analysis_failed"]
+    before = cloud.query(
+        "SELECT md5(string_agg(a::text, '|' ORDER BY customer_id)) FROM actions a WHERE run_id = %s", run_id
+    )
+    assert commands.redrive(cloud.settings, Namespace(run_id=run_id)) == 0
+    assert f"takes up {lost} customers of {run_id}" in capsys.readouterr().out
+    [(again, counts)] = cloud.query(
+        "SELECT n.run_id, n.counts FROM redrives d JOIN runs n ON n.run_id = d.redriven_as WHERE d.run_id = %s", run_id
+    )
+    assert (counts["planned"], counts["analysed"], counts["without_lost_analysis"]) == (lost, lost, 0)
+    members = "SELECT customer_id FROM run_customers WHERE run_id = %s ORDER BY 1"
+    marked = "SELECT customer_id FROM predictions WHERE run_id = %s AND analysis_lost ORDER BY 1"
+    assert cloud.query(members, again) == cloud.query(marked, run_id)
+    assert (
+        cloud.query(
+            "SELECT md5(string_agg(a::text, '|' ORDER BY customer_id)) FROM actions a WHERE run_id = %s", run_id
+        )
+        == before
+    )
+    assert commands.redrive(cloud.settings, Namespace(run_id=run_id)) == 0
+    assert "Nothing to redrive" in capsys.readouterr().out
 
 
 def test_a_scorer_that_was_changed_is_refused_and_its_batches_are_counted_as_failed(cloud: Cloud) -> None:
@@ -239,3 +293,64 @@ def test_a_scorer_that_was_changed_is_refused_and_its_batches_are_counted_as_fai
         " GROUP BY 1"
     )
     assert audited == [("refused", True)]
+
+
+MANY = json.dumps({"customer_ids": [f"00000000-0000-4000-8000-{number:012}" for number in range(12_000)]})
+NO_OBJECT = "the execution's input is not a JSON object: give {} to run everybody due"
+ODD = {
+    "list": ("[1, 2]", NO_OBJECT),
+    "text": ('"x"', NO_OBJECT),
+    "null": ("null", NO_OBJECT),
+    "number": ("7", NO_OBJECT),
+    "bool": ("true", NO_OBJECT),
+    "brackets": ('{"}errorMessage{": 1}', "}errorMessage{ is unknown: use customer_ids, limit, batch_size, purpose"),
+    "many": (MANY, "customer_ids are 12000 ids of 468001 bytes together"),
+    "unheard": ('{"redrive": "unheard-of"}', "redrive=unheard-of was never planned: name a closed run"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_input_that_cannot_be_ends_with_the_planner_s_own_words(cloud: Cloud, name: str) -> None:
+    given, cause = ODD[name]
+    states = cloud.client("stepfunctions")
+    arn = states.start_execution(stateMachineArn=MACHINE, name=f"e2e-odd-{name}", input=given)["executionArn"]
+    ended = cloud.wait(arn)
+    assert (ended["status"], ended["error"]) == ("FAILED", "InvalidInputError")
+    assert ended["cause"].startswith(cause)
+    assert "stackTrace" not in ended["cause"]
+
+
+LAMBDA = {"errorMessage": "say it", "errorType": "InvalidInputError", "stackTrace": []}
+NUMBER = json.dumps({"errorMessage": 7, "errorType": "x"})
+CAUSES = {
+    "a function's error": (json.dumps(LAMBDA), "say it"),
+    "the same in another order, without spaces": (json.dumps(LAMBDA, sort_keys=True, separators=(",", ":")), "say it"),
+    "the type alone first": (json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": "late"}), "late"),
+    "a message that looks like JSON": (json.dumps(LAMBDA | {"errorMessage": '{"a": 1}'}), '{"a": 1}'),
+    "a message with quotes and braces": (json.dumps(LAMBDA | {"errorMessage": 'x="}{"'}), 'x="}{"'),
+    "text": ("The task was stopped.", "The task was stopped."),
+    "JSON without a message": ('{"reason": "errorMessage"}', '{"reason": "errorMessage"}'),
+    "a message that is no text": (NUMBER, NUMBER),
+    "what only looks like JSON": ('{"errorMessage": oh no}', '{"errorMessage": oh no}'),
+    "cut off": ('{"errorType": "x", "errorMessage": "oh', '{"errorType": "x", "errorMessage": "oh'),
+    "none": (None, "no cause is given: the function did not answer in its time"),
+}
+
+
+def test_whatever_the_cause_of_a_failure_its_class_and_words_are_the_execution_s(cloud: Cloud) -> None:
+    states = cloud.client("stepfunctions")
+    definition = json.loads(STATE_MACHINE_FILE.read_text(encoding="utf-8"))["States"]
+    names = ("ReadError", "UnwrapError", "AnyMessage", "TakeMessage", "NoCause", "RunFailed")
+    tail = {"StartAt": "ReadError", "States": {name: definition[name] for name in names}}
+    role = "arn:aws:iam::000000000000:role/any"
+    made = states.create_state_machine(name="only-the-end", definition=json.dumps(tail), roleArn=role)
+    try:
+        for number, (name, (cause, expected)) in enumerate(CAUSES.items()):
+            error = {"Error": "SomeError"} | ({} if cause is None else {"Cause": cause})
+            started = states.start_execution(
+                stateMachineArn=made["stateMachineArn"], name=f"cause-{number}", input=json.dumps(error)
+            )
+            ended = cloud.wait(started["executionArn"])
+            assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "SomeError", expected), name
+    finally:
+        states.delete_state_machine(stateMachineArn=made["stateMachineArn"])

@@ -194,6 +194,7 @@ def _save(transaction: Transaction, run: Run, actions: list[Action]) -> None:
     for action in actions:
         chosen = {"segment": action.segment, "probability": round(action.probability, 6)}
         transaction.audit(Event("SEGMENTATION", customer_id=action.customer_id, details=chosen))
-        saved = {"source": action.source, "offer_id": action.offer_id, "reason": action.source_reason}
+        saved: dict[str, Any] = {"source": action.source, "offer_id": action.offer_id, "reason": action.source_reason}
         details = {name: value for name, value in saved.items() if value is not None}
+        details["analysis_lost"] = action.analysis_lost
         transaction.audit(Event("ACTION_SAVED", customer_id=action.customer_id, details=details))

@@ -24,7 +24,10 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A customer of the batch without an action yet. `probability` is missing when the prediction failed."""
+    """A customer of the batch without an action yet. `probability` is missing when the prediction failed.
+
+    `analysis_lost` says that the analysis failed or was given up, or had done so when the prediction was made.
+    """
 
     customer_id: UUID
     known: KnownIdentity
@@ -35,6 +38,7 @@ class Candidate:
     probability: float | None
     drivers: tuple[dict[str, Any], ...]
     found: Found | None
+    analysis_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Action:
     reason: str | None = None
     message: str | None = None
     egress_id: UUID | None = None
+    analysis_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,7 @@ def from_model(candidate: Candidate, segment: str, worded: WordedAction, egress_
         reason=worded.reason,
         message=worded.message,
         egress_id=egress_id,
+        analysis_lost=candidate.analysis_lost,
     )
 
 
@@ -142,13 +148,20 @@ def from_catalogue(candidate: Candidate, segment: str, why: str, offers: Sequenc
         offer_id=offer.offer_id,
         reason=None,
         message=offer.message,
+        analysis_lost=candidate.analysis_lost,
     )
 
 
 def without_offer(candidate: Candidate, segment: str, why: str) -> Action:
     """A segment and nothing else."""
     return Action(
-        candidate.customer_id, segment, _known(candidate.probability), candidate.language, "none", source_reason=why
+        candidate.customer_id,
+        segment,
+        _known(candidate.probability),
+        candidate.language,
+        source="none",
+        source_reason=why,
+        analysis_lost=candidate.analysis_lost,
     )
 
 

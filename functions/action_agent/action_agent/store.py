@@ -14,7 +14,10 @@ SELECT c.customer_id, c.first_name, c.last_name, c.email, c.phone, c.address, c.
        consent_granted_now(c.customer_id, 'retention_offers'),
        consent_granted_now(c.customer_id, 'profiling') IS NOT NULL, p.probability,
        coalesce(jsonb_path_query_array(p.drivers, '$[0 to $last]', jsonb_build_object('last', %(told)s - 1)), '[]'),
-       a.sentiment, a.topics, a.summary
+       a.sentiment, a.topics, a.summary,
+       coalesce(p.analysis_lost, false) OR a.sentiment IS NULL AND coalesce(
+           (SELECT s.outcome FROM run_steps s
+            WHERE s.run_id = r.run_id AND s.step = 'analyse' AND s.customer_id = r.customer_id), 'failed') = 'failed'
 FROM run_customers r
 JOIN customers c USING (customer_id)
 LEFT JOIN predictions p USING (run_id, customer_id)
@@ -30,7 +33,7 @@ FROM offers WHERE active ORDER BY offer_id
 """
 INSERT_ACTIONS = """
 INSERT INTO actions (run_id, customer_id, segment, source, source_reason, offer_id, language, reason, message,
-                     egress_id)
+                     egress_id, analysis_lost)
 VALUES %s ON CONFLICT (run_id, customer_id) DO NOTHING
 """
 
@@ -49,6 +52,7 @@ def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> lis
             probability=row[13],
             drivers=tuple(row[14]),
             found=Found(row[15], tuple(row[16]), row[17]) if row[15] is not None else None,
+            analysis_lost=row[18],
         )
         for row in rows
     ]
@@ -83,6 +87,7 @@ def insert_actions(transaction: Transaction, run_id: str, actions: list[Action])
                 action.reason,
                 action.message,
                 action.egress_id,
+                action.analysis_lost,
             )
             for action in actions
         ],

@@ -19,10 +19,11 @@ kind (step, purpose, store, told) AS (VALUES
     ('decide', 'retention_offers', 'actions', 'ACTION_SAVED')
 ),
 result AS MATERIALIZED (
-    SELECT customer_id, 'analyse' AS step, true AS by_consent, egress_id
+    SELECT customer_id, 'analyse' AS step, true AS by_consent, egress_id, false AS analysis_lost
     FROM feedback_analyses WHERE run_id = %(run_id)s
-    UNION ALL SELECT customer_id, 'predict', true, NULL FROM predictions WHERE run_id = %(run_id)s
-    UNION ALL SELECT customer_id, 'decide', source <> 'none', egress_id FROM actions WHERE run_id = %(run_id)s
+    UNION ALL SELECT customer_id, 'predict', true, NULL, analysis_lost FROM predictions WHERE run_id = %(run_id)s
+    UNION ALL SELECT customer_id, 'decide', source <> 'none', egress_id, analysis_lost
+    FROM actions WHERE run_id = %(run_id)s
 ),
 ended AS MATERIALIZED (
     SELECT customer_id, step, outcome, reason FROM run_steps WHERE run_id = %(run_id)s
@@ -33,7 +34,8 @@ call AS MATERIALIZED (
     FROM egress_ledger WHERE run_id = %(run_id)s
 ),
 saved AS MATERIALIZED (
-    SELECT e.event_id, e.customer_id, k.step, k.store FROM event e JOIN kind k ON k.told = e.event_type
+    SELECT e.event_id, e.customer_id, k.step, k.store, e.details->>'analysis_lost' = 'true' AS analysis_lost
+    FROM event e JOIN kind k ON k.told = e.event_type
 )
 -- the plan, and what each step came to
 SELECT c.customer_id, k.step, 'run_steps', 'StepNotEnded', NULL::uuid, c.batch_no
@@ -64,6 +66,15 @@ UNION ALL
 SELECT r.customer_id, r.step, 'audit_log', 'SegmentWithoutEvent', NULL, NULL
 FROM result r LEFT JOIN event e ON e.event_type = 'SEGMENTATION' AND e.customer_id = r.customer_id
 WHERE r.step = 'decide' AND e.event_id IS NULL
+UNION ALL
+-- what was made without an analysis that failed, or that nobody ended, says so, in its row and in its event
+SELECT r.customer_id, r.step, k.store, 'LossNotMarked', NULL, NULL
+FROM result r JOIN kind k USING (step) LEFT JOIN ended s ON s.customer_id = r.customer_id AND s.step = 'analyse'
+WHERE r.step <> 'analyse' AND NOT r.analysis_lost AND coalesce(s.outcome, 'failed') = 'failed'
+UNION ALL
+SELECT r.customer_id, r.step, 'audit_log', 'LossToldOtherwise', e.event_id, NULL
+FROM result r JOIN saved e USING (customer_id, step)
+WHERE r.analysis_lost IS DISTINCT FROM coalesce(e.analysis_lost, false)
 UNION ALL
 -- steps without a result, and the events that tell why
 SELECT s.customer_id, s.step, 'audit_log', 'StepWithoutEvent', NULL, NULL

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from planner import store
+from planner import accounts, store
 from planner.requests import FinishRequest
 from vigie.audit import Event
-from vigie.database import Database
+from vigie.database import Database, Transaction
 from vigie.errors import UnknownRunError
 from vigie.runtime import Request
 
@@ -13,31 +13,39 @@ from vigie.runtime import Request
 def finish_run(asked: FinishRequest, database: Database, request: Request) -> dict[str, Any]:
     """Close a run once, and answer the execution's output.
 
-    Steps that nobody ended, because their batch failed, are ended here, so that every planned customer is
-    accounted for in each step.
+    Steps that nobody ended are ended here, so that every planned customer is accounted for in each step.
 
     Raises:
         UnknownRunError: no such run was planned.
+        CountsDifferError: the accounts do not add up; the run stays open.
     """
     request = request.for_run(asked.run_id)
     with database.transaction(request.origin) as transaction:
         found = store.closed_run(transaction, asked.run_id)
         if found is None:
             raise UnknownRunError(f"run {asked.run_id} was never planned")
-        status, planned, counts = found
-        if counts is None:
-            for customer_id, step in store.fail_missing_steps(transaction, asked.run_id):
-                details = {"step": step, "outcome": "failed", "reason": "BatchFailed"}
-                transaction.audit(Event("STEP_ENDED", "failed", customer_id, details))
-            counts = {"planned": planned} | store.count_run(transaction, asked.run_id)
-            status = _status(counts)
-            store.close_run(transaction, asked.run_id, status, counts)
-            transaction.audit(Event("RUN_FINISHED", details={"status": status, "counts": counts}))
+        if found.counts is None:
+            found = _close(transaction, asked.run_id, found)
     audit = {name: asked.audit.get(name) for name in ("tree_size", "root_hash", "gaps")}
-    return {"run_id": asked.run_id, "status": status, "customers": counts, "audit": audit}
+    return {
+        "run_id": asked.run_id,
+        "status": found.status,
+        "customers": found.counts,
+        "reasons": found.reasons,
+        "audit": audit,
+    }
 
 
-def _status(counts: dict[str, int]) -> str:
-    if counts["failed"] == 0:
-        return "succeeded"
-    return "partial" if counts["predicted"] else "failed"
+def _close(transaction: Transaction, run_id: str, run: store.Closing) -> store.Closing:
+    for customer_id, step, reason in store.fail_missing_steps(transaction, run_id):
+        details = {"step": step, "outcome": "failed", "reason": reason}
+        transaction.audit(Event("STEP_ENDED", "failed", customer_id, details))
+    ends = store.count_ends(transaction, run_id)
+    failed, unread = store.count_failed(transaction, run_id), store.count_without_lost_analysis(transaction, run_id)
+    counts = accounts.count_customers(run.planned, ends, failed, unread)
+    status = accounts.status_of(counts, run.most_lost_analyses)
+    closed = store.Closing(status, run.planned, run.most_lost_analyses, counts, accounts.count_reasons(ends))
+    store.close_run(transaction, run_id, closed)
+    told = {"status": status, "counts": counts, "reasons": closed.reasons}
+    transaction.audit(Event("RUN_FINISHED", details=told))
+    return closed

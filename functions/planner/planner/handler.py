@@ -35,6 +35,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, A
         case "finish":
             finished = finish_run(FinishRequest.parse(event), database, request)
             metrics.add_metric("CustomersFailed", MetricUnit.Count, finished["customers"]["failed"])
+            metrics.add_metric("AnalysesLost", MetricUnit.Count, finished["customers"].get("analysis_failed", 0))
             return finished
         case other:
             raise InvalidInputError(f"do={other!r} is unknown: use plan or finish")

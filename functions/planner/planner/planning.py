@@ -24,7 +24,8 @@ def plan_run(
     Returns the manifest's place and the counts that the state machine needs.
 
     Raises:
-        InvalidInputError: a customer id is unknown, or a run to go on with was never planned or is closed.
+        InvalidInputError: a customer id is unknown, a run to go on with was never planned or is closed, or a run to
+            take up again was never planned, is not closed, or has nobody left to take up.
         ModelNotApprovedError: there is no approved model.
     """
     request = request.for_run(asked.run_id)
@@ -53,39 +54,73 @@ def _require_open(planned: store.Plan | None, run_id: str) -> store.Plan:
 
 
 def _plan(transaction: Transaction, asked: PlanRequest, settings: PlannerSettings) -> store.Plan:
-    model = store.approved_model(transaction, settings.contract)
+    redriven = _find_redriven(transaction, asked.redrive) if asked.redrive else None
+    model = store.approved_model(transaction, redriven.contract if redriven else settings.contract)
     frozen = store.Frozen(
         model=model,
         prompts={"analysis": settings.analysis_prompt, "action": settings.action_prompt},
         decision=_decision_rule(settings),
         batch_size=asked.batch_size or settings.batch_size,
+        most_lost_analyses=_most_lost_analyses(settings),
     )
-    if asked.customer_ids:
-        unknown = store.unknown_customers(transaction, asked.customer_ids, model.contract)
-        if unknown:
-            shown = ", ".join(str(customer_id) for customer_id in unknown[:10])
-            raise InvalidInputError(
-                f"customer_ids: {len(unknown)} have no features under contract {model.contract}: {shown}. "
-                "Load them with make load, or leave them out."
-            )
-    store.insert_run(transaction, asked, frozen)
+    _require_known(transaction, asked, model.contract)
+    store.insert_run(transaction, asked, redriven.purpose if redriven else asked.purpose, frozen)
     left_out = store.choose_customers(transaction, asked, model.contract, frozen.batch_size)
     plan = store.count_plan(transaction, asked.run_id)
-    transaction.audit(
-        Event(
-            "RUN_PLANNED",
-            details={
-                "planned": plan.customers,
-                "batches": plan.batches,
-                "left_out_without_profiling_consent": left_out,
-                "model_version": model.version,
-                "scorer_sha256": model.scorer_sha256,
-                "analysis_prompt": settings.analysis_prompt,
-                "action_prompt": settings.action_prompt,
-            },
-        )
-    )
+    if asked.redrive:
+        _note_redrive(transaction, asked.redrive, asked.run_id, plan)
+    transaction.audit(_planned(asked, settings, frozen, plan, left_out))
     return plan
+
+
+def _find_redriven(transaction: Transaction, run_id: str) -> store.Redriven:
+    found = store.find_redriven(transaction, run_id)
+    if found is None:
+        raise InvalidInputError(f"redrive={run_id} was never planned: name a closed run")
+    if not found.closed:
+        raise InvalidInputError(f"redrive={run_id} is not closed: complete it first with make resume RUN={run_id}")
+    return found
+
+
+def _note_redrive(transaction: Transaction, of: str, run_id: str, plan: store.Plan) -> None:
+    if not plan.customers:
+        raise InvalidInputError(
+            f"redrive={of}: nobody is left to take up; a later run has them, or they no longer consent to profiling"
+        )
+    store.note_redrive(transaction, of, run_id)
+
+
+def _require_known(transaction: Transaction, asked: PlanRequest, contract: str) -> None:
+    unknown = store.unknown_customers(transaction, asked.customer_ids, contract) if asked.customer_ids else []
+    if unknown:
+        shown = ", ".join(str(customer_id) for customer_id in unknown[:10])
+        raise InvalidInputError(
+            f"customer_ids: {len(unknown)} have no features under contract {contract}: {shown}. "
+            "Load them with make load, or leave them out."
+        )
+
+
+def _planned(
+    asked: PlanRequest, settings: PlannerSettings, frozen: store.Frozen, plan: store.Plan, left_out: int
+) -> Event:
+    details = {
+        "planned": plan.customers,
+        "batches": plan.batches,
+        "left_out_without_profiling_consent": left_out,
+        "model_version": frozen.model.version,
+        "scorer_sha256": frozen.model.scorer_sha256,
+        "analysis_prompt": settings.analysis_prompt,
+        "action_prompt": settings.action_prompt,
+        "most_lost_analyses": frozen.most_lost_analyses,
+    }
+    return Event("RUN_PLANNED", details=details | ({"redrives": asked.redrive} if asked.redrive else {}))
+
+
+def _most_lost_analyses(settings: PlannerSettings) -> float:
+    share = settings.most_lost_analyses
+    if not 0 <= share <= 1:
+        raise SettingsError(f"MOST_LOST_ANALYSES={share} is no share: set one from 0 to 1 in template.yaml")
+    return share
 
 
 def _decision_rule(settings: PlannerSettings) -> Decision:

@@ -7,19 +7,25 @@ from typing import Any
 from uuid import UUID
 
 from vigie.errors import InvalidInputError
+from vigie.runs import MOST_INPUT_BYTES
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 # An execution's name is taken for good: one that goes on with a run has another, which names the run all the same.
 RESUMES = re.compile(r"(?P<run_id>.+)--resume-[0-9]+")
 PURPOSES = ("retention", "test", "benchmark")
-ALLOWED = ("customer_ids", "limit", "batch_size", "purpose")
-MAX_CUSTOMER_IDS = 10_000
+ALLOWED = ("customer_ids", "limit", "batch_size", "purpose", "redrive")
 MAX_BATCH_SIZE = 1000
+# What Step Functions takes, less the other fields and what the state machine adds when it calls this function.
+MOST_CUSTOMER_IDS_BYTES = MOST_INPUT_BYTES - 2048
+ID_BYTES = 39
+# Of what cannot be, this much is repeated: an input may be a quarter of a megabyte of it.
+SHOWN = 10
+SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """A run to plan. Empty `customer_ids` and no `limit` mean everybody due."""
+    """A run to plan. Empty `customer_ids` and no `limit` mean everybody due; `redrive` is a run to take up again."""
 
     run_id: str
     customer_ids: tuple[UUID, ...] = ()
@@ -27,6 +33,7 @@ class PlanRequest:
     batch_size: int | None = None
     purpose: str = "retention"
     resumes: bool = False
+    redrive: str | None = None
 
     @classmethod
     def parse(cls, event: dict[str, Any]) -> "PlanRequest":
@@ -38,19 +45,20 @@ class PlanRequest:
         given = event.get("input")
         if not isinstance(given, dict):
             raise InvalidInputError("the execution's input is not a JSON object: give {} to run everybody due")
-        problems = [f"{name} is unknown: use {', '.join(ALLOWED)}" for name in given if name not in ALLOWED]
+        problems = _unknown_fields(given)
         customer_ids = _customer_ids(given.get("customer_ids"), problems)
         limit = _whole_number(given, "limit", 10_000_000, problems)
         batch_size = _whole_number(given, "batch_size", MAX_BATCH_SIZE, problems)
         purpose = given.get("purpose", "retention")
         if purpose not in PURPOSES:
-            problems.append(f"purpose={json.dumps(purpose)[:60]} is unknown: use {', '.join(PURPOSES)}")
+            problems.append(f"purpose={_shown(purpose)} is unknown: use {', '.join(PURPOSES)}")
+        redrive = _redrive(given, problems)
         if problems:
             raise InvalidInputError("; ".join(problems))
         run_id = _run_id(event)
         resumed = RESUMES.fullmatch(run_id)
         named = resumed["run_id"] if resumed else run_id
-        return cls(named, customer_ids, limit, batch_size, purpose, resumes=resumed is not None)
+        return cls(named, customer_ids, limit, batch_size, purpose, resumed is not None, redrive)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,17 +84,50 @@ def _run_id(event: dict[str, Any]) -> str:
     return run_id
 
 
+def _unknown_fields(given: dict[str, Any]) -> list[str]:
+    unknown = [name for name in given if name not in ALLOWED]
+    problems = [f"{name[:SHOWN_CHARACTERS]} is unknown: use {', '.join(ALLOWED)}" for name in unknown[:SHOWN]]
+    return [*problems, f"{len(unknown) - SHOWN} more are unknown"] if len(unknown) > SHOWN else problems
+
+
+def _redrive(given: dict[str, Any], problems: list[str]) -> str | None:
+    value = given.get("redrive")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not RUN_ID.fullmatch(value):
+        problems.append(f"redrive={_shown(value)} is no run id: name a closed run")
+        return None
+    problems += [
+        f"{name} cannot be given with redrive: its customers and its purpose are those of the run that it names"
+        for name in ("customer_ids", "purpose")
+        if given.get(name) is not None
+    ]
+    return value
+
+
+def _shown(value: object) -> str:
+    return json.dumps(value)[:SHOWN_CHARACTERS]
+
+
 def _customer_ids(given: object, problems: list[str]) -> tuple[UUID, ...]:
     if given is None:
         return ()
-    if not isinstance(given, list) or not 1 <= len(given) <= MAX_CUSTOMER_IDS:
-        problems.append(f"customer_ids must be a list of 1 to {MAX_CUSTOMER_IDS} customer ids")
+    if not isinstance(given, list) or not given:
+        problems.append("customer_ids must be a list of customer ids, at least one")
+        return ()
+    size = len(json.dumps(given, separators=(",", ":")))
+    if size > MOST_CUSTOMER_IDS_BYTES:
+        problems.append(
+            f"customer_ids are {len(given)} ids of {size} bytes together: an execution's input takes"
+            f" {MOST_CUSTOMER_IDS_BYTES} bytes of them (about {MOST_CUSTOMER_IDS_BYTES // ID_BYTES} ids). Leave"
+            " customer_ids out to run everybody due, use limit, or start several runs"
+        )
         return ()
     ids = [_uuid(item) for item in given]
     wrong = [position for position, parsed in enumerate(ids) if parsed is None]
     if wrong:
         # The values themselves may be anything, a name even: they are not repeated.
-        problems.append(f"customer_ids at position {', '.join(map(str, wrong[:10]))} are no UUIDs: use customer_id")
+        problems.append(f"customer_ids at position {', '.join(map(str, wrong[:SHOWN]))} are no UUIDs: use customer_id")
     return tuple(dict.fromkeys(parsed for parsed in ids if parsed is not None))
 
 
@@ -102,6 +143,6 @@ def _whole_number(given: dict[str, Any], name: str, most: int, problems: list[st
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-        problems.append(f"{name}={json.dumps(value)[:40]} is not a whole number from 1 to {most}")
+        problems.append(f"{name}={_shown(value)} is not a whole number from 1 to {most}")
         return None
     return value

@@ -16,4 +16,5 @@ class PlannerSettings(AgentSettings):
     max_concurrency: int
     high_threshold: float
     medium_threshold: float
+    most_lost_analyses: float = 0.05
     contract: str = ""

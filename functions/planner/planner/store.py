@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from planner.accounts import StepCount
 from planner.requests import PlanRequest
 from vigie.database import Transaction
 from vigie.decision import Decision
@@ -24,7 +25,9 @@ DUE = """
             WHERE c.customer_id = f.customer_id AND c.purpose = 'profiling'
             ORDER BY c.recorded_at DESC, c.consent_id DESC LIMIT 1) IS TRUE AS may_profile
     FROM (SELECT DISTINCT customer_id FROM customer_features WHERE contract = %(contract)s) f
-    WHERE %(all)s OR f.customer_id = ANY(%(customer_ids)s)
+    WHERE (%(all)s OR f.customer_id = ANY(%(customer_ids)s))
+      AND (%(redrive)s::text IS NULL
+           OR f.customer_id IN (SELECT customer_id FROM to_take_up WHERE run_id = %(redrive)s))
 """
 SIZE = """
     least(%(most)s, greatest(%(least)s, ceil(({left}) / (%(share)s * %(round)s)::numeric) * %(round)s))::int
@@ -53,6 +56,16 @@ noted AS (
 SELECT count(*) FROM due WHERE NOT may_profile
 """  # noqa: S608  (no value is put into this text)
 
+# Where the prediction was ended, the batch went on without its analysis.
+FAIL_MISSING = """
+INSERT INTO run_steps (run_id, customer_id, step, outcome, reason)
+SELECT c.run_id, c.customer_id, s.step, 'failed',
+       CASE WHEN s.step = 'analyse' AND p.customer_id IS NOT NULL THEN 'AnalysisGivenUp' ELSE 'BatchFailed' END
+FROM run_customers c CROSS JOIN unnest(ARRAY['analyse', 'predict', 'decide']) AS s(step)
+LEFT JOIN run_steps p ON p.run_id = c.run_id AND p.step = 'predict' AND p.customer_id = c.customer_id
+WHERE c.run_id = %s ON CONFLICT DO NOTHING RETURNING customer_id, step, reason
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class ApprovedModel:
@@ -71,6 +84,7 @@ class Frozen:
     prompts: dict[str, str]
     decision: Decision
     batch_size: int
+    most_lost_analyses: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +94,26 @@ class Plan:
     customers: int
     batches: int
     closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """A run that another takes up: what both are for, its contract, and whether it is closed."""
+
+    purpose: str
+    contract: str
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How a run ended; counts and reasons are missing until it is closed."""
+
+    status: str
+    planned: int
+    most_lost_analyses: float
+    counts: dict[str, int] | None = None
+    reasons: dict[str, dict[str, int]] | None = None
 
 
 def find_plan(transaction: Transaction, run_id: str) -> Plan | None:
@@ -116,14 +150,36 @@ def unknown_customers(transaction: Transaction, customer_ids: tuple[UUID, ...], 
     return [row[0] for row in rows]
 
 
-def insert_run(transaction: Transaction, asked: PlanRequest, frozen: Frozen) -> None:
+def find_redriven(transaction: Transaction, run_id: str) -> Redriven | None:
+    """The run to take up. Two planners that take up the same one wait for each other here."""
+    rows: list[Any] = transaction.fetch(
+        "SELECT purpose, contract, counts IS NOT NULL FROM runs WHERE run_id = %s FOR NO KEY UPDATE", (run_id,)
+    )
+    return Redriven(*rows[0]) if rows else None
+
+
+def note_redrive(transaction: Transaction, of: str, run_id: str) -> None:
+    """Store that a run takes up another, and its dead letters."""
+    transaction.cursor.execute(
+        "INSERT INTO redrives (run_id, part, redriven_as)"
+        " SELECT %(of)s, coalesce(max(part), 0) + 1, %(run_id)s FROM redrives WHERE run_id = %(of)s",
+        {"of": of, "run_id": run_id},
+    )
+    transaction.cursor.execute(
+        "UPDATE dead_letters SET redriven_as = %s WHERE run_id = %s AND redriven_as IS NULL AND step <> 'close_audit'",
+        (run_id, of),
+    )
+
+
+def insert_run(transaction: Transaction, asked: PlanRequest, purpose: str, frozen: Frozen) -> None:
     """Store a run; its counts follow."""
     transaction.cursor.execute(
         "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
-        " decision, batch_size, batches, planned) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
+        " decision, batch_size, most_lost_analyses, batches, planned)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
         (
             asked.run_id,
-            asked.purpose,
+            purpose,
             frozen.model.contract,
             frozen.model.version,
             frozen.model.scorer_sha256,
@@ -131,6 +187,7 @@ def insert_run(transaction: Transaction, asked: PlanRequest, frozen: Frozen) -> 
             json.dumps({"high": frozen.decision.high, "medium": frozen.decision.medium}),
             json.dumps(frozen.decision.as_frozen()),
             frozen.batch_size,
+            frozen.most_lost_analyses,
         ),
     )
 
@@ -147,6 +204,7 @@ def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str
             "contract": contract,
             "all": not asked.customer_ids,
             "customer_ids": list(asked.customer_ids),
+            "redrive": asked.redrive,
             "limit": asked.limit,
             "most": most,
             "least": asked.batch_size or min(most, LEAST_BATCH_SIZE),
@@ -167,45 +225,49 @@ def count_plan(transaction: Transaction, run_id: str) -> Plan:
     return Plan(*rows[0])
 
 
-def fail_missing_steps(transaction: Transaction, run_id: str) -> list[tuple[UUID, str]]:
-    """End the steps that nobody ended as failed, and say which."""
-    rows = transaction.fetch(
-        "INSERT INTO run_steps (run_id, customer_id, step, outcome, reason)"
-        " SELECT c.run_id, c.customer_id, s.step, 'failed', 'BatchFailed'"
-        " FROM run_customers c CROSS JOIN unnest(ARRAY['analyse', 'predict', 'decide']) AS s(step)"
-        " WHERE c.run_id = %s ON CONFLICT DO NOTHING RETURNING customer_id, step",
+def fail_missing_steps(transaction: Transaction, run_id: str) -> list[tuple[UUID, str, str]]:
+    """End the steps that nobody ended as failed; return customer, step and reason of each."""
+    rows = transaction.fetch(FAIL_MISSING, (run_id,))
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def count_ends(transaction: Transaction, run_id: str) -> list[StepCount]:
+    """How many customers ended each step in which way."""
+    rows: list[Any] = transaction.fetch(
+        "SELECT step, outcome, reason, count(*) FROM run_steps WHERE run_id = %s GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         (run_id,),
     )
-    return [(row[0], row[1]) for row in rows]
+    return [StepCount(*row) for row in rows]
 
 
-def count_run(transaction: Transaction, run_id: str) -> dict[str, int]:
-    """A run's counts: per step and outcome or reason, and those that the execution's output states."""
+def count_failed(transaction: Transaction, run_id: str) -> int:
+    """How many customers have no prediction or no action because something failed."""
     rows = transaction.fetch(
-        "SELECT count(*) FILTER (WHERE step = 'analyse' AND outcome = 'done'),"
-        " count(*) FILTER (WHERE step = 'analyse' AND reason IN ('NoConsent', 'ConsentWithdrawn')),"
-        " count(*) FILTER (WHERE step = 'analyse' AND reason = 'NoFeedback'),"
-        " count(*) FILTER (WHERE step = 'predict' AND outcome = 'done'),"
-        " count(*) FILTER (WHERE step = 'decide' AND outcome = 'done'),"
-        " count(DISTINCT customer_id) FILTER (WHERE step IN ('predict', 'decide') AND outcome = 'failed')"
-        " FROM run_steps WHERE run_id = %s",
+        "SELECT count(DISTINCT customer_id) FROM run_steps"
+        " WHERE run_id = %s AND step IN ('predict', 'decide') AND outcome = 'failed'",
         (run_id,),
     )
-    names = ("analysed", "without_consent", "without_feedback", "predicted", "actions", "failed")
-    return dict(zip(names, (int(count) for count in rows[0]), strict=True))
+    return int(rows[0][0])
 
 
-def close_run(transaction: Transaction, run_id: str, status: str, counts: dict[str, int]) -> None:
+def count_without_lost_analysis(transaction: Transaction, run_id: str) -> int:
+    """How many predictions were made without an analysis that was lost."""
+    rows = transaction.fetch("SELECT count(*) FROM predictions WHERE run_id = %s AND analysis_lost", (run_id,))
+    return int(rows[0][0])
+
+
+def close_run(transaction: Transaction, run_id: str, closed: Closing) -> None:
     """Store how a run ended."""
     transaction.cursor.execute(
-        "UPDATE runs SET status = %s, counts = %s, finished_at = clock_timestamp() WHERE run_id = %s",
-        (status, json.dumps(counts), run_id),
+        "UPDATE runs SET status = %s, counts = %s, reasons = %s, finished_at = clock_timestamp() WHERE run_id = %s",
+        (closed.status, json.dumps(closed.counts), json.dumps(closed.reasons), run_id),
     )
 
 
-def closed_run(transaction: Transaction, run_id: str) -> tuple[str, int, dict[str, int] | None] | None:
-    """A run's status, size and counts; counts are missing until it is closed. Two closers wait for each other here."""
+def closed_run(transaction: Transaction, run_id: str) -> Closing | None:
+    """How a run ended, or that it has not yet. Two closers wait for each other here."""
     rows: list[Any] = transaction.fetch(
-        "SELECT status, planned, counts FROM runs WHERE run_id = %s FOR NO KEY UPDATE", (run_id,)
+        "SELECT status, planned, most_lost_analyses, counts, reasons FROM runs WHERE run_id = %s FOR NO KEY UPDATE",
+        (run_id,),
     )
-    return rows[0] if rows else None
+    return Closing(*rows[0]) if rows else None

@@ -104,5 +104,6 @@ def _saved(run: Run, prediction: Prediction) -> Event:
         "model_version": run.model_version,
         "probability": round(prediction.probability, 6),
         "with_sentiment": prediction.sentiment_score is not None,
+        "analysis_lost": prediction.analysis_lost,
     }
     return Event("PREDICTION_SAVED", customer_id=prediction.customer_id, details=details)

@@ -12,12 +12,17 @@ CONTRIBUTION_DIGITS = 9
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A customer of the batch without a prediction yet. `features` are missing when none were loaded."""
+    """A customer of the batch without a prediction yet. `features` are missing when none were loaded.
+
+    `analysis_lost` says that there is no sentiment because the analysis failed or was given up, and not for want of
+    consent or feedback. The model takes both for a customer who wrote nothing.
+    """
 
     customer_id: UUID
     consent_id: int | None
     features: dict[str, Any] | None
     sentiment_score: float | None
+    analysis_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class Prediction:
     contributions: dict[str, float]
     drivers: list[dict[str, Any]]
     sentiment_score: float | None
+    analysis_lost: bool = False
 
 
 def why_not(candidate: Candidate) -> str | None:
@@ -63,6 +69,7 @@ def _prediction(scorer: Scorer, scores: Scores, index: int, candidate: Candidate
         contributions={" x ".join(term.features): round(float(part), CONTRIBUTION_DIGITS) for term, part in named},
         drivers=_drivers(scorer, contributions, row),
         sentiment_score=candidate.sentiment_score,
+        analysis_lost=candidate.analysis_lost,
     )
 
 

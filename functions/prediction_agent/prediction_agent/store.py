@@ -10,7 +10,10 @@ from vigie.runs import Run
 from vigie_scoring.drift import Drift
 
 CANDIDATES = """
-SELECT r.customer_id, consent_granted_now(r.customer_id, 'profiling'), f.features, a.score
+SELECT r.customer_id, consent_granted_now(r.customer_id, 'profiling'), f.features, a.score,
+       a.score IS NULL AND coalesce(
+           (SELECT s.outcome FROM run_steps s
+            WHERE s.run_id = r.run_id AND s.step = 'analyse' AND s.customer_id = r.customer_id), 'failed') = 'failed'
 FROM run_customers r
 LEFT JOIN LATERAL (
     SELECT features FROM customer_features
@@ -24,7 +27,7 @@ ORDER BY r.customer_id
 """
 INSERT_PREDICTIONS = """
 INSERT INTO predictions (run_id, customer_id, model_version, probability, log_odds, intercept, contributions,
-                         drivers, sentiment_score)
+                         drivers, sentiment_score, analysis_lost)
 VALUES %s ON CONFLICT (run_id, customer_id) DO NOTHING
 """
 
@@ -82,6 +85,7 @@ def insert_predictions(transaction: Transaction, run: Run, predictions: list[Pre
                 json.dumps(prediction.contributions),
                 json.dumps(prediction.drivers, ensure_ascii=False),
                 prediction.sentiment_score,
+                prediction.analysis_lost,
             )
             for prediction in predictions
         ],

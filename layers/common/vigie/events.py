@@ -11,13 +11,21 @@ from typing import Any
 import fastjsonschema
 
 COUNT = {"type": "integer", "minimum": 0}
+YES_OR_NO = {"type": "boolean"}
 WORD = {"type": "string", "pattern": "^[A-Za-z][A-Za-z_]{0,39}$"}
 VERSION = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$"}
 SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 UUID = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
 PURPOSE = {"enum": ["feedback_analysis", "profiling", "retention_offers"]}
 PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
+RUN_ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,80}$"}
+SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 COUNTS = {"type": "object", "propertyNames": WORD, "additionalProperties": COUNT}
+REASONS = {
+    "type": "object",
+    "properties": dict.fromkeys(("analyse", "predict", "decide"), COUNTS),
+    "additionalProperties": False,
+}
 
 MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "RUN_PLANNED": (
@@ -30,6 +38,8 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
             "scorer_sha256": SHA256,
             "analysis_prompt": VERSION,
             "action_prompt": VERSION,
+            "most_lost_analyses": SHARE,
+            "redrives": RUN_ID,
         },
     ),
     "BATCH_START": ("An agent took up a batch.", {"batch_no": COUNT, "customers": COUNT}),
@@ -85,7 +95,7 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "PREDICTION_SAVED": (
         "A churn probability and its drivers were stored.",
-        {"model_version": VERSION, "probability": PROBABILITY, "with_sentiment": {"type": "boolean"}},
+        {"model_version": VERSION, "probability": PROBABILITY, "with_sentiment": YES_OR_NO, "analysis_lost": YES_OR_NO},
     ),
     "SEGMENTATION": (
         "A customer was put in a risk segment by the run's thresholds.",
@@ -93,7 +103,12 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "ACTION_SAVED": (
         "A retention action was stored: worded by the model, from the catalogue, or none.",
-        {"source": {"enum": ["model", "catalogue", "none"]}, "offer_id": VERSION, "reason": WORD},
+        {
+            "source": {"enum": ["model", "catalogue", "none"]},
+            "offer_id": VERSION,
+            "reason": WORD,
+            "analysis_lost": YES_OR_NO,
+        },
     ),
     "GUARD_REJECTED": (
         "A model's answer was not stored, because of what the guard or the schema found in it.",
@@ -109,7 +124,7 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "CONSENT_RECORDED": (
         "A consent was recorded, granted or withdrawn (written by the database itself).",
-        {"consent_id": COUNT, "purpose": PURPOSE, "granted": {"type": "boolean"}, "policy_version": VERSION},
+        {"consent_id": COUNT, "purpose": PURPOSE, "granted": YES_OR_NO, "policy_version": VERSION},
     ),
     "DERIVED_DATA_ERASED": (
         "What was derived under a withdrawn purpose was deleted (written by the database itself).",
@@ -132,8 +147,8 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
         {"events": COUNT, "gaps": COUNT},
     ),
     "RUN_FINISHED": (
-        "A run was closed with its counts.",
-        {"status": {"enum": ["succeeded", "partial", "failed"]}, "counts": COUNTS},
+        "A run was closed with its counts, and with why customers ended each step without a result.",
+        {"status": {"enum": ["succeeded", "partial", "failed"]}, "counts": COUNTS, "reasons": REASONS},
     ),
     "DEAD_LETTERED": (
         "A message that no delivery could work on reached a dead-letter queue: its task was failed, or, when it"

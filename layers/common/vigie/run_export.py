@@ -29,7 +29,7 @@ WHERE l.run_id = %s ORDER BY f.leaf_index NULLS LAST, l.seq
 """  # noqa: S608  (constants)
 RUN = """
 SELECT purpose, status, contract, model_version, scorer_sha256, prompt_versions, thresholds, planned, batches,
-       planned_at, finished_at, counts
+       planned_at, finished_at, counts, reasons, most_lost_analyses
 FROM runs WHERE run_id = %s
 """
 GAPS = "SELECT step, store, problem, customer_id, event_id, batch_no FROM run_gaps WHERE run_id = %s ORDER BY 1, 2, 3"
@@ -80,7 +80,7 @@ def _read_run(connection: Connection, run_id: str) -> dict[str, Any]:
         raise TrailError(f"run {run_id} is unknown: name one of the table runs, such as the newest")
     names = (
         *("purpose", "status", "contract", "model_version", "scorer_sha256", "prompt_versions", "thresholds"),
-        *("planned", "batches", "planned_at", "finished_at", "counts"),
+        *("planned", "batches", "planned_at", "finished_at", "counts", "reasons", "most_lost_analyses"),
     )
     return dict(zip(names, rows[0], strict=True))
 
@@ -124,6 +124,7 @@ def _cover(
     yield f"# Audit of run {run_id}\n"
     yield from _about_run(run)
     yield from _about_events(events)
+    yield from _about_losses(run["counts"] or {})
     yield from _about_gaps(gaps, events)
     yield from _about_checkpoint(checkpoints, events)
     yield "\n## Files\n\n| file | SHA-256 |\n|---|---|"
@@ -144,6 +145,9 @@ def _about_run(run: dict[str, Any]) -> Iterator[str]:
     yield f"| prompt versions | {_listed(run['prompt_versions'])} |"
     yield f"| thresholds | {_listed(run['thresholds'])} |"
     yield f"| counts | {_listed(run['counts'] or {})} |"
+    for step, reasons in (run["reasons"] or {}).items():
+        yield f"| step {step} ended without a result | {_listed(reasons) if reasons else 'nobody'} |"
+    yield f"| partial above | {run['most_lost_analyses']:.1%} of the analyses lost |"
 
 
 def _about_events(events: list[SealedEvent]) -> Iterator[str]:
@@ -153,6 +157,13 @@ def _about_events(events: list[SealedEvent]) -> Iterator[str]:
     yield f"\n## Events: {len(events)}\n\n| event | number | meaning |\n|---|---:|---|"
     for event_type, count in sorted(counts.items()):
         yield f"| {event_type} | {count} | {MEANINGS[event_type][0] if event_type in MEANINGS else 'unknown'} |"
+
+
+def _about_losses(counts: dict[str, int]) -> Iterator[str]:
+    if counts.get("analysis_failed") or counts.get("without_lost_analysis"):
+        yield f"\n## Lost analyses: {counts['analysis_failed']}\n"
+        yield f"{counts['without_lost_analysis']} predictions were made without them, as if nothing had been written."
+        yield "Their events PREDICTION_SAVED and ACTION_SAVED say `analysis_lost`; a later run may have made them anew."
 
 
 def _about_gaps(gaps: list[tuple[Any, ...]], events: list[SealedEvent]) -> Iterator[str]:

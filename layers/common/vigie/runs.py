@@ -7,6 +7,9 @@ from vigie.database import Transaction
 from vigie.decision import Decision, read_decision
 from vigie.errors import UnknownRunError
 
+# What an execution's input may hold on AWS, as UTF-8. LocalStack takes more.
+MOST_INPUT_BYTES = 256 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Run:

@@ -202,9 +202,11 @@ def test_a_finished_run_s_counts_add_up(
         "run_id": office.run_id,
         "status": "succeeded",
         "customers": {
-            "planned": 7, "analysed": 2, "without_consent": 1, "without_feedback": 4,
-            "predicted": 7, "actions": 7, "failed": 0,
+            "planned": 7, "analysed": 2, "without_consent": 1, "without_feedback": 4, "analysis_failed": 0,
+            "predicted": 7, "prediction_withdrawn": 0, "prediction_failed": 0,
+            "actions": 7, "action_withdrawn": 0, "action_failed": 0, "failed": 0, "without_lost_analysis": 0,
         },
+        "reasons": {"analyse": {"NoConsent": 1, "NoFeedback": 4}, "predict": {}, "decide": {}},
         "audit": {"tree_size": 9, "root_hash": "ab", "gaps": 0},
     }  # fmt: skip
 
@@ -221,6 +223,7 @@ def test_after_a_batch_that_failed_everyone_is_still_accounted_for(
     assert finished["status"] == "partial"
     counts = finished["customers"]
     assert (counts["planned"], counts["predicted"], counts["actions"], counts["failed"]) == (7, 4, 4, 3)
+    assert (counts["prediction_failed"], counts["action_failed"]) == (3, 3)
     assert office.counts()["run_steps"] == 3 * 7
     ended = [details for _, _, details in office.bank.events(office.run_id, "STEP_ENDED")]
     failed = {"outcome": "failed", "reason": "BatchFailed"}

@@ -236,6 +236,28 @@ def test_messages_that_were_given_up_are_listed_with_their_run(store: SecretStor
     assert "Messages abandonnés" in text(open_page("runs", lang="fr", run="weekly-2026-46"))
 
 
+def test_what_was_made_without_a_lost_analysis_is_marked_on_every_page_that_shows_it(store: SecretStore) -> None:
+    told = text(open_page("runs", lang="en", run="weekly-2026-46"))
+    assert "language model unavailable × 2" in told
+    assert re.search(r"Risk found without the analysis (High|Medium|Low) \d.* Customers to take up again 0", told)
+    assert "Taken up again by weekly-2026-46--again" in told
+    assert "Lost analyses" not in text(open_page("runs", lang="en", run="weekly-2026-47"))
+    assert "2 analyses lost" in text(open_page("overview", lang="en", run="weekly-2026-46"))
+    assert "analyses perdues" in text(open_page("overview", lang="fr", run="weekly-2026-46"))
+    listed = rows(open_page("customers", lang="en", run="weekly-2026-46", sentiment="lost"))
+    assert len(listed) == 2
+    assert all("Analysis lost" in row for row in listed)
+
+
+def test_a_customer_s_page_says_why_the_analysis_is_missing_and_which_run_made_it_anew(store: SecretStore) -> None:
+    told = text(open_page("customer", lang="en", id=customer_id(50), run="weekly-2026-46"))
+    assert "Made without the feedback analysis" in told
+    assert "(language model unavailable): the probability is that of a customer who wrote nothing" in told
+    assert "Made anew in weekly-2026-47" in told
+    assert "Made without" not in text(open_page("customer", lang="en", id=customer_id(50), run="weekly-2026-47"))
+    assert "Refait dans" in text(open_page("customer", lang="fr", id=customer_id(50), run="weekly-2026-46"))
+
+
 def test_drift_alarms_come_first(store: SecretStore) -> None:
     told = text(open_page("runs", lang="en", run="weekly-2026-47"))
     assert told.index("0.287 alarm") < told.index("0.132 warning") < told.index("0.041 ok")

@@ -114,3 +114,11 @@ def test_it_stays_on_jsonpath() -> None:
     text = STATE_MACHINE.read_text(encoding="utf-8")
     assert "JSONata" not in text
     assert "{%" not in text
+
+
+def test_a_failure_to_plan_or_finish_takes_the_place_of_whatever_the_input_was(definition: Json) -> None:
+    states = definition["States"]
+    for name in ("Plan", "Finish"):
+        [catch] = states[name]["Catch"]
+        assert (catch["ResultPath"], catch["Next"]) == ("$", "ReadError"), name
+    assert states["RunFailed"] == {"Type": "Fail", "ErrorPath": "$.Error", "CausePath": "$.Cause"}

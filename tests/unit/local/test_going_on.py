@@ -1,9 +1,8 @@
-"""Under which name a run goes on, and in which portions failures are taken up again."""
+"""Under which name a run goes on."""
 
 import pytest
 
 from vigie_local.errors import RunError
-from vigie_operations import redrive as redriving
 from vigie_operations.resume import next_name
 
 ENDED = ("FAILED", "ABORTED", "TIMED_OUT", "SUCCEEDED")
@@ -29,9 +28,3 @@ def test_a_run_under_way_is_not_started_beside_itself(name: str) -> None:
 def test_a_name_that_leaves_no_room_for_a_number_is_refused() -> None:
     with pytest.raises(RunError, match="is too long to go on under another name: make run"):
         next_name("x" * 75, {"x" * 75: "FAILED"}.get)
-
-
-def test_failures_are_taken_up_in_portions_that_an_input_takes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redriving, "PART", 2)
-    assert list(redriving.parts(["a", "b", "c"])) == [(1, ["a", "b"]), (2, ["c"])]
-    assert list(redriving.parts([])) == []

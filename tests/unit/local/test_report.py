@@ -57,3 +57,36 @@ def test_a_run_of_nobody_says_why_and_what_to_do() -> None:
     unknown = RunReport(run_id="run-3", status="succeeded", seconds=1.0, customers={"planned": 0})
     assert "make load" in unknown.lines()[-1]
     assert "Nobody" not in "\n".join(REPORT.lines())
+
+
+def test_losses_are_lines_with_their_reasons_and_what_was_made_without_them() -> None:
+    report = RunReport(
+        run_id="run-4", status="partial", seconds=10.0,
+        customers={
+            "planned": 466, "analysed": 124, "without_consent": 78, "without_feedback": 52, "analysis_failed": 212,
+            "predicted": 465, "prediction_withdrawn": 1, "prediction_failed": 0, "actions": 465, "action_withdrawn": 1,
+            "action_failed": 0, "failed": 0, "without_lost_analysis": 212,
+        },
+        action_sources={"catalogue": 9, "none": 456}, catalogue_reasons={"ModelUnavailable": 9},
+        segments={"High": 22, "Medium": 100, "Low": 343}, without_lost={"High": 8, "Medium": 54, "Low": 150},
+        reasons={
+            "analyse": {"ModelRefused": 200, "EgressBlocked": 12, "NoConsent": 78, "NoFeedback": 52},
+            "predict": {"ConsentWithdrawn": 1}, "decide": {"ConsentWithdrawn": 1},
+        },
+    )  # fmt: skip
+    text = "\n".join(report.lines())
+    for words in (
+        "Run run-4 finished in part",
+        "analysis lost         212   200 refused by the model provider, 12 kept from leaving by the egress guard",
+        "of these              212   made without an analysis that was lost: High risk 8, Medium risk 54, Low risk 150",
+        "9 from the catalogue (9 for want of an answer from the model provider), 456 no offer allowed",
+        "not predicted           1   1 whose consent was withdrawn during the run",
+        "make redrive RUN=run-4",
+    ):
+        assert words in text
+
+
+def test_what_the_guard_blocked_is_not_promised_to_a_redrive() -> None:
+    blocked = {"planned": 1, "analysis_failed": 1, "predicted": 1, "actions": 1, "failed": 0}
+    report = RunReport("run-5", "partial", 1.0, blocked, reasons={"analyse": {"EgressBlocked": 1}})
+    assert "make redrive" not in "\n".join(report.lines())

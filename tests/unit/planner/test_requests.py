@@ -1,16 +1,18 @@
 """What an execution may ask for, and how everything else is refused: by field, value and remedy."""
 
+import json
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from planner.closing import _status
-from planner.requests import MAX_CUSTOMER_IDS, FinishRequest, PlanRequest
+from planner.requests import ID_BYTES, MOST_CUSTOMER_IDS_BYTES, FinishRequest, PlanRequest
 from vigie.errors import InvalidInputError
+from vigie.runs import MOST_INPUT_BYTES
 
 ID = "00000000-0000-4000-8000-000000000001"
 OTHER = "00000000-0000-4000-8000-000000000002"
+MOST_IDS = MOST_CUSTOMER_IDS_BYTES // ID_BYTES
 
 
 def parse(given: Any, run_id: Any = "run-1") -> PlanRequest:
@@ -39,7 +41,7 @@ def test_an_input_that_is_no_object_is_refused_with_what_to_give(given: Any) -> 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"costumer_ids": []}, "costumer_ids is unknown: use customer_ids, limit, batch_size, purpose"),
+        ({"costumer_ids": []}, "costumer_ids is unknown: use customer_ids, limit, batch_size, purpose, redrive"),
         ({"limit": 0}, "limit=0 is not a whole number from 1 to 10000000"),
         ({"limit": -1}, "limit=-1 is not a whole number from 1 to 10000000"),
         ({"limit": 10_000_001}, "limit=10000001 is not a whole number"),
@@ -51,9 +53,14 @@ def test_an_input_that_is_no_object_is_refused_with_what_to_give(given: Any) -> 
         ({"purpose": "fun"}, 'purpose="fun" is unknown: use retention, test, benchmark'),
         ({"purpose": None}, "purpose=null is unknown: use retention"),
         ({"purpose": ["test"]}, 'purpose=["test"] is unknown'),
-        ({"customer_ids": []}, f"customer_ids must be a list of 1 to {MAX_CUSTOMER_IDS} customer ids"),
+        ({"customer_ids": []}, "customer_ids must be a list of customer ids, at least one"),
         ({"customer_ids": ID}, "customer_ids must be a list"),
-        ({"customer_ids": [ID] * (MAX_CUSTOMER_IDS + 1)}, "customer_ids must be a list"),
+        ({"customer_ids": [ID] * (MOST_IDS + 1)}, f"{MOST_IDS + 1} ids of 260131 bytes together"),
+        ({"customer_ids": [ID] * 12_000}, "Leave customer_ids out to run everybody due, use limit, or start several"),
+        ({"redrive": 7}, "redrive=7 is no run id: name a closed run"),
+        ({"redrive": "a b"}, 'redrive="a b" is no run id'),
+        ({"redrive": "run-1", "customer_ids": [ID]}, "customer_ids cannot be given with redrive"),
+        ({"redrive": "run-1", "purpose": "test"}, "purpose cannot be given with redrive"),
         ({"customer_ids": [ID, "x", 7]}, "customer_ids at position 1, 2 are no UUIDs: use customer_id"),
     ],
     ids=lambda value: str(value)[:40],
@@ -94,12 +101,22 @@ def test_the_audit_s_answer_is_taken_over() -> None:
     assert FinishRequest.parse({"run_id": "run-1", "audit": answer}).audit == answer
 
 
-@pytest.mark.parametrize(
-    ("predicted", "failed", "status"),
-    [(0, 0, "succeeded"), (5, 0, "succeeded"), (4, 1, "partial"), (0, 5, "failed")],
-)
-def test_a_run_is_as_good_as_its_customers(predicted: int, failed: int, status: str) -> None:
-    assert _status({"predicted": predicted, "failed": failed}) == status
+def test_as_many_ids_are_taken_as_an_execution_s_input_holds() -> None:
+    given = {"customer_ids": [ID] * MOST_IDS, "limit": 10_000_000, "batch_size": 1000, "purpose": "retention"}
+    assert parse(given).customer_ids == (UUID(ID),)
+    call = {"do": "plan", "run_id": "r" * 80, "input": given}
+    assert len(json.dumps(call, separators=(",", ":"))) <= MOST_INPUT_BYTES
+
+
+def test_a_run_to_take_up_may_be_limited() -> None:
+    assert parse({"redrive": "run-0", "limit": 5}) == PlanRequest("run-1", limit=5, redrive="run-0")
+
+
+def test_of_an_input_full_of_unknown_fields_little_is_repeated() -> None:
+    with pytest.raises(InvalidInputError) as caught:
+        parse({f"{number}-{'x' * 1000}": 1 for number in range(200)})
+    assert len(str(caught.value)) < 2000
+    assert "190 more are unknown" in str(caught.value)
 
 
 @pytest.mark.parametrize("number", [2, 13])
