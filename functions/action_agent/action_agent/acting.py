@@ -33,7 +33,7 @@ from vigie_llm.action import Offer, WordedAction, ask_for_action, read_action
 from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer
 from vigie_llm.ledger import Earlier, Entry, Ledger
-from vigie_llm.provider import Provider
+from vigie_llm.provider import Provider, open_ledger
 
 STEP = "decide"
 PURPOSE = "retention_offers"
@@ -75,11 +75,11 @@ class Actor:
     def _take_up(self, message: BatchMessage, request: Request) -> "_Batch":
         with self._database.transaction(request.origin) as transaction:
             run = load_run(transaction, message.run_id)
+            ledger = open_ledger(self._provider, run, PURPOSE, run.prompt_versions["action"])
             candidates = load_candidates(transaction, message.run_id, message.batch_no)
             offers = load_offers(transaction)
             details = {"batch_no": message.batch_no, "customers": len(candidates)}
             transaction.audit(Event("BATCH_START", details=details))
-        ledger = self._provider.ledger(run.run_id, PURPOSE, run.prompt_versions["action"])
         return _Batch(run, ledger, offers, {candidate.customer_id: candidate for candidate in candidates})
 
     def _enter(self, candidates: Sequence[Candidate], batch: "_Batch", request: Request) -> list[Call]:

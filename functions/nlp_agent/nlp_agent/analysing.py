@@ -32,7 +32,7 @@ from vigie_llm.analysis import (
 from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer
 from vigie_llm.ledger import Entry, Ledger
-from vigie_llm.provider import Provider
+from vigie_llm.provider import Provider, open_ledger
 from vigie_llm.pseudonymise import pseudonymise
 
 STEP = "analyse"
@@ -73,7 +73,7 @@ class Analyst:
         with self._database.transaction(request.origin) as transaction:
             run = load_run(transaction, message.run_id)
             candidates = load_candidates(transaction, message.run_id, message.batch_no)
-            ledger = self._provider.ledger(run.run_id, PURPOSE, run.prompt_versions["analysis"])
+            ledger = open_ledger(self._provider, run, PURPOSE, run.prompt_versions["analysis"])
             earlier = ledger.earlier(transaction, [candidate.customer_id for candidate in candidates])
             transaction.audit(
                 Event("BATCH_START", details={"batch_no": message.batch_no, "customers": len(candidates)})

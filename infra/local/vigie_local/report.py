@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vigie.endpoint import Endpoint
+from vigie_llm.recipients import LOCAL_MODEL, LOCAL_RULES, Provider, endpoint_of
 from vigie_local.localstack import CREDENTIALS
-from vigie_local.settings import LocalSettings, ModelProvider
+from vigie_local.settings import LocalSettings
 
 SEGMENTS = ("High", "Medium", "Low")
 _STATUS_WORDS = {"succeeded": "succeeded", "partial": "finished in part", "failed": "failed"}
@@ -74,11 +76,17 @@ class RunReport:
         return ", ".join(parts)
 
 
-def provider_line(provider: ModelProvider) -> str:
+def provider_line(provider: Provider) -> str:
     """Who answers the agents' questions, and whether anything leaves this machine."""
-    if provider.leaves_machine:
-        return f"Language model: {provider.model} at {provider.base_url} (pseudonymised feedback is sent there)"
-    return f"Language model: {provider.model}, rules on this machine (nothing leaves it)"
+    return endpoint_line(endpoint_of(provider))
+
+
+def endpoint_line(endpoint: Endpoint) -> str:
+    """The same, from what a secret or a run states."""
+    if endpoint.recipient == LOCAL_RULES:
+        return f"Language model: {endpoint.model}, rules on this machine (nothing leaves it)"
+    place = "on this machine, at " if endpoint.recipient == LOCAL_MODEL else "at "
+    return f"Language model: {endpoint.model} {place}{endpoint.address} (pseudonymised feedback is sent there)"
 
 
 def what_next(settings: LocalSettings) -> list[str]:

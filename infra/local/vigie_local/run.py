@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from vigie.endpoint import Endpoint
 from vigie_local.errors import RunError
 from vigie_local.localstack import aws_client
 from vigie_local.processes import log_tail
 from vigie_local.progress import RunProgress, shown_progress
-from vigie_local.report import RunReport
+from vigie_local.report import RunReport, endpoint_line
 from vigie_local.secrets import role_passwords
 from vigie_local.services import database_server, local_aws
 from vigie_local.settings import DATABASE, REGION, STATE_MACHINE, LocalSettings
@@ -51,6 +52,7 @@ def follow_run(settings: LocalSettings, arn: str, run_id: str) -> RunReport:
     states = aws_client("stepfunctions", settings.endpoint)
     began = time.monotonic()
     with _reader(settings) as connection:
+        _say_where_calls_go(states, arn, run_id, connection)
         execution = _follow(states, arn, run_id, connection)
         seconds = time.monotonic() - began
         if execution["status"] != "SUCCEEDED":
@@ -106,6 +108,24 @@ def _reader(settings: LocalSettings) -> Iterator[Connection]:
         yield connection
     finally:
         connection.close()
+
+
+def planned_endpoint(connection: Connection, run_id: str) -> Endpoint | None:
+    """Where a run's calls go; None before it is planned, or when an earlier version planned it."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT llm_recipient, llm_address, llm_model FROM runs WHERE run_id = %s", (run_id,))
+        found = cursor.fetchone()
+    return Endpoint(*found) if found and all(found) else None
+
+
+def _say_where_calls_go(states: Any, arn: str, run_id: str, connection: Connection) -> None:
+    """Says it as soon as the run is planned: what the run froze holds, whatever the secret says later."""
+    while read_progress(connection, run_id).planned is None:
+        if states.describe_execution(executionArn=arn)["status"] != "RUNNING":
+            return
+        time.sleep(_POLL_S)
+    if endpoint := planned_endpoint(connection, run_id):
+        print(endpoint_line(endpoint), flush=True)
 
 
 def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[str, Any]:

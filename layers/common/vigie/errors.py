@@ -6,6 +6,7 @@ VigieError
 │   ├── UnknownRunError          the run or batch is not in the database
 │   ├── ModelNotApprovedError    no approved model, or a scorer that is not the registered one
 │   ├── PromptVersionError       the run was planned with a prompt version this code does not have
+│   ├── RecipientChangedError    the model provider is not the one the run was planned with
 │   └── DeadLettered             no delivery of a batch's message could be worked on
 ├── TransientError           another attempt may succeed: tried again here, then by SQS
 │   ├── DatabaseUnavailableError
@@ -38,6 +39,10 @@ class ModelNotApprovedError(BusinessError):
 
 class PromptVersionError(BusinessError):
     """When a run was planned with a prompt version that this code does not have."""
+
+
+class RecipientChangedError(BusinessError):
+    """When the secret points at another recipient, address or model than the run was planned with."""
 
 
 class DeadLettered(BusinessError):

@@ -2,13 +2,16 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from vigie.errors import VigieError
+from vigie.endpoint import Endpoint
+from vigie.errors import RecipientChangedError, VigieError
+from vigie.runs import Run
 from vigie.secrets import LlmSecret, read_secret
 from vigie.settings import AgentSettings
 from vigie_llm.call_runner import ROUNDS_AHEAD, CallRunner
@@ -17,13 +20,16 @@ from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.client import GroqModel
 from vigie_llm.errors import ModelRefusedError
 from vigie_llm.ledger import Ledger
-from vigie_llm.recipients import recipient_of
+from vigie_llm.recipients import endpoint_of, recipient_of
+from vigie_llm.route import Route, route_to
 
 logger = Logger(child=True)
 UNAUTHORISED = 401
 # A thread whose answer has come waits up to this long each time it needs the interpreter back (5 ms by default), which
 # a call takes longer for. The shorter, the more CPU goes into changing threads: docs/performance.md has both figures.
 SWITCH_SECONDS = 0.002
+# While calls are under way the secret is looked at this often: one that points elsewhere stops those that follow.
+LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,10 @@ class LlmSettings(AgentSettings):
 
     llm_secret: str
     llm_concurrency: int
+    # The way to the provider, where the secret does not name it.
+    llm_proxy: str = ""
+    llm_no_proxy: str = ""
+    llm_ca_bundle: str = ""
 
 
 class Provider:
@@ -39,6 +49,7 @@ class Provider:
 
     def __init__(self, settings: LlmSettings) -> None:
         self._fetch = read_secret(LlmSecret, settings.llm_secret)
+        self._settings = settings
         sys.setswitchinterval(SWITCH_SECONDS)
         self._runner = CallRunner(settings.llm_concurrency)
         self._secret: LlmSecret | None = None
@@ -57,10 +68,19 @@ class Provider:
         """The model's id."""
         return self._current().model
 
-    def ledger(self, run_id: str, purpose: str, prompt_version: str) -> Ledger:
-        """The pages of the ledger for calls to this provider."""
-        secret = self._refresh()
-        return Ledger(run_id, purpose, secret.model, prompt_version, recipient_of(secret))
+    def describe(self) -> Endpoint:
+        """Where calls would go now, read afresh; never the key."""
+        return endpoint_of(self._fetch(True))
+
+    def ledger(self, run_id: str, purpose: str, prompt_version: str, planned: Endpoint | None = None) -> Ledger:
+        """The pages of the ledger for calls to this provider.
+
+        Raises:
+            RecipientChangedError: the secret points elsewhere than the run was planned with.
+        """
+        secret = self._refresh(run_id, planned)
+        address = endpoint_of(secret).address
+        return Ledger(run_id, purpose, secret.model, prompt_version, recipient_of(secret), address)
 
     def run[T](
         self,
@@ -68,8 +88,15 @@ class Provider:
         accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
         seconds_left: Callable[[], float],
     ) -> Iterator[list[Outcome[T]]]:
-        """Make the calls, to whom the ledger opened last names; see `CallRunner.run`."""
-        yield from self._runner.run(self, slices, accept, seconds_left, self._current().pacer)
+        """Make the calls, to whom the ledger opened last names; see `CallRunner.run`.
+
+        No call begins once the secret points elsewhere: those that are left yield nothing, as at the deadline.
+        """
+        watch = _Watch(lambda: endpoint_of(self._fetch(False)), endpoint_of(self._read()))
+        model = _WithDeadline(self, seconds_left)
+        yield from self._runner.run(
+            model, slices, accept, lambda: 0.0 if watch.has_changed() else seconds_left(), self._current().pacer
+        )
 
     def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
         """Ask; a key that is refused is read again once and, when it was rotated, the new one is tried."""
@@ -83,8 +110,8 @@ class Provider:
         return rotated.complete(request, seconds_left)
 
     def _with_new_key(self, refused: GroqModel) -> GroqModel | None:
-        """The same model with another key; None when there is no other key, or when anything else changed, too:
-        the ledger names whom the calls of this batch go to."""
+        """The same model with another key; None when there is no other key, or when the address or model changed,
+        too: the ledger names whom the calls of this batch go to."""
         with self._rotating:
             if self._model is refused and self._asked_again_for is not refused:
                 self._asked_again_for = refused
@@ -98,23 +125,98 @@ class Provider:
             logger.error("the model provider's key cannot be read again", error=type(error).__name__)
             return
         old = self._secret
-        if old is not None and secret != old and replace(secret, api_key=old.api_key) == old:
+        if old is not None and secret.api_key != old.api_key and endpoint_of(secret) == endpoint_of(old):
             logger.warning("the model provider's key was rotated")
             # Other calls may still be under way with the old one.
             self._replaced.append(self._current())
-            self._secret, self._model = secret, GroqModel(secret)
+            self._secret, self._model = secret, self._open(secret)
 
     def _current(self) -> GroqModel:
         assert self._model is not None  # noqa: S101  (set when the ledger was opened)
         return self._model
 
-    def _refresh(self) -> LlmSecret:
+    def _read(self) -> LlmSecret:
+        assert self._secret is not None  # noqa: S101  (set when the ledger was opened)
+        return self._secret
+
+    def _refresh(self, run_id: str, planned: Endpoint | None) -> LlmSecret:
         secret = self._fetch(False)
+        if planned is not None and endpoint_of(secret) != planned:
+            # Written since it was last read, perhaps.
+            secret = self._fetch(True)
+            _require(run_id, planned, endpoint_of(secret))
         self._asked_again_for = None
         if secret != self._secret:
             self._replaced += [self._model] if self._model is not None else []
-            self._secret, self._model = secret, GroqModel(secret)
+            self._secret, self._model = secret, self._open(secret)
         # No call is under way between two batches.
         while self._replaced:
             self._replaced.pop().close()
         return secret
+
+    def _open(self, secret: LlmSecret) -> GroqModel:
+        return GroqModel(secret, self._route(secret))
+
+    def _route(self, secret: LlmSecret) -> Route:
+        settings = self._settings
+        return route_to(
+            secret.base_url,
+            secret.proxy_url or settings.llm_proxy,
+            secret.no_proxy or settings.llm_no_proxy,
+            secret.ca_bundle or settings.llm_ca_bundle,
+        )
+
+
+def open_ledger(provider: Provider, run: Run, purpose: str, prompt_version: str) -> Ledger:
+    """The ledger's pages for a run, whose calls go where it was planned that they go; errors as for `ledger`."""
+    if run.endpoint is None:
+        return provider.ledger(run.run_id, purpose, prompt_version)
+    return provider.ledger(run.run_id, purpose, prompt_version, run.endpoint)
+
+
+def _require(run_id: str, planned: Endpoint, found: Endpoint) -> None:
+    if found != planned:
+        raise RecipientChangedError(
+            f"run {run_id} was planned with {planned}, and the secret points to {found}: nothing was sent there. "
+            "Set the secret to what is wanted; make redrive then takes these customers up in a run of its own"
+        )
+
+
+class _WithDeadline:
+    """The provider for calls that have begun: they end as they would, whatever keeps others from beginning."""
+
+    def __init__(self, provider: Provider, seconds_left: Callable[[], float]) -> None:
+        self._provider = provider
+        self._seconds_left = seconds_left
+
+    @property
+    def model(self) -> str:
+        return self._provider.model
+
+    def complete(self, request: ChatRequest, _seconds_to_begin: Callable[[], float]) -> ChatAnswer:
+        return self._provider.complete(request, self._seconds_left)
+
+
+class _Watch:
+    """Looks from time to time whether the secret still points where a batch's calls go."""
+
+    def __init__(self, look: Callable[[], Endpoint], expected: Endpoint) -> None:
+        self._look = look
+        self._expected = expected
+        self._changed = False
+        self._due = time.monotonic() + LOOK_SECONDS
+        self._looking = threading.Lock()
+
+    def has_changed(self) -> bool:
+        """Whether it was seen to point elsewhere; one thread at a time looks, the others do not wait for it."""
+        if not self._changed and time.monotonic() >= self._due and self._looking.acquire(blocking=False):
+            try:
+                self._changed = self._look() != self._expected
+            except VigieError as error:
+                logger.warning("the model provider's secret cannot be looked at", error=type(error).__name__)
+            finally:
+                self._due = time.monotonic() + LOOK_SECONDS
+                self._looking.release()
+            if self._changed:
+                logger.warning("the model provider's secret points elsewhere: no more calls begin")
+        return self._changed
