@@ -33,7 +33,8 @@ from vigie_llm.action import Offer, WordedAction, ask_for_action, read_action
 from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer
 from vigie_llm.ledger import Earlier, Entry, Ledger
-from vigie_llm.provider import Provider, open_ledger
+from vigie_llm.opening import open_ledger, refusal_audited
+from vigie_llm.provider import Provider
 
 STEP = "decide"
 PURPOSE = "retention_offers"
@@ -56,11 +57,12 @@ class Actor:
         """Decide on a batch; the answer says how many customers came to what, and how many remain.
 
         Raises:
-            BusinessError: the batch cannot be decided on at all.
+            BusinessError: the batch cannot be decided on at all, or would go elsewhere than planned.
             TransientError: it could not be decided on now.
         """
         with self._database.exclusive(request.origin, STEP, message.run_id, message.batch_no):
-            batch = self._take_up(message, request)
+            with refusal_audited(self._database, request, message.batch_no):
+                batch = self._take_up(message, request)
             slices = Slices(
                 list(batch.candidates.values()),
                 self._provider.slice_size,

@@ -28,6 +28,7 @@ class RunReport:
     audit_events: int = 0
     left_out: int | None = None
     audit: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """The summary, one fact per line."""
@@ -45,6 +46,7 @@ class RunReport:
             f"  actions            {count('actions', 0):>6}   {self._sources()}",
             f"  failed             {count('failed', 0):>6}",
             f"  audit events       {self.audit_events:>6}   {self._audit()}",
+            *self.notes,
             *self._why_nobody(),
         ]
 

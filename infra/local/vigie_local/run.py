@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from vigie.endpoint import Endpoint
 from vigie_local.errors import RunError
 from vigie_local.localstack import aws_client
+from vigie_local.model_trouble import model_trouble
 from vigie_local.processes import log_tail
 from vigie_local.progress import RunProgress, shown_progress
 from vigie_local.report import RunReport, endpoint_line
@@ -169,5 +170,5 @@ def _report(connection: Connection, output: dict[str, Any], seconds: float) -> R
     return RunReport(
         run_id=run_id, status=output["status"], seconds=seconds, customers=output["customers"],
         segments=segments, action_sources=sources, audit_events=events,
-        left_out=left_out, audit=output.get("audit", {}),
+        left_out=left_out, audit=output.get("audit", {}), notes=model_trouble(connection, run_id),
     )  # fmt: skip

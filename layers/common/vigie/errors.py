@@ -16,6 +16,8 @@ VigieError
 └── SettingsError            deployment is wrong: a setting or a secret is missing or malformed
 """
 
+from vigie.endpoint import Endpoint
+
 
 class VigieError(Exception):
     """Any error that Vigie raises on purpose."""
@@ -43,6 +45,13 @@ class PromptVersionError(BusinessError):
 
 class RecipientChangedError(BusinessError):
     """When the secret points at another recipient, address or model than the run was planned with."""
+
+    def __init__(self, run_id: str, planned: Endpoint, found: Endpoint) -> None:
+        super().__init__(
+            f"run {run_id} was planned with {planned}, and the secret points to {found}: nothing was sent there. "
+            "Set the secret to the one that is wanted; make redrive then takes these customers up in a run of its own"
+        )
+        self.found = found
 
 
 class DeadLettered(BusinessError):

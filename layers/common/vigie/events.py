@@ -77,6 +77,11 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
         "The egress guard found an identifier in an outgoing request: nothing left.",
         {"purpose": PURPOSE, "found": COUNTS},
     ),
+    "RECIPIENT_REFUSED": (
+        "The secret points elsewhere than the run was planned with (recipient, address and model are the secret's):"
+        " of this batch nothing was sent.",
+        {"batch_no": COUNT, "recipient": RECIPIENT, "address": ADDRESS, "llm_model": VERSION},
+    ),
     "ANALYSIS_SAVED": (
         "The analysis of a customer's feedback was stored.",
         {

@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,6 @@ from aws_lambda_powertools import Logger
 
 from vigie.endpoint import Endpoint
 from vigie.errors import RecipientChangedError, VigieError
-from vigie.runs import Run
 from vigie.secrets import LlmSecret, read_secret
 from vigie.settings import AgentSettings
 from vigie_llm.call_runner import ROUNDS_AHEAD, CallRunner
@@ -22,14 +20,13 @@ from vigie_llm.errors import ModelRefusedError
 from vigie_llm.ledger import Ledger
 from vigie_llm.recipients import endpoint_of, recipient_of
 from vigie_llm.route import Route, route_to
+from vigie_llm.watch import CallsUnderWay, Watch
 
 logger = Logger(child=True)
 UNAUTHORISED = 401
 # A thread whose answer has come waits up to this long each time it needs the interpreter back (5 ms by default), which
 # a call takes longer for. The shorter, the more CPU goes into changing threads: docs/performance.md has both figures.
 SWITCH_SECONDS = 0.002
-# While calls are under way the secret is looked at this often: one that points elsewhere stops those that follow.
-LOOK_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +89,8 @@ class Provider:
 
         No call begins once the secret points elsewhere: those that are left yield nothing, as at the deadline.
         """
-        watch = _Watch(lambda: endpoint_of(self._fetch(False)), endpoint_of(self._read()))
-        model = _WithDeadline(self, seconds_left)
+        watch = Watch(lambda: endpoint_of(self._fetch(False)), endpoint_of(self._read()))
+        model = CallsUnderWay(self, seconds_left)
         yield from self._runner.run(
             model, slices, accept, lambda: 0.0 if watch.has_changed() else seconds_left(), self._current().pacer
         )
@@ -167,56 +164,6 @@ class Provider:
         )
 
 
-def open_ledger(provider: Provider, run: Run, purpose: str, prompt_version: str) -> Ledger:
-    """The ledger's pages for a run, whose calls go where it was planned that they go; errors as for `ledger`."""
-    if run.endpoint is None:
-        return provider.ledger(run.run_id, purpose, prompt_version)
-    return provider.ledger(run.run_id, purpose, prompt_version, run.endpoint)
-
-
 def _require(run_id: str, planned: Endpoint, found: Endpoint) -> None:
     if found != planned:
-        raise RecipientChangedError(
-            f"run {run_id} was planned with {planned}, and the secret points to {found}: nothing was sent there. "
-            "Set the secret to what is wanted; make redrive then takes these customers up in a run of its own"
-        )
-
-
-class _WithDeadline:
-    """The provider for calls that have begun: they end as they would, whatever keeps others from beginning."""
-
-    def __init__(self, provider: Provider, seconds_left: Callable[[], float]) -> None:
-        self._provider = provider
-        self._seconds_left = seconds_left
-
-    @property
-    def model(self) -> str:
-        return self._provider.model
-
-    def complete(self, request: ChatRequest, _seconds_to_begin: Callable[[], float]) -> ChatAnswer:
-        return self._provider.complete(request, self._seconds_left)
-
-
-class _Watch:
-    """Looks from time to time whether the secret still points where a batch's calls go."""
-
-    def __init__(self, look: Callable[[], Endpoint], expected: Endpoint) -> None:
-        self._look = look
-        self._expected = expected
-        self._changed = False
-        self._due = time.monotonic() + LOOK_SECONDS
-        self._looking = threading.Lock()
-
-    def has_changed(self) -> bool:
-        """Whether it was seen to point elsewhere; one thread at a time looks, the others do not wait for it."""
-        if not self._changed and time.monotonic() >= self._due and self._looking.acquire(blocking=False):
-            try:
-                self._changed = self._look() != self._expected
-            except VigieError as error:
-                logger.warning("the model provider's secret cannot be looked at", error=type(error).__name__)
-            finally:
-                self._due = time.monotonic() + LOOK_SECONDS
-                self._looking.release()
-            if self._changed:
-                logger.warning("the model provider's secret points elsewhere: no more calls begin")
-        return self._changed
+        raise RecipientChangedError(run_id, planned, found)
