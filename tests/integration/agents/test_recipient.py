@@ -1,6 +1,6 @@
 """A run freezes where its calls go; agents send nowhere else, and neither does the database let them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -40,12 +40,12 @@ def plan(office: Office, customers: list[UUID], endpoint: Endpoint | None) -> No
 
 
 @pytest.fixture
-def in_force(office: Office, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[LlmSecret]]:
+def in_force(office: Office, monkeypatch: pytest.MonkeyPatch) -> list[LlmSecret]:
     """The office's provider, with the secret that is last in the list; it never gets as far as calling."""
     secrets = [GROQ]
     monkeypatch.setattr(vigie_llm.provider, "read_secret", lambda _kind, _name: lambda _afresh: secrets[-1])
     office.provider = Provider(LlmSettings("-", "vigie/llm", 2))  # type: ignore[assignment]
-    yield secrets
+    return secrets
 
 
 def test_where_calls_go_is_frozen_and_audited_without_the_key(office: Office, hire: Hire) -> None:
