@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vigie.endpoint import Endpoint
+from vigie_llm.recipients import LOCAL_MODEL, LOCAL_RULES, Provider, endpoint_of
 from vigie_local.localstack import CREDENTIALS
-from vigie_local.settings import LocalSettings, ModelProvider
+from vigie_local.settings import LocalSettings
 
 SEGMENTS = ("High", "Medium", "Low")
 _STATUS_WORDS = {"succeeded": "succeeded", "partial": "finished in part", "failed": "failed"}
@@ -26,6 +28,7 @@ class RunReport:
     audit_events: int = 0
     left_out: int | None = None
     audit: Mapping[str, Any] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """The summary, one fact per line."""
@@ -43,6 +46,7 @@ class RunReport:
             f"  actions            {count('actions', 0):>6}   {self._sources()}",
             f"  failed             {count('failed', 0):>6}",
             f"  audit events       {self.audit_events:>6}   {self._audit()}",
+            *self.notes,
             *self._why_nobody(),
         ]
 
@@ -74,11 +78,17 @@ class RunReport:
         return ", ".join(parts)
 
 
-def provider_line(provider: ModelProvider) -> str:
+def provider_line(provider: Provider) -> str:
     """Who answers the agents' questions, and whether anything leaves this machine."""
-    if provider.leaves_machine:
-        return f"Language model: {provider.model} at {provider.base_url} (pseudonymised feedback is sent there)"
-    return f"Language model: {provider.model}, rules on this machine (nothing leaves it)"
+    return endpoint_line(endpoint_of(provider))
+
+
+def endpoint_line(endpoint: Endpoint) -> str:
+    """The same, from what a secret or a run states."""
+    if endpoint.recipient == LOCAL_RULES:
+        return f"Language model: {endpoint.model}, rules on this machine (nothing leaves it)"
+    place = "on this machine, at " if endpoint.recipient == LOCAL_MODEL else "at "
+    return f"Language model: {endpoint.model} {place}{endpoint.address} (pseudonymised feedback is sent there)"
 
 
 def what_next(settings: LocalSettings) -> list[str]:

@@ -82,10 +82,17 @@ def _plan(transaction: Transaction, asked: PlanRequest, settings: PlannerSetting
                 "scorer_sha256": model.scorer_sha256,
                 "analysis_prompt": settings.analysis_prompt,
                 "action_prompt": settings.action_prompt,
+                **_endpoint(asked),
             },
         )
     )
     return plan
+
+
+def _endpoint(asked: PlanRequest) -> dict[str, str]:
+    """Where the run's calls go, as the audit event states it."""
+    frozen = asked.endpoint
+    return {"recipient": frozen.recipient, "address": frozen.address, "llm_model": frozen.model} if frozen else {}
 
 
 def _decision_rule(settings: PlannerSettings) -> Decision:

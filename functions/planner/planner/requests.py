@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from vigie.endpoint import Endpoint
 from vigie.errors import InvalidInputError
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -19,7 +20,10 @@ MAX_BATCH_SIZE = 1000
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """A run to plan. Empty `customer_ids` and no `limit` mean everybody due."""
+    """A run to plan. Empty `customer_ids` and no `limit` mean everybody due.
+
+    `endpoint` is where the agents' calls go, which they say themselves: the planner may not read the secret.
+    """
 
     run_id: str
     customer_ids: tuple[UUID, ...] = ()
@@ -27,6 +31,7 @@ class PlanRequest:
     batch_size: int | None = None
     purpose: str = "retention"
     resumes: bool = False
+    endpoint: Endpoint | None = None
 
     @classmethod
     def parse(cls, event: dict[str, Any]) -> "PlanRequest":
@@ -50,7 +55,8 @@ class PlanRequest:
         run_id = _run_id(event)
         resumed = RESUMES.fullmatch(run_id)
         named = resumed["run_id"] if resumed else run_id
-        return cls(named, customer_ids, limit, batch_size, purpose, resumes=resumed is not None)
+        endpoint = Endpoint.parse(event.get("endpoint"))
+        return cls(named, customer_ids, limit, batch_size, purpose, resumed is not None, endpoint)
 
 
 @dataclass(frozen=True, slots=True)

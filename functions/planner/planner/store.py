@@ -1,7 +1,7 @@
 """The planner's SQL."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -120,7 +120,8 @@ def insert_run(transaction: Transaction, asked: PlanRequest, frozen: Frozen) -> 
     """Store a run; its counts follow."""
     transaction.cursor.execute(
         "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
-        " decision, batch_size, batches, planned) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
+        " decision, batch_size, llm_recipient, llm_address, llm_model, batches, planned)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
         (
             asked.run_id,
             asked.purpose,
@@ -131,6 +132,7 @@ def insert_run(transaction: Transaction, asked: PlanRequest, frozen: Frozen) -> 
             json.dumps({"high": frozen.decision.high, "medium": frozen.decision.medium}),
             json.dumps(frozen.decision.as_frozen()),
             frozen.batch_size,
+            *(astuple(asked.endpoint) if asked.endpoint else (None, None, None)),
         ),
     )
 

@@ -6,6 +6,7 @@ VigieError
 │   ├── UnknownRunError          the run or batch is not in the database
 │   ├── ModelNotApprovedError    no approved model, or a scorer that is not the registered one
 │   ├── PromptVersionError       the run was planned with a prompt version this code does not have
+│   ├── RecipientChangedError    the model provider is not the one the run was planned with
 │   └── DeadLettered             no delivery of a batch's message could be worked on
 ├── TransientError           another attempt may succeed: tried again here, then by SQS
 │   ├── DatabaseUnavailableError
@@ -14,6 +15,8 @@ VigieError
 ├── StatementRefusedError    the database refused a statement: a right, a constraint, a fault of ours
 └── SettingsError            deployment is wrong: a setting or a secret is missing or malformed
 """
+
+from vigie.endpoint import Endpoint
 
 
 class VigieError(Exception):
@@ -38,6 +41,17 @@ class ModelNotApprovedError(BusinessError):
 
 class PromptVersionError(BusinessError):
     """When a run was planned with a prompt version that this code does not have."""
+
+
+class RecipientChangedError(BusinessError):
+    """When the secret points at another recipient, address or model than the run was planned with."""
+
+    def __init__(self, run_id: str, planned: Endpoint, found: Endpoint) -> None:
+        super().__init__(
+            f"run {run_id} was planned with {planned}, and the secret points to {found}: nothing was sent there. "
+            "Set the secret to the one that is wanted; make redrive then takes these customers up in a run of its own"
+        )
+        self.found = found
 
 
 class DeadLettered(BusinessError):
