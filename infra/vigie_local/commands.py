@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 from vigie_local import bank, services
 from vigie_local.build import build
@@ -17,7 +18,13 @@ from vigie_local.errors import RunError, ServiceError
 from vigie_local.localstack import aws_client
 from vigie_local.migrations import OWNER, apply_migrations, prepare_database
 from vigie_local.postgres import write_private
-from vigie_local.secrets import publish_secrets, role_passwords, set_role_passwords
+from vigie_local.secrets import (
+    endpoint_in_force,
+    publish_secrets,
+    restore_secrets,
+    role_passwords,
+    set_role_passwords,
+)
 from vigie_local.settings import LocalSettings
 from vigie_local.steps import step
 from vigie_operations import logs, report
@@ -26,6 +33,7 @@ from vigie_operations import resume as going_on
 from vigie_operations.run import run as run_once
 
 Command = Callable[[LocalSettings, argparse.Namespace], int]
+WriteSecrets = Callable[[LocalSettings, Any], list[str]]
 
 
 def up(settings: LocalSettings, _options: argparse.Namespace) -> int:
@@ -35,7 +43,9 @@ def up(settings: LocalSettings, _options: argparse.Namespace) -> int:
     return 0
 
 
-def deploy_stack(settings: LocalSettings, options: argparse.Namespace) -> int:
+def deploy_stack(
+    settings: LocalSettings, options: argparse.Namespace, write_secrets: WriteSecrets = publish_secrets
+) -> int:
     """Services, schema, stack and secrets: everything but data and a run."""
     up(settings, options)
     print("Deployment", flush=True)
@@ -47,7 +57,7 @@ def deploy_stack(settings: LocalSettings, options: argparse.Namespace) -> int:
         built = build(settings)
         current.note = "built" if built.fresh else "unchanged"
     with step("Secrets") as current:
-        written = publish_secrets(settings, aws_client("secretsmanager", settings.endpoint))
+        written = write_secrets(settings, aws_client("secretsmanager", settings.endpoint))
         current.note = f"{len(written)} written" if written else "unchanged"
     with step("Stack vigie") as current:
         current.note = "deployed" if deploy(settings, built) else "unchanged"
@@ -60,7 +70,6 @@ def deploy_local(settings: LocalSettings, options: argparse.Namespace) -> int:
     services.require_ports(services.all_services(settings))
     deploy_stack(settings, options)
     bank.fill_bank(settings)
-    print(report.provider_line(settings.provider), flush=True)
     print(flush=True)
     status = run(settings, options)
     print(flush=True)
@@ -96,7 +105,7 @@ def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
     try:
         deploy_stack(settings, options)
         bank.fill_bank(settings)
-        say(report.provider_line(settings.provider))
+        say_where_calls_go(settings)
         ready.touch()
         while not (ended := services.not_running(services.cloud_services(settings))):
             time.sleep(1)
@@ -128,7 +137,12 @@ def resume(settings: LocalSettings, options: argparse.Namespace) -> int:
     """Completes a run from the database; brings back the cloud first where it is gone."""
     services.start_services([services.cloud_services(settings)[0]], say)
     going_on.require_open(settings, options.run_id)
-    deploy_stack(settings, options)
+
+    # Where the run's calls go was settled when it was planned, whatever this shell's variables say.
+    def keep_secrets(settings: LocalSettings, secrets_manager: Any) -> list[str]:
+        return restore_secrets(settings, secrets_manager, going_on.endpoint_of_run(settings, options.run_id))
+
+    deploy_stack(settings, options, keep_secrets)
     finished = going_on.resume(settings, options.run_id)
     print("\n".join(["", *finished.lines()]), flush=True)
     return 0 if finished.status == "succeeded" else 1
@@ -192,6 +206,13 @@ def clean(settings: LocalSettings, options: argparse.Namespace) -> int:
         shutil.rmtree(settings.home)
         say(f"Removed {settings.home}")
     return 0
+
+
+def say_where_calls_go(settings: LocalSettings) -> None:
+    """Prints the model provider that the secret holds now."""
+    endpoint = endpoint_in_force(aws_client("secretsmanager", settings.endpoint))
+    if endpoint:
+        say(report.endpoint_line(endpoint))
 
 
 def say(text: str) -> None:

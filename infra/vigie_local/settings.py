@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from vigie_llm.recipients import LOCAL_RULES, recipient_of
 from vigie_local.errors import SettingError
+from vigie_local.way import WAY_VARIABLES, way_to
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
@@ -29,11 +32,14 @@ class ModelProvider:
     base_url: str
     model: str
     api_key: str = field(repr=False)
+    proxy_url: str = field(default="", repr=False)
+    no_proxy: str = ""
+    ca_bundle: str = field(default="", repr=False)
 
     @property
     def leaves_machine(self) -> bool:
-        """Whether redacted feedback is sent to another machine."""
-        return self.provider != "local"
+        """Whether redacted feedback is sent to anything but the rules on this machine."""
+        return recipient_of(self).name != LOCAL_RULES
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class LocalSettings:
     llm_base_url: str = ""
     llm_model: str = ""
     llm_api_key: str = field(default="", repr=False)
+    # The way to the provider, as the shell's usual variables name it (`vigie_local.way`).
+    way: Mapping[str, str] = field(default_factory=dict, repr=False)
     layer_platform: str = ""
     # Settings of the model server and of LocalStack, passed on as they are (tests make them misbehave).
     model_server_switches: Mapping[str, str] = field(default_factory=dict)
@@ -95,18 +103,30 @@ class LocalSettings:
     def provider(self) -> ModelProvider:
         """The model provider chosen at deploy time: a private model, Groq, or the local rules."""
         if self.llm_base_url:
-            return self._private_model()
+            return _with_way(self._private_model(), self.way)
         if self.groq_api_key:
-            return ModelProvider("groq", GROQ_URL, self.llm_model or GROQ_MODEL, self.groq_api_key)
+            groq = ModelProvider("groq", GROQ_URL, self.llm_model or GROQ_MODEL, self.groq_api_key)
+            return _with_way(groq, self.way)
+        return self.local_rules
+
+    @property
+    def local_rules(self) -> ModelProvider:
+        """The rules of the local model server, which need no key."""
         return ModelProvider("local", self.model_url, LOCAL_MODEL, "local-needs-no-key")
 
     def _private_model(self) -> ModelProvider:
         if not self.llm_base_url.startswith(("http://", "https://")):
             raise SettingError("LLM_BASE_URL", self.llm_base_url, "give an address such as http://localhost:11434")
+        if not urlsplit(self.llm_base_url).hostname:
+            raise SettingError("LLM_BASE_URL", self.llm_base_url, "name a host, as in http://localhost:11434")
         if not self.llm_model:
             raise SettingError("LLM_MODEL", "", "name the model to ask at LLM_BASE_URL")
         key = self.llm_api_key or "none"
         return ModelProvider("openai-compatible", self.llm_base_url, self.llm_model, key)
+
+
+def _with_way(provider: ModelProvider, variables: Mapping[str, str]) -> ModelProvider:
+    return replace(provider, **way_to(provider.base_url, variables))
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
@@ -125,6 +145,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
         llm_base_url=environment.get("LLM_BASE_URL", "").strip(),
         llm_model=environment.get("LLM_MODEL", "").strip(),
         llm_api_key=environment.get("LLM_API_KEY", "").strip(),
+        way={name: environment[name] for name in WAY_VARIABLES if environment.get(name, "").strip()},
         layer_platform=environment.get("VIGIE_LAYER_PLATFORM", "").strip(),
         model_server_switches=_starting_with(environment, "VIGIE_MODEL_SERVER_"),
         localstack_switches=_starting_with(environment, "LAMBDA_") | _starting_with(environment, "LS_"),

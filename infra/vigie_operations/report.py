@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from vigie.endpoint import Endpoint
+from vigie_llm.recipients import LOCAL_MODEL, LOCAL_RULES, Provider, endpoint_of
 from vigie_local.localstack import CREDENTIALS
-from vigie_local.settings import LocalSettings, ModelProvider
+from vigie_local.settings import LocalSettings
 
 SEGMENTS = ("High", "Medium", "Low")
 REASONS = {
@@ -43,6 +45,7 @@ class RunReport:
     catalogue_reasons: Mapping[str, int] = field(default_factory=dict)
     # Per step, why customers ended it without a result.
     reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """The summary, one fact per line."""
@@ -64,6 +67,7 @@ class RunReport:
             self._failed("no action", "action_failed", "decide", "action_withdrawn"),
             f"  failed             {count('failed', 0):>6}",
             f"  audit events       {self.audit_events:>6}   {self._audit()}",
+            *self.notes,
             *self._why_nobody(),
             *self._what_was_lost(),
         ]
@@ -126,11 +130,17 @@ def _told(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{customers} {REASONS.get(reason, reason)}" for reason, customers in reasons.items())
 
 
-def provider_line(provider: ModelProvider) -> str:
+def provider_line(provider: Provider) -> str:
     """Who answers the agents' questions, and whether anything leaves this machine."""
-    if provider.leaves_machine:
-        return f"Language model: {provider.model} at {provider.base_url} (pseudonymised feedback is sent there)"
-    return f"Language model: {provider.model}, rules on this machine (nothing leaves it)"
+    return endpoint_line(endpoint_of(provider))
+
+
+def endpoint_line(endpoint: Endpoint) -> str:
+    """The same, from what a secret or a run states."""
+    if endpoint.recipient == LOCAL_RULES:
+        return f"Language model: {endpoint.model}, rules on this machine (nothing leaves it)"
+    place = "on this machine, at " if endpoint.recipient == LOCAL_MODEL else "at "
+    return f"Language model: {endpoint.model} {place}{endpoint.address} (pseudonymised feedback is sent there)"
 
 
 def what_next(settings: LocalSettings) -> list[str]:

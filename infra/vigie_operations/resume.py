@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 from botocore.exceptions import ClientError
 
+from vigie.endpoint import Endpoint
 from vigie_local.errors import RunError
 from vigie_local.localstack import aws_client
 from vigie_local.secrets import role_passwords
 from vigie_local.services import database_server
 from vigie_local.settings import DATABASE, LocalSettings
 from vigie_operations.report import RunReport
-from vigie_operations.run import EXECUTIONS, follow_run, start_execution
+from vigie_operations.run import EXECUTIONS, follow_run, planned_endpoint, start_execution
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -41,6 +42,12 @@ def require_open(settings: LocalSettings, run_id: str) -> None:
         raise RunError(
             f"RUN={run_id!r} is closed ({found[0]}) and stays as it is. Who failed in it: make redrive RUN={run_id}"
         )
+
+
+def endpoint_of_run(settings: LocalSettings, run_id: str) -> Endpoint | None:
+    """Where a run's calls go; None when an earlier version planned it."""
+    with owner(settings) as connection:
+        return planned_endpoint(connection, run_id)
 
 
 def resume(settings: LocalSettings, run_id: str) -> RunReport:

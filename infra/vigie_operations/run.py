@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from vigie.endpoint import Endpoint
 from vigie.runs import MOST_INPUT_BYTES
 from vigie_local.errors import RunError
 from vigie_local.localstack import aws_client
+from vigie_local.model_trouble import model_trouble
 from vigie_local.processes import log_tail
 from vigie_local.secrets import role_passwords
 from vigie_local.services import database_server, local_aws
 from vigie_local.settings import DATABASE, REGION, STATE_MACHINE, LocalSettings
 from vigie_operations.progress import RunProgress, shown_progress
-from vigie_operations.report import RunReport
+from vigie_operations.report import RunReport, endpoint_line
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -64,6 +66,7 @@ def follow_run(settings: LocalSettings, arn: str, run_id: str) -> RunReport:
     states = aws_client("stepfunctions", settings.endpoint)
     began = time.monotonic()
     with _reader(settings) as connection:
+        _say_where_calls_go(states, arn, run_id, connection)
         execution = _follow(states, arn, run_id, connection)
         seconds = time.monotonic() - began
         if execution["status"] != "SUCCEEDED":
@@ -147,6 +150,24 @@ def _reader(settings: LocalSettings) -> Iterator[Connection]:
         connection.close()
 
 
+def planned_endpoint(connection: Connection, run_id: str) -> Endpoint | None:
+    """Where a run's calls go; None before it is planned, or when an earlier version planned it."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT llm_recipient, llm_address, llm_model FROM runs WHERE run_id = %s", (run_id,))
+        found = cursor.fetchone()
+    return Endpoint(*found) if found and all(found) else None
+
+
+def _say_where_calls_go(states: Any, arn: str, run_id: str, connection: Connection) -> None:
+    """Says it as soon as the run is planned: what the run froze holds, whatever the secret says later."""
+    while read_progress(connection, run_id).planned is None:
+        if states.describe_execution(executionArn=arn)["status"] != "RUNNING":
+            return
+        time.sleep(_POLL_S)
+    if endpoint := planned_endpoint(connection, run_id):
+        print(endpoint_line(endpoint), flush=True)
+
+
 def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[str, Any]:
     with shown_progress() as show:
         while True:
@@ -191,5 +212,5 @@ def _report(connection: Connection, output: dict[str, Any], seconds: float) -> R
         run_id=run_id, status=output["status"], seconds=seconds, customers=output["customers"],
         segments={row[0]: row[1] for row in segments}, without_lost={row[0]: row[2] for row in segments},
         action_sources=sources, catalogue_reasons=catalogue, reasons=output.get("reasons") or {},
-        audit_events=events, left_out=left_out, audit=output.get("audit", {}),
+        audit_events=events, left_out=left_out, audit=output.get("audit", {}), notes=model_trouble(connection, run_id),
     )  # fmt: skip

@@ -33,6 +33,7 @@ from vigie_llm.action import Offer, WordedAction, ask_for_action, read_action
 from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer
 from vigie_llm.ledger import Earlier, Entry, Ledger
+from vigie_llm.opening import open_ledger, refusal_audited
 from vigie_llm.provider import Provider
 
 STEP = "decide"
@@ -56,11 +57,12 @@ class Actor:
         """Decide on a batch; the answer says how many customers came to what, and how many remain.
 
         Raises:
-            BusinessError: the batch cannot be decided on at all.
+            BusinessError: the batch cannot be decided on at all, or would go elsewhere than planned.
             TransientError: it could not be decided on now.
         """
         with self._database.exclusive(request.origin, STEP, message.run_id, message.batch_no):
-            batch = self._take_up(message, request)
+            with refusal_audited(self._database, request, message.batch_no):
+                batch = self._take_up(message, request)
             slices = Slices(
                 list(batch.candidates.values()),
                 self._provider.slice_size,
@@ -75,11 +77,11 @@ class Actor:
     def _take_up(self, message: BatchMessage, request: Request) -> "_Batch":
         with self._database.transaction(request.origin) as transaction:
             run = load_run(transaction, message.run_id)
+            ledger = open_ledger(self._provider, run, PURPOSE, run.prompt_versions["action"])
             candidates = load_candidates(transaction, message.run_id, message.batch_no)
             offers = load_offers(transaction)
             details = {"batch_no": message.batch_no, "customers": len(candidates)}
             transaction.audit(Event("BATCH_START", details=details))
-        ledger = self._provider.ledger(run.run_id, PURPOSE, run.prompt_versions["action"])
         return _Batch(run, ledger, offers, {candidate.customer_id: candidate for candidate in candidates})
 
     def _enter(self, candidates: Sequence[Candidate], batch: "_Batch", request: Request) -> list[Call]:

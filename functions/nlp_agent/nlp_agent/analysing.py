@@ -32,6 +32,7 @@ from vigie_llm.analysis import (
 from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer
 from vigie_llm.ledger import Entry, Ledger
+from vigie_llm.opening import open_ledger, refusal_audited
 from vigie_llm.provider import Provider
 from vigie_llm.pseudonymise import pseudonymise
 
@@ -56,11 +57,12 @@ class Analyst:
         """Analyse a batch; the answer says how many customers came to what, and how many remain.
 
         Raises:
-            BusinessError: the batch cannot be analysed at all.
+            BusinessError: the batch cannot be analysed at all, or would go elsewhere than planned.
             TransientError: it could not be analysed now.
         """
         with self._database.exclusive(request.origin, STEP, message.run_id, message.batch_no):
-            run, decisions, ledger = self._take_up(message, request)
+            with refusal_audited(self._database, request, message.batch_no):
+                run, decisions, ledger = self._take_up(message, request)
             candidates = {decision.candidate.customer_id: decision.candidate for decision in decisions}
             slices = Slices(decisions, self._provider.slice_size, lambda some: self._enter(some, run, ledger, request))
             for chunk in self._provider.run(slices, _accept, request.seconds_left):
@@ -73,7 +75,7 @@ class Analyst:
         with self._database.transaction(request.origin) as transaction:
             run = load_run(transaction, message.run_id)
             candidates = load_candidates(transaction, message.run_id, message.batch_no)
-            ledger = self._provider.ledger(run.run_id, PURPOSE, run.prompt_versions["analysis"])
+            ledger = open_ledger(self._provider, run, PURPOSE, run.prompt_versions["analysis"])
             earlier = ledger.earlier(transaction, [candidate.customer_id for candidate in candidates])
             transaction.audit(
                 Event("BATCH_START", details={"batch_no": message.batch_no, "customers": len(candidates)})

@@ -1,7 +1,7 @@
 """The planner's SQL."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -175,8 +175,8 @@ def insert_run(transaction: Transaction, asked: PlanRequest, purpose: str, froze
     """Store a run; its counts follow."""
     transaction.cursor.execute(
         "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
-        " decision, batch_size, most_lost_analyses, batches, planned)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
+        " decision, batch_size, most_lost_analyses, llm_recipient, llm_address, llm_model, batches, planned)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
         (
             asked.run_id,
             purpose,
@@ -188,6 +188,7 @@ def insert_run(transaction: Transaction, asked: PlanRequest, purpose: str, froze
             json.dumps(frozen.decision.as_frozen()),
             frozen.batch_size,
             frozen.most_lost_analyses,
+            *(astuple(asked.endpoint) if asked.endpoint else (None, None, None)),
         ),
     )
 

@@ -14,6 +14,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 
 from vigie_llm.calls import Call, Outcome
+from vigie_llm.causes import REMEDIES
 from vigie_llm.chat import ChatAnswer, ChatModel
 from vigie_llm.errors import (
     AnswerRejectedError,
@@ -228,8 +229,9 @@ def _ask[T](model: ChatModel, call: Call, seconds_left: Callable[[], float]) -> 
     except ModelRefusedError as error:
         logger.error("model provider refused a call", status=error.status)
         return Outcome(call, "refused")
-    except ModelUnavailableError:
-        return Outcome(call, "unavailable")
+    except ModelUnavailableError as error:
+        logger.warning("model provider gave no answer", cause=error.cause, remedy=REMEDIES[error.cause])
+        return Outcome(call, "unavailable", cause=error.cause)
 
 
 def _check[T](

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from vigie_llm.causes import Cause
 from vigie_llm.chat import ChatAnswer, ChatRequest
 
 
@@ -19,7 +20,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Outcome[T]:
-    """What came of a call; `result` when it was answered. `how` is the ledger's word for it."""
+    """What came of a call; `result` when it was answered. `how` is the ledger's word for it.
+
+    `cause` says why no answer came.
+    """
 
     call: Call
     how: str
@@ -27,6 +31,7 @@ class Outcome[T]:
     content: dict[str, Any] | None = None
     answer: ChatAnswer | None = None
     found: dict[str, int] = field(default_factory=dict)
+    cause: Cause | None = None
 
     def without_content(self) -> "Outcome[T]":
         """The same outcome, with nothing kept of what was answered."""

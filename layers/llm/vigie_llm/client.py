@@ -12,17 +12,21 @@ import groq
 import httpx
 
 from vigie.secrets import LlmSecret
+from vigie_llm.causes import Cause, cause_of
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.errors import EgressBlockedError, ModelRefusedError, ModelUnavailableError
 from vigie_llm.guard import scan_outgoing
 from vigie_llm.pacing import Pacer, Sent
 from vigie_llm.pseudonymise import KnownIdentity
+from vigie_llm.recipients import api_path
+from vigie_llm.recipients import provider_root as provider_root
+from vigie_llm.route import Route, route_to
 
 CALL_SECONDS = 20.0
 TRIES = 5
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 30.0
-GROQ_PATH = "/openai/v1/"
+PROXY_WANTS_PASSWORD = 407
 
 _whose: ContextVar[KnownIdentity] = ContextVar("whose")
 
@@ -59,18 +63,25 @@ class ThreadTransport(httpx.BaseTransport):
     end.
     """
 
-    def __init__(self) -> None:
-        self._certificates = httpx.create_ssl_context()
+    def __init__(self, route: Route | None = None) -> None:
+        self._route = route or Route()
+        self._certificates = self._route.certificates()
         self._own = threading.local()
         self._all: list[httpx.HTTPTransport] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request over the calling thread's connection."""
+        """Send a request over the calling thread's connection.
+
+        Raises:
+            httpx.ProxyError: the proxy refuses, or cannot be reached.
+        """
         transport: httpx.HTTPTransport | None = getattr(self._own, "transport", None)
         if transport is None:
-            transport = self._own.transport = httpx.HTTPTransport(verify=self._certificates)
+            transport = self._own.transport = self._route.transport(self._certificates)
             self._all.append(transport)
-        return transport.handle_request(request)
+        if not self._route.proxy_url:
+            return transport.handle_request(request)
+        return _through_proxy(transport, request)
 
     def close(self) -> None:
         """Close every thread's connection."""
@@ -78,22 +89,35 @@ class ThreadTransport(httpx.BaseTransport):
             self._all.pop().close()
 
 
+def _through_proxy(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+    """Send a request, and lay at the proxy's door what only it can have caused: no connection, or its own refusal."""
+    try:
+        response = transport.handle_request(request)
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        if cause_of(error) == "Tls":
+            raise
+        raise httpx.ProxyError("the proxy cannot be reached", request=request) from error
+    if response.status_code == PROXY_WANTS_PASSWORD:
+        response.close()
+        raise httpx.ProxyError("the proxy wants another user or password", request=request)
+    return response
+
+
 class GroqModel:
     """A `ChatModel` behind Groq's interface: Groq itself, the local model server, or a private model."""
 
-    def __init__(self, secret: LlmSecret) -> None:
+    def __init__(self, secret: LlmSecret, route: Route | None = None) -> None:
         self.model = secret.model
         self.pacer = Pacer()
-        # Whole, and parsed once for each call: the groq package posts to `/openai/v1/…` below its base, where a
-        # private model answers at `/v1/…`.
-        path = "/v1/" if secret.provider == "openai-compatible" else GROQ_PATH
-        self._url = provider_root(secret.base_url) + path + "chat/completions"
+        # Whole, and parsed once for each call.
+        self._url = f"{provider_root(secret.base_url)}{api_path(secret)}/chat/completions"
+        way = route or route_to(secret.base_url, secret.proxy_url, secret.no_proxy, secret.ca_bundle)
         self._client = groq.Groq(
             api_key=secret.api_key,
             base_url=provider_root(secret.base_url),
             timeout=CALL_SECONDS,
             max_retries=0,
-            http_client=httpx.Client(transport=GuardedTransport(ThreadTransport()), timeout=CALL_SECONDS),
+            http_client=httpx.Client(transport=GuardedTransport(ThreadTransport(way)), timeout=CALL_SECONDS),
         )
 
     def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
@@ -109,9 +133,10 @@ class GroqModel:
         self._client.close()
 
     def _try_repeatedly(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
+        cause: Cause = "Deadline"
         for attempt in range(TRIES):
             if seconds_left() < 1:
-                raise ModelUnavailableError("no time left before the function's deadline")
+                raise ModelUnavailableError("no time left before the function's deadline", cause)
             if attempt:
                 self.pacer.sent()
             sent = self.pacer.now()
@@ -122,20 +147,23 @@ class GroqModel:
                     self.pacer.unsent()
                     raise error.__cause__ from None
                 self.pacer.heard(sent, {})
+                cause = cause_of(error)
                 pause = _pause(attempt, None)
             except groq.APIStatusError as error:
                 self.pacer.heard(sent, _limits(error.response))
                 if error.status_code != 429 and error.status_code < 500:
                     raise ModelRefusedError(error.status_code) from None
+                cause = "Status"
                 pause = _pause(attempt, error.response.headers.get("retry-after"))
             except (groq.GroqError, ValueError):
                 # A body that is no JSON: as good as no answer.
                 self.pacer.heard(sent, {})
+                cause = "Unreadable"
                 pause = _pause(attempt, None)
             if attempt == TRIES - 1 or pause > seconds_left() - 1:
                 break
             time.sleep(pause)
-        raise ModelUnavailableError(f"no answer from {self.model} after {attempt + 1} attempts")
+        raise ModelUnavailableError(f"no answer from {self.model} after {attempt + 1} attempts: {cause}", cause)
 
     def _ask(self, request: ChatRequest, timeout: float, sent: Sent) -> ChatAnswer:
         # The package's typed method walks every request and answer through its type annotations, 1.4 to 2.0 ms
@@ -162,12 +190,6 @@ class GroqModel:
         answer = _read_completion(json.loads(response.content), round((time.monotonic() - began) * 1000))
         self.pacer.heard(sent, _limits(response), answer.tokens_in + answer.tokens_out)
         return answer
-
-
-def provider_root(base_url: str) -> str:
-    """The address before `/openai/v1` or `/v1`: most providers document theirs with it."""
-    root = base_url.rstrip("/")
-    return root.removesuffix("/v1").removesuffix("/openai") if root.endswith("/v1") else root
 
 
 def _limits(response: httpx.Response) -> dict[str, str]:

@@ -10,13 +10,19 @@ LlmError
 from collections import Counter
 from collections.abc import Iterable
 
+from vigie_llm.causes import Cause
+
 
 class LlmError(Exception):
     """Any failure of a call to the model provider."""
 
 
 class ModelUnavailableError(LlmError):
-    """When no answer came after every attempt that the deadline allowed."""
+    """When no answer came after every attempt that the deadline allowed; `cause` is of a closed list (`causes`)."""
+
+    def __init__(self, message: str, cause: Cause = "Connection") -> None:
+        super().__init__(message)
+        self.cause: Cause = cause
 
 
 class ModelRefusedError(LlmError):

@@ -15,8 +15,8 @@ from vigie_llm.recipients import Recipient
 
 INSERT = """
 INSERT INTO egress_ledger (
-    egress_id, run_id, customer_id, purpose, consent_id, attempt, recipient, country, retention, model,
-    prompt_version, redacted_prompt, prompt_sha256, entity_counts
+    egress_id, run_id, customer_id, purpose, consent_id, attempt, recipient, country, retention, address,
+    model, prompt_version, redacted_prompt, prompt_sha256, entity_counts
 ) VALUES %s
 """
 END = """
@@ -62,6 +62,7 @@ class Ledger:
     model: str
     prompt_version: str
     recipient: Recipient
+    address: str | None = None
 
     def enter(self, transaction: Transaction, entries: list[Entry]) -> list[Call]:
         """Enter calls; they may leave once the transaction is committed.
@@ -104,6 +105,7 @@ class Ledger:
             self.recipient.name,
             self.recipient.country,
             self.recipient.retention,
+            self.address,
             self.model,
             self.prompt_version,
             entry.request.user,
@@ -133,6 +135,8 @@ class Ledger:
                 "tokens_out": outcome.answer.tokens_out,
                 "latency_ms": outcome.answer.latency_ms,
             }
+        if outcome.cause:
+            details["reason"] = outcome.cause
         return Event("LLM_CALL_END", STATUS.get(outcome.how, "failed"), outcome.call.customer_id, details)
 
     def _refused(self, outcome: Outcome[Any]) -> Event:

@@ -85,6 +85,22 @@ def test_a_batch_without_analysis_goes_on_and_one_without_prediction_fails_alone
     assert batches["Catch"][-1]["Next"] == "CloseAudit"
 
 
+def test_a_batch_that_may_not_be_sent_fails_alone_and_is_not_predicted_without_analysis(definition: Json) -> None:
+    inner = definition["States"]["Batches"]["ItemProcessor"]["States"]
+    for name in ("Analyse", "Decide"):
+        assert "RecipientChangedError" in inner[name]["Retry"][0]["ErrorEquals"]
+        caught = [
+            one for one in inner[name]["Catch"] if {"RecipientChangedError", "States.ALL"} & {*one["ErrorEquals"]}
+        ]
+        assert caught[0]["Next"] == "BatchFailed"
+
+
+def test_the_planner_is_given_what_the_agent_says_and_the_input_as_it_was_given(definition: Json) -> None:
+    payload = definition["States"]["Plan"]["Parameters"]["Payload"]
+    assert (payload["endpoint.$"], payload["input.$"]) == ("$.endpoint", "$$.Execution.Input")
+    assert definition["States"]["DescribeProvider"]["Next"] == "Plan"
+
+
 def test_what_a_deadline_left_is_sent_again(definition: Json) -> None:
     inner = definition["States"]["Batches"]["ItemProcessor"]["States"]
     for choice, again in (("AllAnalysed", "Analyse"), ("AllDecided", "Decide")):
@@ -102,7 +118,7 @@ def test_batches_run_distributed_and_as_many_at_once_as_planned(definition: Json
 
 def test_agents_are_asked_through_queues_and_answer_tokens(awaited: dict[str, Json]) -> None:
     for name, task in awaited.items():
-        if name in ("Plan", "Finish"):
+        if name in ("DescribeProvider", "Plan", "Finish"):
             continue
         assert task["Resource"] == "arn:aws:states:::sqs:sendMessage.waitForTaskToken", name
         body = task["Parameters"]["MessageBody"]
