@@ -3,7 +3,7 @@
 import heapq
 import random
 from collections.abc import Callable
-from itertools import count
+from itertools import count, pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -49,7 +49,7 @@ def simulate(answer: Callable[[int], tuple[Headers, int, float]], seconds: float
 
 
 def longest_silence(sent: list[float]) -> float:
-    return max(later - earlier for earlier, later in zip(sent, sent[1:], strict=False))
+    return max(later - earlier for earlier, later in pairwise(sent))
 
 
 def limits(kind: str, limit: object, remaining: object, reset: object = None) -> Headers:
