@@ -91,7 +91,8 @@ def test_an_account_that_stays_refused_ends_the_run_with_the_catalogue(server: C
     assert {row[0] for row in sources} <= {"ModelUnavailable", "NoConsent", "NoOffer"}
     # None was failed by the agent: the steps are missing, and the planner says so.
     reasons = server.query(
-        "SELECT DISTINCT reason FROM run_steps WHERE run_id = 'never-mended' AND step = 'analyse' AND outcome = 'failed'"
+        "SELECT DISTINCT reason FROM run_steps WHERE step = 'analyse' AND outcome = 'failed'"
+        " AND run_id = 'never-mended'"
     )
     assert not {row[0] for row in reasons} & {"ModelRefused", "ModelUnavailable", "AnswerRejected"}
 

@@ -171,7 +171,9 @@ class ModelServer:
         }  # fmt: skip
         refuse = (of_the_model | of_the_limits).get(outcome)
         if refuse is not None:
-            return refuse(MODEL_ID)
+            reply = refuse(MODEL_ID)
+            reply.outcome = outcome
+            return reply
         if outcome in ("reset", "hang"):
             return Reply(0, b"", outcome, delivery=DELIVERIES[outcome])
         return None
