@@ -31,7 +31,8 @@ class Clock:
 def simulate(answer: Callable[[int], tuple[Headers, int, float]], seconds: float = 900.0) -> list[float]:
     """When calls left, of more than anybody could send; `answer` gives each call's headers, tokens and duration."""
     clock, order = Clock(), count()
-    pacer, began, sent = Pacer(clock), clock.now, []
+    pacer, began = Pacer(clock), clock.now
+    sent: list[float] = []
     ends: list[tuple[float, int, object]] = []
     while clock.now < began + seconds and len(sent) < MOST_CALLS:
         while ends and ends[0][0] <= clock.now:
