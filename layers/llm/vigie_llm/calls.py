@@ -19,7 +19,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Outcome[T]:
-    """What came of a call; `result` when it was answered. `how` is the ledger's word for it."""
+    """What came of a call; `result` when it was answered. `how` is the ledger's word for it.
+
+    `is_open`: the call has ended and its customer has not, who is asked about again in another round. `is_too_long`:
+    a shorter text may pass.
+    """
 
     call: Call
     how: str
@@ -27,6 +31,8 @@ class Outcome[T]:
     content: dict[str, Any] | None = None
     answer: ChatAnswer | None = None
     found: dict[str, int] = field(default_factory=dict)
+    is_open: bool = False
+    is_too_long: bool = False
 
     def without_content(self) -> "Outcome[T]":
         """The same outcome, with nothing kept of what was answered."""
@@ -46,6 +52,7 @@ class Slices[D]:
         self._enter = enter
         self._entered = 0
         self._open: dict[UUID, Call] = {}
+        self._again = 0
 
     def __iter__(self) -> Iterator[list[Call]]:
         while self._entered < len(self._decisions):
@@ -60,6 +67,7 @@ class Slices[D]:
         """Note that these outcomes are stored."""
         for outcome in outcomes:
             del self._open[outcome.call.egress_id]
+            self._again += outcome.is_open
 
     @property
     def unsent(self) -> list[Call]:
@@ -69,4 +77,11 @@ class Slices[D]:
     @property
     def remaining(self) -> int:
         """How many customers have not come to an end, entered or not."""
-        return len(self._open) + len(self._decisions) - self._entered
+        return len(self._open) + self._again + len(self._decisions) - self._entered
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """What the state machine needs to know: how many remain, and whether nobody came to an end in this round."""
+        remaining = self.remaining
+        is_stalled = remaining > 0 and remaining == len(self._decisions)
+        return {"remaining": remaining} | ({"stalled": True} if is_stalled else {})

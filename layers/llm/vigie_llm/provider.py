@@ -15,7 +15,7 @@ from vigie_llm.call_runner import ROUNDS_AHEAD, CallRunner
 from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.client import GroqModel
-from vigie_llm.errors import ModelRefusedError
+from vigie_llm.errors import AccountRefusedError, ModelRefusedError
 from vigie_llm.ledger import Ledger
 from vigie_llm.recipients import recipient_of
 
@@ -45,6 +45,7 @@ class Provider:
         self._model: GroqModel | None = None
         self._replaced: list[GroqModel] = []
         self._asked_again_for: GroqModel | None = None
+        self._is_in_doubt = False
         self._rotating = threading.Lock()
 
     @property
@@ -73,6 +74,14 @@ class Provider:
 
     def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
         """Ask; a key that is refused is read again once and, when it was rotated, the new one is tried."""
+        try:
+            return self._complete(request, seconds_left)
+        except AccountRefusedError as error:
+            # A key that is refused is read again at once.
+            self._is_in_doubt = error.status != UNAUTHORISED
+            raise
+
+    def _complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
         model = self._current()
         try:
             return model.complete(request, seconds_left)
@@ -103,13 +112,17 @@ class Provider:
             # Other calls may still be under way with the old one.
             self._replaced.append(self._current())
             self._secret, self._model = secret, GroqModel(secret)
+            # The runner asks the pacer that the batch began with.
+            self._model.pacer = self._replaced[-1].pacer
 
     def _current(self) -> GroqModel:
         assert self._model is not None  # noqa: S101  (set when the ledger was opened)
         return self._model
 
     def _refresh(self) -> LlmSecret:
-        secret = self._fetch(False)
+        # What was refused as a whole may have been mended in the secret since it was cached.
+        secret = self._fetch(self._is_in_doubt)
+        self._is_in_doubt = False
         self._asked_again_for = None
         if secret != self._secret:
             self._replaced += [self._model] if self._model is not None else []
