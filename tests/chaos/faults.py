@@ -78,6 +78,15 @@ def model_storm(ground: Ground, rng: random.Random) -> Undo:
     return _nothing
 
 
+def model_mended(ground: Ground, rng: random.Random) -> Undo:
+    """Every call is refused for the account's sake, until somebody mends it."""
+    refusal = rng.choice(("unauthorised", "forbidden", "model_not_found", "model_decommissioned", "web_page"))
+    ground.cloud.set_model_keeping(rates={refusal: 1.0})
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    ground.cloud.set_model_keeping(rates={})
+    return _nothing
+
+
 def duplicates(ground: Ground, rng: random.Random) -> Undo:
     """Messages are delivered twice, for a few seconds."""
     _handle_messages(ground, rng, hidden_seconds=0, send_again=True)
@@ -227,9 +236,13 @@ KINDS: dict[str, Fault] = {
         for outcome in (
             *("error_500", "error_503", "rate_limited", "unauthorised", "reset", "refusal", "not_json"),
             *("truncated_json", "wrong_json", "empty", "half_answer", "trickle", "hang"),
+            *("json_validate_failed", "too_large", "capacity_exceeded", "day_limit", "cancelled"),
+            *("forbidden", "model_decommissioned", "no_json_schema", "unexplained_400", "web_page", "error_body"),
+            *("cut_at_length", "null_content", "parts", "thoughts", "fenced", "odd_usage"),
         )
     },
     "model-storm": model_storm,
+    "model-mended": model_mended,
     "duplicates": duplicates,
     "reordered": reordered,
     "poison": poison,

@@ -22,7 +22,8 @@ class Call:
 class Outcome[T]:
     """What came of a call; `result` when it was answered. `how` is the ledger's word for it.
 
-    `cause` says why no answer came.
+    `cause` says why no answer came. `is_open`: the call has ended and its customer has not, who is asked about again
+    in another round. `is_too_long`: a shorter text may pass.
     """
 
     call: Call
@@ -32,6 +33,8 @@ class Outcome[T]:
     answer: ChatAnswer | None = None
     found: dict[str, int] = field(default_factory=dict)
     cause: Cause | None = None
+    is_open: bool = False
+    is_too_long: bool = False
 
     def without_content(self) -> "Outcome[T]":
         """The same outcome, with nothing kept of what was answered."""
@@ -51,6 +54,7 @@ class Slices[D]:
         self._enter = enter
         self._entered = 0
         self._open: dict[UUID, Call] = {}
+        self._again = 0
 
     def __iter__(self) -> Iterator[list[Call]]:
         while self._entered < len(self._decisions):
@@ -65,6 +69,7 @@ class Slices[D]:
         """Note that these outcomes are stored."""
         for outcome in outcomes:
             del self._open[outcome.call.egress_id]
+            self._again += outcome.is_open
 
     @property
     def unsent(self) -> list[Call]:
@@ -74,4 +79,11 @@ class Slices[D]:
     @property
     def remaining(self) -> int:
         """How many customers have not come to an end, entered or not."""
-        return len(self._open) + len(self._decisions) - self._entered
+        return len(self._open) + self._again + len(self._decisions) - self._entered
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """What the state machine needs to know: how many remain, and whether nobody came to an end in this round."""
+        remaining = self.remaining
+        is_stalled = remaining > 0 and remaining == len(self._decisions)
+        return {"remaining": remaining} | ({"stalled": True} if is_stalled else {})

@@ -16,7 +16,7 @@ from vigie_llm.call_runner import ROUNDS_AHEAD, CallRunner
 from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.client import GroqModel
-from vigie_llm.errors import ModelRefusedError
+from vigie_llm.errors import AccountRefusedError, ModelRefusedError
 from vigie_llm.ledger import Ledger
 from vigie_llm.recipients import endpoint_of, recipient_of
 from vigie_llm.route import Route, route_to
@@ -53,6 +53,7 @@ class Provider:
         self._model: GroqModel | None = None
         self._replaced: list[GroqModel] = []
         self._asked_again_for: GroqModel | None = None
+        self._is_in_doubt = False
         self._rotating = threading.Lock()
 
     @property
@@ -97,6 +98,14 @@ class Provider:
 
     def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
         """Ask; a key that is refused is read again once and, when it was rotated, the new one is tried."""
+        try:
+            return self._complete(request, seconds_left)
+        except AccountRefusedError as error:
+            # A key that is refused is read again at once.
+            self._is_in_doubt = error.status != UNAUTHORISED
+            raise
+
+    def _complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
         model = self._current()
         try:
             return model.complete(request, seconds_left)
@@ -127,6 +136,8 @@ class Provider:
             # Other calls may still be under way with the old one.
             self._replaced.append(self._current())
             self._secret, self._model = secret, self._open(secret)
+            # The runner asks the pacer that the batch began with.
+            self._model.pacer = self._replaced[-1].pacer
 
     def _current(self) -> GroqModel:
         assert self._model is not None  # noqa: S101  (set when the ledger was opened)
@@ -137,7 +148,9 @@ class Provider:
         return self._secret
 
     def _refresh(self, run_id: str, planned: Endpoint | None) -> LlmSecret:
-        secret = self._fetch(False)
+        # What was refused as a whole may have been mended in the secret since it was cached.
+        secret = self._fetch(self._is_in_doubt)
+        self._is_in_doubt = False
         if planned is not None and endpoint_of(secret) != planned:
             # Written since it was last read, perhaps.
             secret = self._fetch(True)
