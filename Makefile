@@ -1,7 +1,8 @@
 # Vigie on one machine. `make` explains the targets. Works with GNU make 3.81 and later.
 
-export PYTHONPATH := $(CURDIR)/layers/common:$(CURDIR)/layers/llm:$(CURDIR)/layers/scoring:$(CURDIR)/infra/local:$(CURDIR)
-PY := "$(CURDIR)/.venv/bin/python"
+# Vigie's own packages are found through the environment (infra/bootstrap.sh), whatever this folder is called.
+unexport PYTHONPATH
+PY := .venv/bin/python
 CLOUD := $(PY) -m vigie_local
 JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 

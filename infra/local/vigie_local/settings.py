@@ -139,14 +139,10 @@ _INHERITED = (
 
 
 def service_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a service: a few inherited variables, the project's import path, then `extra`."""
+    """The environment of a service: a few inherited variables, then `extra`."""
     base = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    base["PYTHONPATH"] = os.pathsep.join(str(REPOSITORY / part) for part in IMPORT_PATH)
     base["PYTHONUNBUFFERED"] = "1"
     return base | dict(extra or {})
-
-
-IMPORT_PATH = ("layers/common", "layers/llm", "layers/scoring", "infra/local", ".")
 
 
 def tool_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
