@@ -25,7 +25,15 @@ from typing import TYPE_CHECKING
 from vigie_local.accounts import Account, give_folder, unprivileged_account
 from vigie_local.errors import ServiceError
 from vigie_local.ports import free_port
-from vigie_local.postgres_files import MAJOR_VERSION, claim_place, place_of, remove_place, settle, usable_programs
+from vigie_local.postgres_files import (
+    MAJOR_VERSION,
+    claim_place,
+    place_of,
+    remove_place,
+    settle,
+    shell_safe,
+    usable_programs,
+)
 from vigie_local.processes import ProcessSpec, log_tail, running_pid, start_process, stop_process
 from vigie_local.settings import LOOPBACK, service_environment
 
@@ -184,13 +192,14 @@ class PostgresServer:
         write_private(pwfile, password)
         if account:
             os.chown(pwfile, account.uid, account.gid)
-        command = (
-            str(self._programs() / "initdb"), "-D", str(self.data), "-U", SUPERUSER, f"--pwfile={pwfile}",
+        options = (
+            "-D", str(self.data), "-U", SUPERUSER, f"--pwfile={pwfile}",
             "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8", "--no-instructions", "--no-sync",
         )  # fmt: skip
         try:
-            self._run_initdb(command, account)
+            with shell_safe(self._programs()) as programs:
+                self._run_initdb((str(programs / "initdb"), *options), account)
         finally:
             pwfile.unlink(missing_ok=True)
 

