@@ -99,7 +99,9 @@ def run_sam(settings: LocalSettings, arguments: Sequence[str], log: str, reposit
         raise StepError(f"{program} is missing. Run make, which installs it.")
     settings.home.mkdir(parents=True, exist_ok=True)
     # `sam deploy` leaves an empty folder for each function and layer.
-    with tempfile.TemporaryDirectory(dir=settings.home, prefix="sam-", ignore_cleanup_errors=True) as temporary:
+    with tempfile.TemporaryDirectory(
+        dir=settings.home, prefix="temporary-sam-", ignore_cleanup_errors=True
+    ) as temporary:
         environment = sam_environment(settings) | {"TMPDIR": temporary}
         run_tool([str(program), *arguments], environment, settings.logs / log, repository)
 

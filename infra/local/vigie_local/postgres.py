@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vigie.silence import TCP_PARAMETERS
 from vigie_local.accounts import Account, give_folder, unprivileged_account
 from vigie_local.errors import ServiceError
 from vigie_local.ports import free_port
@@ -116,10 +117,11 @@ class PostgresServer:
         """A connection as `user`; the superuser's password is known and need not be given."""
         import psycopg2
 
-        return psycopg2.connect(
+        opened: Connection = psycopg2.connect(
             host=self.host, port=self.port, dbname=dbname, user=user,
-            password=self.superuser_password() if password is None else password, connect_timeout=10,
+            password=self.superuser_password() if password is None else password, connect_timeout=10, **TCP_PARAMETERS,
         )  # fmt: skip
+        return opened
 
     def superuser_password(self) -> str:
         try:

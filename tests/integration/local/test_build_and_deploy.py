@@ -94,7 +94,7 @@ def test_only_what_changed_is_built_and_deployed(
     assert invoke(cloud) == {"answer": 42, "version": 1}
 
     assert not list(temporary.iterdir())
-    assert not list(cloud.home.glob("sam-*/*"))
+    assert not list(cloud.home.glob("temporary-*"))
 
     again = build(cloud, project)
     assert not again.fresh
