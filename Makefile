@@ -7,7 +7,7 @@ CLOUD := $(PY) -m vigie_local
 JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy-local run resume redrive load dashboard logs status test lint claims bench chaos cost \
+.PHONY: help doctor deploy-local run resume redrive load dashboard logs status test lint claims bench chaos cost \
 	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
 	export-audit export-customer verify-audit prove-event prove-growth up down clean environment lock
 
@@ -39,6 +39,9 @@ dashboard: environment ## Start the dashboard
 
 logs: environment ## Follow the agents' logs; AGENT=nlp for one, ARGS='--json --no-follow --since 60'
 	@$(CLOUD) logs --agent "$$AGENT" $(ARGS)
+
+doctor: ## Say what on this machine keeps Vigie from running, and what to do
+	@./infra/doctor.sh
 
 status: environment ## Say which services run
 	@$(CLOUD) status

@@ -31,7 +31,7 @@ all_up_to_date() {
         up_to_date "$local_dir/sam" requirements/sam.lock && [ -f "$paths" ] && ! grep -q '^/' "$paths"
 }
 
-if all_up_to_date; then exit 0; fi
+if [ "${1:-}" != find-python ] && all_up_to_date; then exit 0; fi
 
 say() { printf '%s\n' "$*"; }
 
@@ -59,26 +59,25 @@ choose_cache() {
 }
 
 home=${HOME:-}
-require_usable_folder
-choose_cache
-chmod 700 "$local_dir/logs"
 
-# Two makes at once (tests beside a deployment) must not install into the same folder.
-lock="$tools/bootstrap.lock"
-waited=0
-until mkdir "$lock" 2>/dev/null; do
-    owner=$(cat "$lock/pid" 2>/dev/null || true)
-    # A maker that has just made the folder has not written its number yet: give it two seconds.
-    if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then rm -rf "$lock"; continue; fi
-    if [ -z "$owner" ] && [ "$waited" -ge 2 ]; then rm -rf "$lock"; continue; fi
-    [ "$waited" -gt 0 ] || say "Waiting for another installation in this folder to finish."
-    waited=$((waited + 1))
-    sleep 1
-done
-echo $$ > "$lock/pid"
-trap 'rm -rf "$lock"' EXIT
-trap 'exit 130' INT TERM
-if all_up_to_date; then exit 0; fi
+take_lock() {
+    # Two makes at once (tests beside a deployment) must not install into the same folder.
+    lock="$tools/bootstrap.lock"
+    waited=0
+    until mkdir "$lock" 2>/dev/null; do
+        owner=$(cat "$lock/pid" 2>/dev/null || true)
+        # A maker that has just made the folder has not written its number yet: give it two seconds.
+        if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then rm -rf "$lock"; continue; fi
+        if [ -z "$owner" ] && [ "$waited" -ge 2 ]; then rm -rf "$lock"; continue; fi
+        [ "$waited" -gt 0 ] || say "Waiting for another installation in this folder to finish."
+        waited=$((waited + 1))
+        sleep 1
+    done
+    echo $$ > "$lock/pid"
+    trap 'rm -rf "$lock"' EXIT
+    trap 'exit 130' INT TERM
+    if all_up_to_date; then exit 0; fi
+}
 
 # Runs a command into the log, with a line that shows that it is alive.
 with_progress() { # label command...
@@ -180,6 +179,17 @@ sync_environment() { # label folder lock
     fingerprint "$3" > "$2/.vigie-lock"
 }
 
+if [ "${1:-}" = find-python ]; then
+    find_python || fail "$missing_python"
+    exit 0
+fi
+require_usable_folder
+choose_cache
+# uv opens many files at once; some systems begin with 256.
+ulimit -n 4096 2>/dev/null || true
+if [ -n "${TMPDIR:-}" ] && [ ! -d "$TMPDIR" ]; then unset TMPDIR; fi
+chmod 700 "$local_dir/logs"
+take_lock
 started_at=$(date +%s)
 say "Preparing the environment from the locks (once; about 1.9 GB)"
 : > "$log"

@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from vigie_local import bank, going_on, logs, redriving, report, services
+from vigie_local import bank, doctor, going_on, logs, redriving, report, services
 from vigie_local.build import build
 from vigie_local.deploy import deploy, is_broken
 from vigie_local.errors import RunError, ServiceError
@@ -27,6 +27,7 @@ Command = Callable[[LocalSettings, argparse.Namespace], int]
 
 def up(settings: LocalSettings, _options: argparse.Namespace) -> int:
     """Starts the services that a deployment needs."""
+    doctor.require_sound(settings)
     print("Services", flush=True)
     services.start_services(services.cloud_services(settings), say)
     return 0

@@ -152,6 +152,8 @@ _INHERITED = (
 def service_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a service: a few inherited variables, then `extra`."""
     base = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+    if not os.path.isdir(base.get("TMPDIR", "/")):
+        del base["TMPDIR"]  # it would stop programs that take it as it is
     base["PYTHONUNBUFFERED"] = "1"
     return base | dict(extra or {})
 
