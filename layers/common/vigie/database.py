@@ -49,7 +49,7 @@ class Transaction:
 
     def stream(self, sql: str, parameters: Any = None, at_once: int = 5_000) -> Iterator[tuple[Any, ...]]:
         """Run a query and give its rows one by one; no more than `at_once` of them are in memory."""
-        with self.cursor.connection.cursor(name="stream", cursor_factory=DatabaseCursor) as cursor:
+        with self.cursor.connection.cursor(name="stream") as cursor:
             cursor.execute(sql, parameters)
             while rows := cursor.fetchmany(at_once):
                 yield from rows
@@ -157,6 +157,7 @@ class Database:
             user=secret.username,
             password=secret.password,
             connect_timeout=CONNECT_SECONDS,
+            cursor_factory=DatabaseCursor,
             application_name="vigie",
             options=f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s -c timezone=UTC "
             + SERVER_OPTIONS,
@@ -168,7 +169,7 @@ class Database:
 @contextmanager
 def _committing(connection: Connection) -> Iterator[Cursor]:
     """Give a cursor; commit at the end, or roll back, without waiting for ever for either."""
-    with ExitStack() as ending, connection, connection.cursor(cursor_factory=DatabaseCursor) as cursor:
+    with ExitStack() as ending, connection, connection.cursor() as cursor:
         try:
             yield cursor
         finally:
