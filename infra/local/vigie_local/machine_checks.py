@@ -152,8 +152,10 @@ def check_umask(_settings: LocalSettings) -> Iterator[Finding]:
 def check_clock(_settings: LocalSettings) -> Iterator[Finding]:
     """A clock that is behind the project's own files."""
     newest = max((path.stat().st_mtime for path in REPOSITORY.glob("*") if path.is_file()), default=0.0)
-    if time.time() < newest - _CLOCK_TOLERANCE_S:
-        what = f"The clock says {time.strftime('%Y-%m-%d %H:%MZ', time.gmtime())}, before the project's files were made"
+    if (now := time.time()) < newest - _CLOCK_TOLERANCE_S:
+        what = (
+            f"The clock says {time.strftime('%Y-%m-%d %H:%MZ', time.gmtime(now))}, before the project's files were made"
+        )
         yield Finding(what, "set the clock (timedatectl set-ntp true)")
 
 
