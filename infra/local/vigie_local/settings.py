@@ -144,7 +144,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
 
 # What a service may inherit: enough to run, and none of the operator's keys and credentials.
 _INHERITED = (
-    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TERM",
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TERM",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "UV_CACHE_DIR",
 )  # fmt: skip
 
@@ -155,6 +155,8 @@ def service_environment(extra: Mapping[str, str] | None = None) -> dict[str, str
     if not os.path.isdir(base.get("TMPDIR", "/")):
         del base["TMPDIR"]  # it would stop programs that take it as it is
     base["PYTHONUNBUFFERED"] = "1"
+    # Nothing here depends on when this machine's zone changes its clocks.
+    base["TZ"] = "UTC"
     return base | dict(extra or {})
 
 
