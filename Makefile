@@ -124,7 +124,8 @@ down: ## Stop everything that was started, and nothing else
 	@if [ -x .venv/bin/python ]; then $(CLOUD) down; else echo 'Nothing was running.'; fi
 
 clean: ## Stop everything and remove .local/
-	@if [ -x .venv/bin/python ]; then $(CLOUD) clean; fi
+	@if [ -x .venv/bin/python ]; then $(CLOUD) clean; \
+		elif [ "$$(cat .local/postgres/home 2>/dev/null)" = "$$PWD/.local" ]; then rm -rf "$$(readlink .local/postgres)"; fi
 	@rm -rf .local
 
 environment: ## Install what the locks say (every target that needs it does this first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import os
 import resource
 import sys
@@ -11,6 +12,9 @@ import sys
 from vigie_local import commands
 from vigie_local.errors import LocalCloudError
 from vigie_local.settings import load_settings
+
+# The machine's doing, not a fault of this program: nothing is gained by showing where it was met.
+_MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,6 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader has gone (`| head`): Python would complain once more while closing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in _MACHINE_ERRORS:
+            raise
+        print(f"\n{error}\nWhat keeps this machine from running Vigie: make doctor", file=sys.stderr)
+        return 1
 
 
 def raise_open_files(wanted: int = 8192) -> None:

@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from vigie_local import bank, doctor, going_on, logs, redriving, report, services
 from vigie_local.build import build
@@ -187,9 +188,20 @@ def clean(settings: LocalSettings, options: argparse.Namespace) -> int:
     down(settings, options)
     services.database_server(settings).remove()
     if settings.home.exists():
-        shutil.rmtree(settings.home)
+        _remove(settings.home)
         say(f"Removed {settings.home}")
     return 0
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder; one that is a mount point or a link stays, empty."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def say(text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import resource
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from vigie_local import commands
 from vigie_local.__main__ import main, parser
 from vigie_local.settings import REPOSITORY
 
@@ -89,3 +91,26 @@ def test_the_commands_raise_a_low_limit_of_open_files_and_ask_this_machine_direc
     limit = 8192 if hard == resource.RLIM_INFINITY else min(hard, 8192)
     last = shown.stdout.splitlines()[-1]
     assert last == f"{limit} bank.example,127.0.0.1,localhost 127.0.0.1,localhost", shown.stderr
+
+
+def test_clean_empties_a_home_that_is_a_link_to_another_disk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "disk" / "logs").mkdir(parents=True)
+    (tmp_path / "disk" / "ready").touch()
+    (tmp_path / "home").symlink_to(tmp_path / "disk")
+    monkeypatch.setenv("VIGIE_HOME", str(tmp_path / "home"))
+    assert main(["clean"]) == 0
+    assert not list((tmp_path / "disk").iterdir())
+
+
+def test_a_disk_that_fills_up_is_named_without_a_trace(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "/somewhere")
+
+    monkeypatch.setattr(commands, "status", full)
+    assert main(["status"]) == 1
+    assert capsys.readouterr().err.splitlines()[-2:] == [
+        "[Errno 28] No space left on device: '/somewhere'",
+        "What keeps this machine from running Vigie: make doctor",
+    ]
