@@ -9,8 +9,9 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from vigie_local import bank, services
+from vigie_local import bank, doctor, services
 from vigie_local.build import build
 from vigie_local.deploy import deploy, is_broken
 from vigie_local.errors import RunError, ServiceError
@@ -30,6 +31,7 @@ Command = Callable[[LocalSettings, argparse.Namespace], int]
 
 def up(settings: LocalSettings, _options: argparse.Namespace) -> int:
     """Starts the services that a deployment needs."""
+    doctor.require_sound(settings)
     print("Services", flush=True)
     services.start_services(services.cloud_services(settings), say)
     return 0
@@ -189,9 +191,20 @@ def clean(settings: LocalSettings, options: argparse.Namespace) -> int:
     down(settings, options)
     services.database_server(settings).remove()
     if settings.home.exists():
-        shutil.rmtree(settings.home)
+        _remove(settings.home)
         say(f"Removed {settings.home}")
     return 0
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder; one that is a mount point or a link stays, empty."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def say(text: str) -> None:
