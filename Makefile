@@ -1,12 +1,13 @@
 # Vigie on one machine. `make` explains the targets. Works with GNU make 3.81 and later.
 
-export PYTHONPATH := $(CURDIR)/layers/common:$(CURDIR)/layers/llm:$(CURDIR)/layers/scoring:$(CURDIR)/infra:$(CURDIR)
-PY := "$(CURDIR)/.venv/bin/python"
+# Vigie's own packages are found through the environment (infra/bootstrap.sh), whatever this folder is called.
+unexport PYTHONPATH
+PY := .venv/bin/python
 CLOUD := $(PY) -m vigie_local
 JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy-local run resume redrive load dashboard logs status test lint claims bench chaos cost \
+.PHONY: help doctor deploy-local run resume redrive load dashboard logs status test lint claims bench chaos cost \
 	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
 	export-audit export-customer verify-audit prove-event prove-growth up down clean environment lock
 
@@ -38,6 +39,9 @@ dashboard: environment ## Start the dashboard
 
 logs: environment ## Follow the agents' logs; AGENT=nlp for one, ARGS='--json --no-follow --since 60'
 	@$(CLOUD) logs --agent "$$AGENT" $(ARGS)
+
+doctor: ## Say what on this machine keeps Vigie from running, and what to do
+	@./infra/doctor.sh
 
 status: environment ## Say which services run
 	@$(CLOUD) status
@@ -120,7 +124,8 @@ down: ## Stop everything that was started, and nothing else
 	@if [ -x .venv/bin/python ]; then $(CLOUD) down; else echo 'Nothing was running.'; fi
 
 clean: ## Stop everything and remove .local/
-	@if [ -x .venv/bin/python ]; then $(CLOUD) clean; fi
+	@if [ -x .venv/bin/python ]; then $(CLOUD) clean; \
+		elif [ "$$(cat .local/postgres/home 2>/dev/null)" = "$$PWD/.local" ]; then rm -rf "$$(readlink .local/postgres)"; fi
 	@rm -rf .local
 
 environment: ## Install what the locks say (every target that needs it does this first)

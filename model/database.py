@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
+from vigie.silence import TCP_PARAMETERS
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
@@ -19,7 +21,10 @@ def connect(dsn: str | None = None) -> "Connection":
     """Open a connection to `dsn`, or to what PGHOST, PGPORT, PGUSER and their kin name."""
     if not dsn and not names_database():
         raise DatabaseUnknownError("no database is named: use make (which names it), --dsn, or PGHOST and its kin")
-    return psycopg2.connect(dsn or "", connect_timeout=10, application_name="vigie-model")
+    opened: Connection = psycopg2.connect(
+        dsn or "", connect_timeout=10, application_name="vigie-model", **TCP_PARAMETERS
+    )
+    return opened
 
 
 def names_database() -> bool:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import os
+import resource
 import sys
 
 from vigie_local import commands
 from vigie_local.errors import LocalCloudError
 from vigie_local.settings import load_settings
 
+# The machine's doing, not a fault of this program: nothing is gained by showing where it was met.
+_MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     options = parser().parse_args(arguments)
     command: commands.Command = options.run
+    raise_open_files()
+    ask_this_machine_directly()
     try:
         return command(load_settings(), options)
     except LocalCloudError as error:
@@ -27,6 +35,27 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader has gone (`| head`): Python would complain once more while closing.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in _MACHINE_ERRORS:
+            raise
+        print(f"\n{error}\nWhat keeps this machine from running Vigie: make doctor", file=sys.stderr)
+        return 1
+
+
+def raise_open_files(wanted: int = 8192) -> None:
+    """Allow as many open files as this account may have: some systems begin with 256, and services inherit it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def ask_this_machine_directly() -> None:
+    """Keep what is asked of this machine's own services away from a proxy that the shell names."""
+    for name in ("no_proxy", "NO_PROXY"):
+        kept = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+        os.environ[name] = ",".join([*kept, *(own for own in ("127.0.0.1", "localhost") if own not in kept)])
 
 
 def parser() -> argparse.ArgumentParser:

@@ -44,6 +44,7 @@ def tool_variables(settings: LocalSettings) -> dict[str, str]:
         "LOCALSTACK_PORT": str(settings.localstack_port),
         "MODEL_PORT": str(settings.model_port),
         "DASHBOARD_PORT": str(settings.dashboard_port),
+        "DASHBOARD_URL": settings.dashboard_public_url,
         "PGHOST": settings.postgres_host,
         "PGPORT": str(settings.postgres_port),
         "PGDATABASE": DATABASE,

@@ -9,9 +9,10 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from vigie_local import bank, services
+from vigie_local import bank, doctor, services
 from vigie_local.build import build
 from vigie_local.deploy import deploy, is_broken
 from vigie_local.errors import RunError, ServiceError
@@ -38,6 +39,7 @@ WriteSecrets = Callable[[LocalSettings, Any], list[str]]
 
 def up(settings: LocalSettings, _options: argparse.Namespace) -> int:
     """Starts the services that a deployment needs."""
+    doctor.require_sound(settings)
     print("Services", flush=True)
     services.start_services(services.cloud_services(settings), say)
     return 0
@@ -203,7 +205,7 @@ def clean(settings: LocalSettings, options: argparse.Namespace) -> int:
     down(settings, options)
     services.database_server(settings).remove()
     if settings.home.exists():
-        shutil.rmtree(settings.home)
+        _remove(settings.home)
         say(f"Removed {settings.home}")
     return 0
 
@@ -213,6 +215,17 @@ def say_where_calls_go(settings: LocalSettings) -> None:
     endpoint = endpoint_in_force(aws_client("secretsmanager", settings.endpoint))
     if endpoint:
         say(report.endpoint_line(endpoint))
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder; one that is a mount point or a link stays, empty."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def say(text: str) -> None:

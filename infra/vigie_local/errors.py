@@ -3,6 +3,7 @@
 LocalCloudError
 ├── SettingError        a variable's value cannot be used
 ├── PortTakenError      another program listens where a service should
+├── MachineError        the machine lacks something Vigie needs
 ├── ServiceError        a service did not start or did not stop
 ├── StepError           a tool (sam, a migration, training) failed
 └── RunError            an execution could not be started, or failed
@@ -25,6 +26,10 @@ class SettingError(LocalCloudError):
 
 class PortTakenError(LocalCloudError):
     """When another program listens where a service should."""
+
+
+class MachineError(LocalCloudError):
+    """When the machine lacks something Vigie needs."""
 
 
 class ServiceError(LocalCloudError):

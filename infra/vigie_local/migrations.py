@@ -5,6 +5,7 @@ Migrations are forward only and run by yoyo, which remembers the ones it has app
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -52,7 +53,7 @@ def apply_migrations(
     backend = get_backend(uri)
     try:
         with backend.lock():
-            waiting = backend.to_apply(read_migrations(str(folder)))
+            waiting = backend.to_apply(read_migrations(glob.escape(str(folder))))
             return [_apply(backend, migration) for migration in waiting]
     finally:
         backend.connection.close()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from vigie_local import ports
 from vigie_local.errors import LocalCloudError, ServiceError
@@ -104,6 +105,10 @@ def dashboard(settings: LocalSettings) -> WebService:
     options = {
         "server.address": settings.listen,
         "server.port": str(settings.dashboard_port),
+        "server.baseUrlPath": settings.dashboard_path,
+        # Pages may be read, and their data asked for, from this address; without it Streamlit asks an outside server
+        # for its own.
+        "browser.serverAddress": urlsplit(settings.dashboard_url).hostname or "localhost",
         "server.headless": "true",
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
@@ -114,8 +119,12 @@ def dashboard(settings: LocalSettings) -> WebService:
         log=settings.logs / "dashboard.log",
         command=(sys.executable, "-m", "streamlit", "run", "dashboard/streamlit_app.py", *arguments),
         environment=service_environment({**CREDENTIALS, "AWS_ENDPOINT_URL": settings.endpoint}),
-        health=f"http://{LOOPBACK}:{settings.dashboard_port}/_stcore/health",
+        health=f"http://{LOOPBACK}:{settings.dashboard_port}{_below(settings)}/_stcore/health",
     )
+
+
+def _below(settings: LocalSettings) -> str:
+    return f"/{settings.dashboard_path}" if settings.dashboard_path else ""
 
 
 def cloud_services(settings: LocalSettings) -> list[Entry]:

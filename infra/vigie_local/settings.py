@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ DATABASE = "vigie"
 LOOPBACK = "127.0.0.1"
 # Rules, not a network: what the local model server calls itself.
 LOCAL_MODEL = "vigie-local-rules"
+_PLAIN_PATH = re.compile(r"(/[A-Za-z0-9._~-]*)*")
 GROQ_URL = "https://api.groq.com"
 GROQ_MODEL = "openai/gpt-oss-20b"
 
@@ -55,6 +57,8 @@ class LocalSettings:
     localstack_port: int = 4566
     model_port: int = 4570
     dashboard_port: int = 8501
+    # Where people open the dashboard when it is behind a proxy: https://bank.example/vigie
+    dashboard_public_url: str = ""
     customers: int = 500
     groq_api_key: str = field(default="", repr=False)
     llm_base_url: str = ""
@@ -78,7 +82,12 @@ class LocalSettings:
 
     @property
     def dashboard_url(self) -> str:
-        return f"http://localhost:{self.dashboard_port}"
+        return self.dashboard_public_url or f"http://localhost:{self.dashboard_port}"
+
+    @property
+    def dashboard_path(self) -> str:
+        """Path below which the dashboard answers, without slashes around it; empty: at the root."""
+        return urlsplit(self.dashboard_url).path.strip("/")
 
     @property
     def logs(self) -> Path:
@@ -140,6 +149,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
         localstack_port=_port(environment, "LOCALSTACK_PORT", 4566),
         model_port=_port(environment, "MODEL_PORT", 4570),
         dashboard_port=_port(environment, "DASHBOARD_PORT", 8501),
+        dashboard_public_url=_public_url(environment, "DASHBOARD_URL"),
         customers=_number(environment, "CUSTOMERS", 500, 1, 1_000_000),
         groq_api_key=environment.get("GROQ_API_KEY", "").strip(),
         llm_base_url=environment.get("LLM_BASE_URL", "").strip(),
@@ -154,20 +164,20 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
 
 # What a service may inherit: enough to run, and none of the operator's keys and credentials.
 _INHERITED = (
-    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "TERM",
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TERM",
     "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "UV_CACHE_DIR",
 )  # fmt: skip
 
 
 def service_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a service: a few inherited variables, the project's import path, then `extra`."""
+    """The environment of a service: a few inherited variables, then `extra`."""
     base = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-    base["PYTHONPATH"] = os.pathsep.join(str(REPOSITORY / part) for part in IMPORT_PATH)
+    if not os.path.isdir(base.get("TMPDIR", "/")):
+        del base["TMPDIR"]  # it would stop programs that take it as it is
     base["PYTHONUNBUFFERED"] = "1"
+    # Nothing here depends on when this machine's zone changes its clocks.
+    base["TZ"] = "UTC"
     return base | dict(extra or {})
-
-
-IMPORT_PATH = ("layers/common", "layers/llm", "layers/scoring", "infra", ".")
 
 
 def tool_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -177,6 +187,19 @@ def tool_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 def _starting_with(environment: Mapping[str, str], prefix: str) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(prefix)}
+
+
+def _public_url(environment: Mapping[str, str], name: str) -> str:
+    text = environment.get(name, "").strip()
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if text and (not usable or parts.query or parts.fragment or not _PLAIN_PATH.fullmatch(parts.path)):
+        raise SettingError(name, text, "give the address people open, such as https://bank.example/vigie")
+    # With a slash at its end the address is a folder, in which the links of a page stay.
+    return f"{text.rstrip('/')}/" if text else ""
 
 
 def _port(environment: Mapping[str, str], name: str, default: int) -> int:

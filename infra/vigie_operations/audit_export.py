@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Every command with its options."""
     top = argparse.ArgumentParser(
-        prog="vigie_operations.audit_export", description="Export and verify the audit trail."
+        prog="vigie_operations.audit_export", description="The audit trail, for others to check."
     )
     commands = top.add_subparsers(required=True, metavar="command")
 
@@ -94,17 +94,10 @@ def verify_log(settings: LocalSettings, options: argparse.Namespace) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     key = public_key(settings)
     (folder / "key.pem").write_bytes(as_pem(key))
-    with reader(settings) as connection:
-        trail = Trail(connection)
-        ours, others = split_by_key(trail.checkpoints(), key)
-        with gzip.open(folder / "log.jsonl.gz", "wb", compresslevel=1) as log:
-            log.writelines(trail.lines())
+    published, ours, others = export_log(settings, folder, key)
     if not ours:
         raise RunError("No checkpoint is signed with the present key yet: make run, or wait a minute after one.")
     (folder / "checkpoints.txt").write_text("".join(ours), encoding="utf-8")
-    # A checkpoint that was signed before LocalStack stopped may have been published after it.
-    published = download_checkpoints(settings, folder / "write-once-store")
-    published -= set_aside_others(folder / "write-once-store", key)
     print(f"Exported to {folder}: {len(ours)} checkpoints, {published} of them from the write-once store too")
     if others:
         print(
@@ -116,6 +109,22 @@ def verify_log(settings: LocalSettings, options: argparse.Namespace) -> int:
         "--checkpoints", str(folder / "checkpoints.txt"), *([str(folder / "write-once-store")] if published else []),
     ]  # fmt: skip
     return subprocess.run(command, env=service_environment(), cwd=REPOSITORY).returncode
+
+
+def export_log(settings: LocalSettings, folder: Path, key: bytes) -> tuple[int, list[str], list[str]]:
+    """Write the store's checkpoints and the log; return how many the store holds, the database's, those of other keys.
+
+    The log grows during a run: every checkpoint is read before the log, which then covers each of them.
+    """
+    # A checkpoint that was signed before LocalStack stopped may have been published after it.
+    published = download_checkpoints(settings, folder / "write-once-store")
+    published -= set_aside_others(folder / "write-once-store", key)
+    with reader(settings) as connection:
+        trail = Trail(connection)
+        ours, others = split_by_key(trail.checkpoints(), key)
+        with gzip.open(folder / "log.jsonl.gz", "wb", compresslevel=1) as log:
+            log.writelines(trail.lines())
+    return published, ours, others
 
 
 def write_inclusion(settings: LocalSettings, options: argparse.Namespace) -> int:

@@ -82,6 +82,6 @@ def test_no_password_is_written_down(services: dict[str, Any]) -> None:
 
 
 def test_postgresql_has_the_version_of_the_package(services: dict[str, Any]) -> None:
-    from vigie_local.postgres import MAJOR_VERSION
+    from vigie_local.postgres_files import MAJOR_VERSION
 
     assert services["postgres"]["image"] == f"postgres:{MAJOR_VERSION}"
