@@ -6,7 +6,7 @@ CLOUD := $(PY) -m vigie_local
 JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 
 .DEFAULT_GOAL := help
-.PHONY: help deploy-local run resume redrive load dashboard logs status test lint claims bench chaos cost \
+.PHONY: help deploy-local run resume redrive load dashboard logs status test test-containers lint claims bench chaos cost \
 	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
 	export-audit export-customer verify-audit prove-event prove-growth up down clean environment lock
 
@@ -44,6 +44,9 @@ status: environment ## Say which services run
 
 test: environment ## Lint, then unit, integration and end-to-end tests, on their own ports
 	@./infra/test.sh $(ARGS)
+
+test-containers: environment ## Bring the stack up in containers, check it, take it down; STAND_IN=1 START_ENGINE=1
+	@STAND_IN="$(STAND_IN)" START_ENGINE="$(START_ENGINE)" ./infra/containers/smoke.sh
 
 lint: environment ## Check style, formatting and types
 	@.venv/bin/ruff check .
