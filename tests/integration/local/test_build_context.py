@@ -56,9 +56,9 @@ def sent(path: str) -> bool:
 
 
 def tracked() -> list[str]:
-    listing = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True)
-    if listing.returncode:
+    if not (REPOSITORY / ".git").exists():
         pytest.skip("this is no git clone")
+    listing = subprocess.run(["git", "ls-files"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
     return listing.stdout.splitlines()
 
 
