@@ -158,5 +158,10 @@ def test_what_the_image_holds_is_not_taken_from_a_volume(services: dict[str, Any
 
 def test_the_file_says_which_compose_it_needs() -> None:
     head = FILE.read_text().split("\nname:")[0]
-    assert "Compose 2" in head
+    assert "Compose 2 or newer" in head
     assert "docker-compose" in head
+
+
+def test_version_1_of_compose_is_refused_with_a_sentence(services: dict[str, Any]) -> None:
+    """Version 1 knows no `:+` and shows the value, of the first service first."""
+    assert "${COMPOSE_1:+This file needs Compose 2" in next(iter(services.values()))["stop_grace_period"]
