@@ -7,7 +7,8 @@ CLOUD := $(PY) -m vigie_local
 JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor deploy-local run resume redrive load dashboard logs status test lint claims bench chaos cost \
+.PHONY: help doctor deploy-local run resume redrive load dashboard logs status test test-containers lint claims bench \
+	chaos cost \
 	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
 	export-audit export-customer verify-audit prove-event prove-growth up down clean environment lock
 
@@ -15,7 +16,7 @@ help: ## Explain each target (this list)
 	@printf 'Vigie: churn prediction by serverless agents, with an audit trail.\n\n'
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 	@printf '\nPorts: POSTGRES_PORT 15432, LOCALSTACK_PORT 4566, MODEL_PORT 4570, DASHBOARD_PORT 8501.\n'
-	@printf 'Language model at deploy time: GROQ_API_KEY, or LLM_BASE_URL with LLM_MODEL and LLM_API_KEY; none: local rules.\n'
+	@printf 'Language model at deploy time: GROQ_API_KEY, or LLM_BASE_URL with LLM_MODEL and LLM_API_KEY\n(or a file with the key: …_API_KEY_FILE); none: local rules.\n'
 
 deploy-local: environment ## Everything, from nothing to a finished run and a dashboard (CUSTOMERS=500)
 	@$(CLOUD) deploy-local
@@ -48,6 +49,9 @@ status: environment ## Say which services run
 
 test: environment ## Lint, then unit, integration and end-to-end tests, on their own ports
 	@./infra/test.sh $(ARGS)
+
+test-containers: environment ## Bring the stack up in containers, check it, take it down; STAND_IN=1 START_ENGINE=1
+	@STAND_IN="$(STAND_IN)" START_ENGINE="$(START_ENGINE)" ./infra/containers/smoke.sh
 
 lint: environment ## Check style, formatting and types
 	@.venv/bin/ruff check .

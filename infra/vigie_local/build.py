@@ -31,7 +31,7 @@ class Build:
 
 def build(settings: LocalSettings, repository: Path = REPOSITORY) -> Build:
     """Runs `sam build` unless the last build was made of the very same sources."""
-    folder = settings.home / "build"
+    folder = settings.build
     stamp = folder / "fingerprint"
     fingerprint = sources_fingerprint(repository, settings.layer_platform)
     template = folder / "template.yaml"

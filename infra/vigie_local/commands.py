@@ -14,6 +14,7 @@ from typing import Any
 
 from vigie_local import bank, doctor, services
 from vigie_local.build import build
+from vigie_local.container import names_this_machine
 from vigie_local.deploy import deploy, is_broken
 from vigie_local.errors import RunError, ServiceError
 from vigie_local.localstack import aws_client
@@ -26,13 +27,17 @@ from vigie_local.secrets import (
     role_passwords,
     set_role_passwords,
 )
-from vigie_local.settings import LocalSettings
+from vigie_local.settings import LOOPBACK, LocalSettings
 from vigie_local.steps import step
 from vigie_operations import logs, report
 from vigie_operations import redrive as redriving
 from vigie_operations import resume as going_on
 from vigie_operations.run import run as run_once
 
+LOCALHOST_NOTE = (
+    "  {given} names this container: the model is asked at {host}, the machine that runs the containers.\n"
+    "  A server there has to listen on more than 127.0.0.1 (Ollama: OLLAMA_HOST=0.0.0.0)."
+)
 Command = Callable[[LocalSettings, argparse.Namespace], int]
 WriteSecrets = Callable[[LocalSettings, Any], list[str]]
 
@@ -108,6 +113,8 @@ def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
         deploy_stack(settings, options)
         bank.fill_bank(settings)
         say_where_calls_go(settings)
+        if settings.in_container and names_this_machine(settings.llm_base_url):
+            say(LOCALHOST_NOTE.format(given=settings.llm_base_url, host=settings.host_machine))
         ready.touch()
         while not (ended := services.not_running(services.cloud_services(settings))):
             time.sleep(1)
@@ -116,7 +123,7 @@ def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
         return 0
     finally:
         ready.unlink(missing_ok=True)
-        down(settings, options)
+        _stop_all(settings)
 
 
 def make_password(settings: LocalSettings, _options: argparse.Namespace) -> int:
@@ -175,6 +182,9 @@ def follow_logs(settings: LocalSettings, options: argparse.Namespace) -> int:
 def start_dashboard(settings: LocalSettings, _options: argparse.Namespace) -> int:
     """Starts the dashboard."""
     _require_running(settings)
+    if settings.dashboard_host != LOOPBACK:
+        say(f"The dashboard runs in a container of its own: {settings.dashboard_host}:{settings.dashboard_port}")
+        return 0
     services.start_services([services.dashboard_entry(settings)], say)
     return 0
 
@@ -190,14 +200,25 @@ def status(settings: LocalSettings, _options: argparse.Namespace) -> int:
     for entry in services.all_services(settings):
         state = "running" if entry.service.is_running() else "not running"
         print(f"  {entry.name:<13} {state:<12} 127.0.0.1:{entry.port}  log: {entry.service.log}")
+    for service in services.services_elsewhere(settings):
+        state = "running" if service.answers() else "no answer"
+        print(f"  {service.name:<13} {state:<12} {service.host}:{service.port}  (not run from here)")
     return 0
 
 
 def down(settings: LocalSettings, _options: argparse.Namespace) -> int:
     """Stops what was started."""
+    if settings.in_container:
+        raise ServiceError(
+            "The containers are stopped from outside: docker compose down (with --volumes to delete what they keep)."
+        )
+    _stop_all(settings)
+    return 0
+
+
+def _stop_all(settings: LocalSettings) -> None:
     stopped = services.stop_services(services.all_services(settings), say)
     say("Everything is stopped." if stopped else "Nothing was running.")
-    return 0
 
 
 def clean(settings: LocalSettings, options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from vigie_local.errors import StepError
+from vigie_local.errors import ServiceError, StepError
 from vigie_local.postgres import SUPERUSER, PostgresServer
 from vigie_local.settings import DATABASE, REPOSITORY
 
@@ -28,7 +28,7 @@ MIGRATIONS = REPOSITORY / "infra" / "migrations"
 
 def prepare_database(server: PostgresServer, owner_password: str, dbname: str = DATABASE) -> None:
     """Makes the owner (who may make the functions' roles) and the database; keeps what exists."""
-    connection = server.connect(SUPERUSER)
+    connection = _connect_superuser(server)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
@@ -41,6 +41,26 @@ def prepare_database(server: PostgresServer, owner_password: str, dbname: str = 
                 cursor.execute(f'CREATE DATABASE "{dbname}" OWNER "{OWNER}"')
     finally:
         connection.close()
+
+
+def _connect_superuser(server: PostgresServer) -> Connection:
+    import psycopg2
+
+    try:
+        return server.connect(SUPERUSER)
+    except psycopg2.OperationalError as error:
+        raise ServiceError(_no_way_in(server, str(error).strip())) from error
+
+
+def _no_way_in(server: PostgresServer, said: str) -> str:
+    where = f"PostgreSQL on {server.host}:{server.port}"
+    if "authentication failed" not in said:
+        return f"{where} cannot be reached: {said}"
+    return (
+        f"{where} refuses the password in {server.password_file}: it is not the one that the database was made with. "
+        "Put that one back; in containers `docker compose restart postgres cloud` makes the file's password the one "
+        "in force; or start afresh, which deletes the data: make clean, or docker compose down --volumes."
+    )
 
 
 def apply_migrations(

@@ -12,6 +12,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from vigie_local import ports
+from vigie_local.container import ServiceElsewhere
 from vigie_local.errors import LocalCloudError, ServiceError
 from vigie_local.localstack import CREDENTIALS, LocalStack
 from vigie_local.postgres import PostgresServer
@@ -143,7 +144,16 @@ def dashboard_entry(settings: LocalSettings) -> Entry:
 
 
 def all_services(settings: LocalSettings) -> list[Entry]:
-    return [*cloud_services(settings), dashboard_entry(settings)]
+    """Every service that this machine, or this container, runs itself."""
+    ours = settings.dashboard_host == LOOPBACK
+    return [*cloud_services(settings), *([dashboard_entry(settings)] if ours else [])]
+
+
+def services_elsewhere(settings: LocalSettings) -> list[ServiceElsewhere]:
+    """Those that another machine or container runs."""
+    database = ServiceElsewhere("PostgreSQL", settings.postgres_host, settings.postgres_port)
+    dashboard = ServiceElsewhere("dashboard", settings.dashboard_host, settings.dashboard_port)
+    return [service for service in (database, dashboard) if service.host != LOOPBACK]
 
 
 def database_server(settings: LocalSettings) -> PostgresServer:

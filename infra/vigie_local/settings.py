@@ -10,7 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vigie_llm.recipients import LOCAL_RULES, recipient_of
+from vigie_local.container import seen_from_container
 from vigie_local.errors import SettingError
+from vigie_local.key_files import read_key
 from vigie_local.way import WAY_VARIABLES, way_to
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -49,8 +51,14 @@ class LocalSettings:
     """Where the local cloud lives and which ports it takes."""
 
     home: Path
+    # Where the built functions are kept, when not in `home`: a container's come with its image.
+    build_folder: Path | None = None
     # Another host than this one means a database that somebody else runs (a container).
     postgres_host: str = LOOPBACK
+    # Another host than this one means a dashboard in a container of its own.
+    dashboard_host: str = LOOPBACK
+    # Inside a container: the name of the machine that runs it.
+    host_machine: str = ""
     postgres_port: int = 15432
     # Only a container listens elsewhere, and publishes its ports on the loopback address.
     listen: str = LOOPBACK
@@ -88,6 +96,15 @@ class LocalSettings:
     def dashboard_path(self) -> str:
         """Path below which the dashboard answers, without slashes around it; empty: at the root."""
         return urlsplit(self.dashboard_url).path.strip("/")
+
+    @property
+    def in_container(self) -> bool:
+        return bool(self.host_machine)
+
+    @property
+    def build(self) -> Path:
+        """Folder of the built functions and layers."""
+        return self.build_folder or self.home / "build"
 
     @property
     def logs(self) -> Path:
@@ -131,7 +148,8 @@ class LocalSettings:
         if not self.llm_model:
             raise SettingError("LLM_MODEL", "", "name the model to ask at LLM_BASE_URL")
         key = self.llm_api_key or "none"
-        return ModelProvider("openai-compatible", self.llm_base_url, self.llm_model, key)
+        address = seen_from_container(self.llm_base_url, self.host_machine)
+        return ModelProvider("openai-compatible", address, self.llm_model, key)
 
 
 def _with_way(provider: ModelProvider, variables: Mapping[str, str]) -> ModelProvider:
@@ -144,6 +162,9 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
     return LocalSettings(
         home=home,
         postgres_host=environment.get("POSTGRES_HOST", "").strip() or LOOPBACK,
+        build_folder=Path(built).absolute() if (built := environment.get("VIGIE_BUILD", "").strip()) else None,
+        dashboard_host=environment.get("DASHBOARD_HOST", "").strip() or LOOPBACK,
+        host_machine=environment.get("VIGIE_HOST_MACHINE", "").strip(),
         listen=environment.get("VIGIE_LISTEN", "").strip() or LOOPBACK,
         postgres_port=_port(environment, "POSTGRES_PORT", 15432),
         localstack_port=_port(environment, "LOCALSTACK_PORT", 4566),
@@ -151,10 +172,10 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
         dashboard_port=_port(environment, "DASHBOARD_PORT", 8501),
         dashboard_public_url=_public_url(environment, "DASHBOARD_URL"),
         customers=_number(environment, "CUSTOMERS", 500, 1, 1_000_000),
-        groq_api_key=environment.get("GROQ_API_KEY", "").strip(),
+        groq_api_key=read_key(environment, "GROQ_API_KEY"),
         llm_base_url=environment.get("LLM_BASE_URL", "").strip(),
         llm_model=environment.get("LLM_MODEL", "").strip(),
-        llm_api_key=environment.get("LLM_API_KEY", "").strip(),
+        llm_api_key=read_key(environment, "LLM_API_KEY"),
         way={name: environment[name] for name in WAY_VARIABLES if environment.get(name, "").strip()},
         layer_platform=environment.get("VIGIE_LAYER_PLATFORM", "").strip(),
         model_server_switches=_starting_with(environment, "VIGIE_MODEL_SERVER_"),

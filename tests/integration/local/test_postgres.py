@@ -265,3 +265,21 @@ def test_a_migration_that_fails_is_named_and_leaves_nothing(server: PostgresServ
         apply_migrations(server, password, tmp_path, "broken")
     assert ask(server, "SELECT to_regclass('good')::text", "broken") == "good"
     assert ask(server, "SELECT to_regclass('half')", "broken") is None
+
+
+def test_a_lost_password_is_said_with_the_remedy(server: PostgresServer, tmp_path: Path) -> None:
+    other = PostgresServer(tmp_path, server.port)
+    other.password_file.parent.mkdir()
+    other.password_file.write_text("another-one")
+    with pytest.raises(ServiceError, match=r"refuses the password in .*docker compose") as refused:
+        prepare_database(other, "unused")
+    assert str(other.password_file) in str(refused.value)
+    assert "another-one" not in str(refused.value)
+
+
+def test_a_database_that_cannot_be_reached_is_named(server: PostgresServer, tmp_path: Path) -> None:
+    other = PostgresServer(tmp_path, free_port())
+    other.password_file.parent.mkdir()
+    other.password_file.write_text("another-one")
+    with pytest.raises(ServiceError, match=rf"PostgreSQL on 127.0.0.1:{other.port} cannot be reached"):
+        prepare_database(other, "unused")
