@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 # How files write "nothing": always a gap among numbers; among words only where no word of that name is meant.
 GAPS = frozenset({
-    "", "-", "--", "---", "–", "—", ".", "..", "?", "??", "*", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan", "null",
+    "", "-", "--", "---", "–", "—", ".", "..", "?", "??", "*", "na", "n/a", "#n/a", "#na", "<na>", "nan", "-nan",
+    "null",
     "(null)", "none", "nil", "n.a.", "n.d.", "nd", "n/d", "k.a.", "s/o", "missing", "unknown", "inconnu", "inconnue",
     "unbekannt", "desconocido", "sconosciuto", "desconhecido", "onbekend", "non renseigné", "#value!", "#ref!",
     "#div/0!", "#num!", "#name?", "#null!", "#valeur!", "#nom?", "#nombre!", "#wert!", "#bezug!",
@@ -91,9 +92,9 @@ def number_format(texts: Sequence[str]) -> NumberFormat | str:
         return _point_format(bare, units)
     for decimal, thousands in ((".", " "), (",", " "), (".", "'"), (",", "'")):
         written = NumberFormat(decimal, thousands, units)
-        if any(mark in text for text in bare for mark in (SPACES if thousands == " " else "'’")):
-            if _share(bare, written) > 0.9:
-                return written
+        marked = any(mark in text for text in bare for mark in (SPACES if thousands == " " else "'’"))
+        if marked and _share(bare, written) > 0.9:
+            return written
     return _comma_format(bare, units)
 
 

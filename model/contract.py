@@ -187,9 +187,7 @@ def _build(raw: Mapping[str, Any]) -> Contract:
 
 def _build_label(raw: Mapping[str, Any]) -> Label:
     unknown = tuple(raw.get("unknown", ()))
-    return Label(
-        _column(raw["column"]), tuple(raw["positive"]), tuple(raw["negative"]), raw["horizon_days"], unknown
-    )
+    return Label(_column(raw["column"]), tuple(raw["positive"]), tuple(raw["negative"]), raw["horizon_days"], unknown)
 
 
 def _column(name: str) -> str:
@@ -203,9 +201,8 @@ def _build_consents(raw: Mapping[str, Any]) -> Consents:
 
 def _build_feature(raw: Mapping[str, Any]) -> Feature:
     low, high = raw.get("range", (None, None))
-    plain = ("type", "missing", "missing_means", "missing_fill", "sensitive", "used", "direction", "decimal", "thousands",
-             "unseen")  # fmt: skip
-    flags = ("from_analysis", "recorded_after_label")
+    plain = ("type", "missing", "missing_means", "missing_fill", "sensitive", "used", "direction")
+    flags = ("from_analysis", "recorded_after_label", "decimal", "thousands", "unseen")
     lists = ("categories", "true_values", "false_values", "missing_values", "units")
     given: dict[str, Any] = {k: raw[k] for k in (*plain, *flags) if k in raw}
     given |= {k: tuple(raw[k]) for k in lists if k in raw}
@@ -213,4 +210,6 @@ def _build_feature(raw: Mapping[str, Any]) -> Feature:
         language: Words(said["label"], {k: str(v) for k, v in said.items() if k != "label"})
         for language, said in raw.get("words", {}).items()
     }
-    return Feature(name=raw["name"], column=_column(raw.get("column", raw["name"])), low=low, high=high, words=words, **given)
+    return Feature(
+        name=raw["name"], column=_column(raw.get("column", raw["name"])), low=low, high=high, words=words, **given
+    )

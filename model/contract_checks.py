@@ -12,7 +12,11 @@ FEATURE_KEYS = {
     "from_analysis", "recorded_after_label", "words", "decimal", "thousands", "units", "unseen",
 }  # fmt: skip
 TOP_KEYS = {"name", "description", "id_column", "as_of_column", "label", "annual_value", "consents", "feature"}
-UNSEEN = ("refused", "kept")
+FORMATS: Mapping[str, tuple[str, ...]] = {
+    "decimal": (".", ","),
+    "thousands": ("", ",", ".", " ", "'"),
+    "unseen": ("refused", "kept"),
+}
 LABEL_KEYS = {"column": str, "positive": list, "negative": list, "horizon_days": int}
 
 
@@ -98,9 +102,9 @@ def _choice_faults(feature: Mapping[str, Any], place: str) -> Iterator[str]:
     for key in ("sensitive", "used", "from_analysis", "recorded_after_label"):
         if not isinstance(feature.get(key, False), bool):
             yield f"{place}.{key}: {feature[key]!r}; write true or false"
-    for key, allowed in (("decimal", (".", ",")), ("thousands", ("", ",", ".", " ", "'")), ("unseen", UNSEEN)):
-        if (value := feature.get(key, allowed[0])) not in allowed:
-            yield f"{place}.{key}: {value!r}; write one of {', '.join(map(repr, allowed))}"
+    for key, marks in FORMATS.items():
+        if (mark := feature.get(key, marks[0])) not in marks:
+            yield f"{place}.{key}: {mark!r}; write one of {', '.join(map(repr, marks))}"
     if feature.get("decimal", ".") == feature.get("thousands"):
         yield f"{place}.thousands: {feature['thousands']!r} is the decimal mark too; keep one"
     if feature.get("missing") == "filled" and "missing_fill" not in feature:

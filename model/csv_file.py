@@ -90,7 +90,9 @@ class CsvFile:
     def _shape_fault(self, cells: list[str]) -> str:
         width = len(self.header)
         if len(cells) != width:
-            return f"has {len(cells)} cells where the header has {width}; {_why_uneven(len(cells), width, self.separator)}"
+            return (
+                f"has {len(cells)} cells where the header has {width}; {_why_uneven(len(cells), width, self.separator)}"
+            )
         if cells[0].strip() in self.header and sum(map(_same, cells, self.header)) > width / 2:
             return "repeats the header; remove the line"
         return ""
@@ -112,7 +114,7 @@ def open_csv(path: Path) -> CsvFile:
     except OSError as exc:
         raise _error(path, 0, f"cannot be read: {exc.strerror}") from exc
     with path.open(encoding=encoding, newline="") as stream:
-        sample = [line for line in islice(stream, SAMPLED_LINES)]
+        sample = list(islice(stream, SAMPLED_LINES))
     declared = re.match(r'"?sep=(.)"?\s*$', sample[0]) if sample else None
     skipped = 1 if declared else 0
     separator = declared[1] if declared else _find_separator(sample)
@@ -199,7 +201,7 @@ def _find_separator(sample: list[str]) -> str:
 def _why_uneven(cells: int, width: int, separator: str) -> str:
     if cells < width:
         return "a cell or the end of the row is missing; complete it"
-    shown = {",": "1,234 as \"1,234\"", "\t": "a tab in quotes"}.get(separator, f'a{separator}b as "a{separator}b"')
+    shown = {",": '1,234 as "1,234"', "\t": "a tab in quotes"}.get(separator, f'a{separator}b as "a{separator}b"')
     return f"a value that holds the separator stands in quotes: write {shown}"
 
 

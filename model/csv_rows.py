@@ -69,7 +69,8 @@ class RowSplitter:
         return self._cells_of(number, "\n".join(text))
 
     def _cells_of(self, number: int, row: str) -> list[str] | RowError:
-        cells, place = [], 0
+        cells: list[str] = []
+        place = 0
         pattern = _cell_pattern(self.separator)
         while True:
             found = pattern.match(row, place)
@@ -97,7 +98,9 @@ class RowSplitter:
             return False  # in prose, a comma is followed by a space
         if not self._likeness:
             return self.width > 2
-        alike = sum(not a or not b or _is_number(a) == _is_number(b) for a, b in zip(cells, self._likeness, strict=True))
+        alike = sum(
+            not a or not b or _is_number(a) == _is_number(b) for a, b in zip(cells, self._likeness, strict=True)
+        )
         return alike * 4 >= self.width * 3
 
 

@@ -32,7 +32,7 @@ LEAVING = re.compile(
 )
 # What is still to come or has another sense: days left, days to closure, left-handed, opt-out of letters.
 NOT_LEAVING = re.compile(
-    r"(days?|weeks?|months?|years?|minutes?|data|time|balance|credit|points?) (left|(remaining )?(to|until|till|before)\b)"
+    r"(days?|weeks?|months?|years?|minutes?|data|time|balance|credit|points?) (left|to|until|till|before)\b"
     r"|left (hand|handed|over|side)|closing (price|balance|rate)|exit (page|rate)"
 )
 
@@ -161,7 +161,11 @@ def _guess_number(profile: Profile, groups: Sequence[WordGroup], gaps: Sequence[
 
 
 def _number_column(
-    profile: Profile, numbers: Sequence[float], written: NumberFormat, odd: Sequence[WordGroup], gaps: Sequence[WordGroup]
+    profile: Profile,
+    numbers: Sequence[float],
+    written: NumberFormat,
+    odd: Sequence[WordGroup],
+    gaps: Sequence[WordGroup],
 ) -> Column | None:
     whole = all(n.is_integer() for n in numbers)
     if whole and (why := looks_like_ids(profile, numbers)):
@@ -170,7 +174,9 @@ def _number_column(
     missing = [g for g in odd if g.name not in INFINITE]
     low, high = (_widen(n) for n in (min(numbers), max(numbers)))
     kind = "integer" if whole else "number"
-    said = f"{'whole numbers' if whole else 'numbers'} from {min(numbers):,g} to {max(numbers):,g}{_format_said(written)}"
+    said = (
+        f"{'whole numbers' if whole else 'numbers'} from {min(numbers):,g} to {max(numbers):,g}{_format_said(written)}"
+    )
     column = Column(profile.name, kind, min(0, low), max(1, high), written=written, said=said)
     column = _with_gaps(column, [*missing, *gaps], len(profile))
     if infinite:

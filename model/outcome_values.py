@@ -75,7 +75,7 @@ def settle(column: Profile, positive: Sequence[str], negative: Sequence[str], un
         kind = said.pop(fold(outcome.name), None)
         sorted_out[kind].append(outcome) if kind is not None else open_ones.append(outcome)
     _check_said(column, outcomes, said, sorted_out[0], positive)
-    if len(open_ones) == 1 and not sorted_out[1] and not is_gap(open_ones[0].name) and not _is_header(open_ones[0], column):
+    if len(open_ones) == 1 and not sorted_out[1] and not _is_doubtful(open_ones[0], column):
         sorted_out[1] = [open_ones.pop()]  # two outcomes: who did not leave, stayed
     if open_ones or not sorted_out[1]:
         raise ContractError(column.name, [_ask(column, outcomes, open_ones, sorted_out)])
@@ -85,23 +85,33 @@ def settle(column: Profile, positive: Sequence[str], negative: Sequence[str], un
 
 
 def _check_said(
-    column: Profile, outcomes: Sequence[Outcome], unused: Iterable[str], left: Sequence[Outcome], positive: Sequence[str]
+    column: Profile,
+    outcomes: Sequence[Outcome],
+    unused: Iterable[str],
+    left: Sequence[Outcome],
+    positive: Sequence[str],
 ) -> None:
     if not left:
-        never = f"POSITIVE: {', '.join(map(repr, positive))} never occurs in {column.name}, which holds {_list(outcomes)}"
+        never = (
+            f"POSITIVE: {', '.join(map(repr, positive))} never occurs in {column.name}, which holds {_list(outcomes)}"
+        )
         raise ContractError(column.name, [never])
     if rest := [value for value in unused if value]:
         never = f"NEGATIVE or UNKNOWN: {rest[0]!r} never occurs in {column.name}, which holds {_list(outcomes)}"
         raise ContractError(column.name, [never])
 
 
-def _ask(column: Profile, outcomes: Sequence[Outcome], open_ones: Sequence[Outcome], said: Sequence[Sequence[Outcome]]) -> str:
+def _ask(
+    column: Profile, outcomes: Sequence[Outcome], open_ones: Sequence[Outcome], said: Sequence[Sequence[Outcome]]
+) -> str:
     if len(outcomes) == 1:
         return f"LABEL: {column.name} holds {outcomes[0].name!r} only; who stayed is needed too"
     if len(outcomes) > SHOWN:
         return (f"LABEL: {column.name} holds {len(outcomes):,} different values, and an outcome has few: "
                 f"{_list(outcomes[:5])} …; name another column")  # fmt: skip
-    lines = [f"LABEL: {column.name} holds {len(outcomes)} outcomes, and only you know what they mean: {_list(outcomes)}."]
+    lines = [
+        f"LABEL: {column.name} holds {len(outcomes)} outcomes, and only you know what they mean: {_list(outcomes)}."
+    ]
     lines += [f"Line {o.line} repeats the header; remove it." for o in open_ones if _is_header(o, column)]
     if rest := [o.name for o in open_ones if not _is_header(o, column)]:
         stays = said[1][0].name if said[1] else rest[0]
@@ -109,6 +119,11 @@ def _ask(column: Profile, outcomes: Sequence[Outcome], open_ones: Sequence[Outco
         lines.append(f'Say who stayed and whose outcome is not known: NEGATIVE="{stays}"')
         lines[-1] += f' UNKNOWN="{",".join(waits)}", for example; remove rows that are no customers' if waits else ""
     return " ".join(lines)
+
+
+def _is_doubtful(outcome: Outcome, column: Profile) -> bool:
+    """Whether an outcome may not mean that the customer stayed."""
+    return is_gap(outcome.name) or _is_header(outcome, column)
 
 
 def _is_header(outcome: Outcome, column: Profile) -> bool:

@@ -4,22 +4,12 @@ import re
 from collections.abc import Sequence
 
 from model.cells import NO, YES, fold
+from model.column_words import words
 from model.profile import Profile
 from model.protected import plain_words
 from model.word_groups import WordGroup
 
 MANY = 40
-# Whole names of columns, joined: device_name and nom_produit are none of these.
-NAMES = set("""surname lastname firstname fullname familyname givenname middlename customername clientname name names
-    username contactname nom nomclient nomdefamille prenom prenoms nometprenom vorname nachname familienname kundenname
-    apellido apellidos nombrecompleto nombreyapellidos cognome nome nomecompleto nominativo sobrenome apelido achternaam
-    voornaam naam klantnaam""".split())  # fmt: skip
-CONTACTS = set("""email mail mails courriel phone telephone tel telefon telefono telefone telefoon mobile mobil movil handy gsm
-    address adresse anschrift direccion indirizzo endereco adres iban bic ssn nir passport passeport siret nif dni cpf bsn
-    """.split())  # fmt: skip
-NUMBERING = set("""id ids nr no num number numero nummer ref reference referenz code key cle matricule index idx row rownumber
-    uuid guid serial kundennummer customerid clientid userid accountnumber iban""".split())  # fmt: skip
-AMOUNTS = set("of number_of count total amount".split())
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9 ]{11,32}")
 PHONE = re.compile(r"\+\d[\d .()/-]{6,}|0\d([ .-]?\d\d){4}")
@@ -33,9 +23,10 @@ def find_personal(name: str, values: Sequence[str]) -> str:
         if sample and sum(bool(pattern.fullmatch(v)) for v in sample) > 0.5 * len(sample):
             return f"holds {what}, which identify a person"
     tokens = plain_words(name)
-    if "".join(tokens) in NAMES and _are_words(sample):
+    if "".join(tokens) in words("person_names") and _are_words(sample):
         return "its name says that it identifies a person"
-    if CONTACTS & set(tokens) and not AMOUNTS & set(tokens) and len(values) > MANY and _are_contacts(sample):
+    about = words("contacts").intersection(tokens) and not words("amounts").intersection(tokens)
+    if about and len(values) > MANY and _are_contacts(sample):
         return "its name and values say that it identifies a person"
     return ""
 
@@ -51,7 +42,7 @@ def looks_like_ids(profile: Profile, numbers: Sequence[float]) -> str:
     if max(numbers) - min(numbers) + 1 == len(values):
         return f"{many}, one after the other: it numbers the rows"
     tokens = plain_words(profile.name)
-    if NUMBERING & {tokens[-1], tokens[0], "".join(tokens)} if tokens else False:
+    if tokens and words("numbering") & {tokens[-1], tokens[0], "".join(tokens)}:
         return f"{many}, as numbers of customers do"
     lengths = {len(v) for v in values}
     if len(lengths) == 1 and lengths.pop() >= 8:
@@ -66,8 +57,8 @@ def looks_like_dates(groups: Sequence[WordGroup]) -> bool:
 
 
 def _are_words(values: Sequence[str]) -> bool:
-    words = [v for v in values if re.search(r"[^\W\d_]{2}", v)]
-    return len(words) > 0.5 * len(values) and not {fold(v) for v in values} <= YES | NO
+    written = [v for v in values if re.search(r"[^\W\d_]{2}", v)]
+    return len(written) > 0.5 * len(values) and not {fold(v) for v in values} <= YES | NO
 
 
 def _are_contacts(values: Sequence[str]) -> bool:

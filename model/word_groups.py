@@ -9,7 +9,9 @@ from model.profile import Profile
 
 # From this share on, a word such as NA or unknown is an answer of its own.
 OFTEN = 0.01
-PLACES = re.compile(r"region|area|country|market|zone|continent|territory|state|pays|land|pais|paese|secteur", re.IGNORECASE)
+PLACES = re.compile(
+    r"region|area|country|market|zone|continent|territory|state|pays|land|pais|paese|secteur", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
