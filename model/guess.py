@@ -192,7 +192,10 @@ def _guess_words(profile: Profile, groups: Sequence[WordGroup], gaps: Sequence[W
     if len(groups) > MOST_CATEGORIES:
         return Column(profile.name, why=f"holds {len(groups):,} different values, as names and numbers do")
     categories = tuple(sorted(g.spellings[0] for g in groups))
-    return _with_gaps(Column(profile.name, "category", categories=categories, said=f"words: {_counted(groups)}"), gaps)
+    said = f"words: {_counted(groups)}"
+    if doubtful := [g.spellings[0] for g in groups if is_gap(g.spellings[0])]:
+        said += f"; {', '.join(map(repr, doubtful))} taken as a category, not as a gap"
+    return _with_gaps(Column(profile.name, "category", categories=categories, said=said), gaps)
 
 
 def _with_gaps(column: Column, gaps: Sequence[WordGroup], rows: int = 0) -> Column:

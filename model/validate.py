@@ -1,7 +1,7 @@
 """Reads a data file as its contract describes it, or refuses it with every fault listed."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,10 +95,11 @@ def describe_rows(name: str, counted: Counted) -> Iterator[str]:
         if counted.unknown:
             outcomes += f", {counted.unknown:,} without a known outcome (scored, never trained on)"
     yield f"read {counted.rows:,} rows of {name}{outcomes}"
-    yield from _describe_cells(counted.unseen, "hold a category that the contract does not name, taken as unknown")
-    yield from _describe_cells(counted.missing, "are missing")
+    for column, count in counted.unseen.items():
+        yield f"  {column}: {_cells(count)} with a category that the contract does not name, scored as unknown"
+    for column, count in counted.missing.items():
+        yield f"  {column}: {_cells(count)} missing"
 
 
-def _describe_cells(counts: Mapping[str, int], what: str) -> Iterator[str]:
-    for column, count in counts.items():
-        yield f"  {column}: {count:,} {'cell' if count == 1 else 'cells'} {what}"
+def _cells(count: int) -> str:
+    return f"{count:,} {'cell' if count == 1 else 'cells'}"
