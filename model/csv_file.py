@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from io import TextIOWrapper
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from model.csv_rows import RowError, RowSplitter
 from model.faults import MOST_FAULTS, DataError, Fault
@@ -31,8 +32,7 @@ TOTALS = {"total", "totals", "grand total", "sum", "total général", "somme", "
           "totale", "somma", "suma", "soma", "total geral", "totaal", "som", "subtotal"}  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """The cells of one row, by position, and the line of the file on which it begins."""
 
     line: int
@@ -81,10 +81,6 @@ class CsvFile:
         if remedy := self._shape_fault(found):
             faults.append(Fault(self.name, line, "(all)", _shown(found, self.separator), remedy))
             return None
-        for column, cell in zip(self.header, found, strict=True):
-            if "\0" in cell:
-                faults.append(Fault(self.name, line, column, cell[:80], "holds a NUL character; remove it"))
-                return None
         return Row(line, found)
 
     def _shape_fault(self, cells: list[str]) -> str:
@@ -134,8 +130,6 @@ def _read_header(path: Path, lines: Iterable[str], separator: str) -> tuple[str,
     if isinstance(found[1], RowError):
         raise _error(path, found[0], f"the header {found[1].remedy}")
     header = tuple(map(normal, found[1]))
-    if "\0" in "".join(header):
-        raise _error(path, found[0], f"holds NUL characters, so it is no text; {EXPORT}")
     if again := sorted({c for c in header if c and header.count(c) > 1}):
         faults = [Fault(path.name, 1, c, "", "stands in the header twice; rename or remove one") for c in again]
         raise DataError(faults)
@@ -191,9 +185,10 @@ def _find_separator(sample: list[str]) -> str:
     """The separator that gives most of the first lines as many cells as the header, at least two."""
     lines = [re.sub(r'"[^"]*"', "", line) for line in sample if line.strip()]
 
-    def fit(separator: str) -> tuple[bool, int, int]:
+    def fit(separator: str) -> tuple[bool, int, bool, int]:
         width = lines[0].count(separator)
-        return width > 0, sum(line.count(separator) == width for line in lines), width
+        # Commas stand in numbers and in names too: the others count first.
+        return width > 0, sum(line.count(separator) == width for line in lines), separator != ",", width
 
     return max(SEPARATORS, key=fit) if lines else ","
 

@@ -36,13 +36,23 @@ class RowSplitter:
         """Go through the lines; after a RowError that is `final`, nothing follows."""
         numbered = enumerate(map(_tidy, lines), start=1)
         for number, line in numbered:
-            if '"' in line:
+            if "\0" in line:
+                yield number, self._refuse_nul(number, line)
+            elif '"' in line:
                 found = self._split_quoted(number, line, numbered)
+                if isinstance(found, list) and not any(map(str.strip, found)):
+                    self.blank_lines += 1
+                    continue
                 yield number, found
                 if isinstance(found, RowError) and found.final:
                     return
             elif cells := self._split_plain(line):
                 yield number, cells
+
+    def _refuse_nul(self, number: int, line: str) -> RowError:
+        cells = line.split(self.separator)
+        position = next(i for i, cell in enumerate(cells) if "\0" in cell)
+        return RowError(number, position, cells[position], "holds a NUL character; remove it")
 
     def _split_plain(self, line: str) -> list[str]:
         cells = line.split(self.separator)

@@ -22,6 +22,8 @@ MOST_CATEGORIES = 40
 # How much of a column must be numbers for the rest to be taken as gaps.
 MOSTLY = 0.95
 MOST_ODD = 5
+# From so many different values on, only numbers are of use.
+MANY_VALUES = 5_000
 # Rows on which a column is tried alone: more would not change the first two digits.
 TRIED_ROWS = 100_000
 USUAL_GAPS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "?", "-", "#N/A")
@@ -111,6 +113,8 @@ def _with_protection(column: Column, known: Sequence[str]) -> Column:
 
 
 def _guess_type(profile: Profile) -> Column:
+    if len(profile.values) > MANY_VALUES:
+        return _guess_many(profile)
     groups, gaps = group_words(profile)
     if not groups:
         return Column(profile.name, why="is empty")
@@ -123,6 +127,34 @@ def _guess_type(profile: Profile) -> Column:
             Column(profile.name, "boolean", true_values=yes.spellings, false_values=no.spellings, said=said), gaps
         )
     return _guess_number(profile, groups, gaps) or _guess_words(profile, groups, gaps)
+
+
+def _guess_many(profile: Profile) -> Column:
+    """A column of so many different values holds numbers, or nothing that a model can read."""
+    sample = [v for v in profile.values[:MANY_VALUES] if v and not is_gap(v)]
+    written = number_format(sample)
+    if isinstance(written, NumberFormat):
+        read = [to_number(v, written) for v in profile.values]
+        rest = [place for place, number in enumerate(read) if number is None]
+        if len(rest) <= MANY_VALUES:
+            groups, gaps = group_words(profile, rest)
+            numbers = [n for n in read if n is not None]
+            cells = len(profile) - sum(g.count for g in gaps)
+            if _are_odd(groups, cells) and (found := _number_column(profile, numbers, written, groups, gaps)):
+                return found
+    groups, _ = group_words(profile, range(MANY_VALUES))
+    if isinstance(written, str):
+        return _guess_number(profile, groups, ()) or _too_many(profile)
+    return _guess_words(profile, groups, ()) if looks_like_dates(groups) else _too_many(profile)
+
+
+def _too_many(profile: Profile) -> Column:
+    return Column(profile.name, why=f"holds {len(profile.values):,} different values, as names and numbers do")
+
+
+def _are_odd(groups: Sequence[WordGroup], cells: int) -> bool:
+    """Whether the words of a column of numbers are so few that they count as gaps."""
+    return len(groups) <= MOST_ODD and sum(g.count for g in groups) <= (1 - MOSTLY) * cells
 
 
 def _guess_single(profile: Profile, only: WordGroup, gaps: Sequence[WordGroup]) -> Column:
@@ -146,13 +178,13 @@ def _boolean_pair(groups: Sequence[WordGroup]) -> tuple[WordGroup, WordGroup] | 
 
 def _guess_number(profile: Profile, groups: Sequence[WordGroup], gaps: Sequence[WordGroup]) -> Column | None:
     texts = [s for g in groups for s in g.spellings]
-    written = number_format(texts[:5000])
+    written = number_format(texts[:MANY_VALUES])
     if isinstance(written, str):
         ask = f"{written}: write the numbers without a mark between thousands, and with a decimal point"
         return Column(profile.name, why=f"holds numbers that can be read in two ways: {ask}")
     odd = [g for g in groups if all(to_number(s, written) is None for s in g.spellings)]
     cells = sum(g.count for g in groups)
-    if len(odd) > MOST_ODD or sum(g.count for g in odd) > (1 - MOSTLY) * cells:
+    if not _are_odd(odd, cells):
         return None
     numbers = [n for s in texts if (n := to_number(s, written)) is not None]
     if len(numbers) < 2:

@@ -5,7 +5,7 @@ import json
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,6 +22,7 @@ from model.storing import Loaded, store
 from model.taken_numbers import TakenNumberError
 from model.validate import describe_rows, open_table
 
+UUID_DIGITS = 32
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "vigie:customers")
 
 
@@ -153,10 +154,10 @@ def read_single(path: Path, contract: Contract, as_of: date, language: str) -> D
 
 def customer_uuid(contract: Contract, key: str) -> str:
     """The UUID (version 5) of a customer known to a file by `key`; a UUID stays itself."""
-    try:
-        return str(uuid.UUID(key))
-    except ValueError:
-        return str(uuid.uuid5(NAMESPACE, f"{contract.name}/{key}"))
+    if len(key) >= UUID_DIGITS:
+        with suppress(ValueError):
+            return str(uuid.UUID(key))
+    return str(uuid.uuid5(NAMESPACE, f"{contract.name}/{key}"))
 
 
 def _check_features(

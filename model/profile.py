@@ -17,7 +17,7 @@ class Profile:
 
     name: str
     values: list[str] = field(default_factory=list)
-    lines: list[int] = field(default_factory=list)  # where each value stands first
+    lines: array[int] = field(default_factory=lambda: array("i"))  # where each value stands first
     codes: array[int] = field(default_factory=lambda: array("i"))  # the place in `values` of each row's cell
     _places: dict[str, int] = field(default_factory=dict)
 
@@ -29,6 +29,10 @@ class Profile:
             self.values.append(text)
             self.lines.append(line)
         self.codes.append(place)
+
+    def close(self) -> None:
+        """Say that no row follows; what only adding needs is let go."""
+        self._places = {}
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -60,6 +64,8 @@ def read_profiles(file: CsvFile, faults: list[Fault]) -> dict[str, Profile]:
     named = [(place, Profile(name)) for place, name in enumerate(file.header) if name]
     for row in file.rows(faults):
         _take(row, named)
+    for _, profile in named:
+        profile.close()
     return {profile.name: profile for _, profile in named}
 
 

@@ -111,7 +111,7 @@ def _subject_of_values(cells: Sequence[str]) -> str:
 def _are_age_bands(cells: Sequence[str]) -> bool:
     """Bands that begin with grown-ups and end with the old: 18-25, 26-35 … 66+."""
     found = [BAND.fullmatch(w) for w in cells]
-    if len(cells) < 3 or not all(found):
+    if len(cells) < 3 or not all(found) or all(cell.isdigit() for cell in cells):
         return False
     begins = sorted(int(m[1]) for m in found if m)
     closed = sum(1 for m in found if m and m[2])

@@ -1,7 +1,7 @@
 """Groups a column's cells by the word they mean, whatever its case and spaces, and sets its gaps apart."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from model.cells import WORDS_TOO, fold, is_gap, to_number
@@ -28,19 +28,21 @@ class WordGroup:
         return f"{self.spellings[0]} ({self.count:,}{others})"
 
 
-def group_words(profile: Profile) -> tuple[list[WordGroup], list[WordGroup]]:
-    """The words of a column, the most frequent first, and its gaps."""
-    groups = _group(profile)
+def group_words(profile: Profile, places: Iterable[int] | None = None) -> tuple[list[WordGroup], list[WordGroup]]:
+    """The words of a column (or of some places in its values), the most frequent first, and its gaps."""
+    groups = _group(profile, range(len(profile.values)) if places is None else places)
     gaps = [g for g in groups if is_gap(g.spellings[0])]
     words = [g for g in groups if not is_gap(g.spellings[0])]
     kept = [g for g in gaps if _is_word(g, words, profile)]
     return [*words, *kept], [g for g in gaps if g not in kept]
 
 
-def _group(profile: Profile) -> list[WordGroup]:
+def _group(profile: Profile, places: Iterable[int]) -> list[WordGroup]:
     found: dict[str, list[tuple[int, str, int]]] = {}
-    for value, count, line in zip(profile.values, profile.counts(), profile.lines, strict=True):
-        found.setdefault(fold(value), []).append((count, value, line))
+    counts = profile.counts()
+    for place in places:
+        value = profile.values[place]
+        found.setdefault(fold(value), []).append((counts[place], value, profile.lines[place]))
     groups = [
         WordGroup(
             name,

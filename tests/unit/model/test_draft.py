@@ -68,7 +68,9 @@ def test_what_may_be_sensitive_is_kept_for_fairness_only(foreign: Path) -> None:
 def test_a_wrong_label_or_value_lists_what_the_file_has(foreign: Path) -> None:
     with pytest.raises(ContractError, match="RowNumber, Surname"):
         draft(foreign, Asked("foreign", ROW_NUMBER, "Churn", "1", 180, ""))
-    with pytest.raises(ContractError, match=r"'yes' never occurs in Exited, which holds '0' in 4\d\d rows, '1' in 1\d\d"):
+    with pytest.raises(
+        ContractError, match=r"'yes' never occurs in Exited, which holds '0' in 4\d\d rows, '1' in 1\d\d"
+    ):
         draft(foreign, Asked("foreign", ROW_NUMBER, "Exited", "yes", 180, ""))
 
 

@@ -41,8 +41,8 @@ def test_every_faulty_cell_is_named_with_row_column_value_and_remedy(tmp_path: P
     found = faults(write(tmp_path, HEADER + "A,101,f,yes\n,x,g,maybe\nA,1.5,m,no\nB,,m,no\n"))
     assert found == [
         "gym.csv, row 2, column visits: '101': is outside 0 to 100; correct it, or widen the contract's range",
-        "gym.csv, row 3, column Sex: 'g': is no category of the contract, it knows f, m; a new one is added to categories, "
-        "and the model trained again",
+        "gym.csv, row 3, column Sex: 'g': is no category of the contract, it knows f, m; a new one is added to "
+        "categories, and the model trained again",
         "gym.csv, row 3, column gone: 'maybe': is no known label; write one of yes, no, empty the cell, "
         "or name it under positive, negative or unknown",
         "gym.csv, row 3, column member: is empty; every row needs an id",
