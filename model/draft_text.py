@@ -80,7 +80,8 @@ def _sentence(column: Column) -> str:
 
 def _write_head(asked: Asked, settled: Settled) -> Iterator[str]:
     yield "# Drafted from a file: correct the words, the directions and what is sensitive. docs/own-data.md"
-    yield f"name = {_quote(re.sub(r'[^a-z0-9]+', '_', ' '.join(plain_words(asked.name))) or 'contract')}"
+    name = re.sub(r"[^a-z0-9]+", "_", " ".join(plain_words(asked.name))).strip("_")[:60]
+    yield f"name = {_quote(name or 'contract')}"
     yield f"description = {_quote(f'{asked.label} is {settled.left[0].name}')}"
     yield f"id_column = {_quote(asked.id_column)}"
     if asked.as_of:

@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
+from model.command_line import run_command
 from vigie.secrets import LlmSecret
 from vigie_llm.analysis import SENTIMENTS, TOPICS, ask_for_analysis, read_analysis
 from vigie_llm.client import GroqModel
@@ -209,4 +210,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

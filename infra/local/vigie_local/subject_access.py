@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg2 import sql
 from psycopg2.extras import RealDictCursor
 
+from model.command_line import run_command
 from vigie_local.migrations import OWNER
 from vigie_local.postgres import write_private
 from vigie_local.secrets import role_passwords
@@ -122,4 +123,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

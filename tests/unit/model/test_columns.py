@@ -79,7 +79,8 @@ def test_what_the_law_protects_is_seen_by_name_or_values(name: str, values: str)
         ("Ancienneté", "1 2 3"), ("country_manager", "0 1"), ("state", "open closed"), ("origin", "web branch"),
         ("title", "director engineer"), ("generation", "3G 4G 5G"), ("Total_Relationship_Count", "1 2 3 4"),
         ("usage_band", "0-10 11-20 21-30"), ("partner_offer", "0 1"), ("health_plan", "0 1"), ("plan", "S M L"),
-        ("age", "200 900 1500"), ("x7", "18 30 70"), ("mileage", "1 2"), ("percentage", "1 2"), ("family_package", "0 1"),
+        ("age", "200 900 1500"), ("x7", "18 30 70"), ("mileage", "1 2"), ("percentage", "1 2"),
+        ("family_package", "0 1"),
     ],
 )  # fmt: skip
 def test_what_only_sounds_like_it_is_not(name: str, values: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from model.command_line import run_command
 from vigie_local.bench.cloud import BenchCloud, bench_cloud
 from vigie_local.bench.machine import describe_commit, describe_machine, now
 from vigie_local.bench.options import Options
@@ -111,4 +112,4 @@ def read_options(given: argparse.Namespace) -> Options:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

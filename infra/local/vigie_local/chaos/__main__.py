@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg2
 from botocore.exceptions import BotoCoreError, ClientError
 
+from model.command_line import run_command
 from vigie_local.chaos import report
 from vigie_local.chaos.boundaries import disturb_every_boundary
 from vigie_local.chaos.checking import check_again
@@ -107,4 +108,4 @@ def parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

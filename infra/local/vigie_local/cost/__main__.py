@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from model.command_line import run_command
 from vigie_local.cost.counting import Counts, Query, count_run
 from vigie_local.cost.estimate import AGENTS, SIZES, Deployed, as_dict, estimate, monthly
 from vigie_local.cost.prices import PriceList, read_prices
@@ -99,4 +100,4 @@ def _reader(settings: LocalSettings) -> Query:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)
