@@ -103,19 +103,19 @@ def _write_features(columns: Iterable[Column]) -> Iterator[str]:
     names: set[str] = set()
     for column in columns:
         if not column.type:
-            yield f"\n# Left out: {column.name!r} {column.why}."
+            yield f"\n# Left out: {column.name!r} {_comment(column.why)}."
             continue
         yield "\n[[feature]]"
         yield f"name = {_quote(_name(column, names))}\ncolumn = {_quote(column.name)}"
         yield from _write_domain(column)
         if column.leaks:
-            yield f"# {column.why}: used = true only if it was known before they left"
+            yield f"# {_comment(column.why)}: used = true only if it was known before they left"
             yield "used = false"
         elif column.sensitive:
-            yield f"# {column.why}: kept to measure fairness"
+            yield f"# {_comment(column.why)}: kept to measure fairness"
             yield "# used = true lets the model read it too\nsensitive = true\nused = false"
         if column.ask:
-            yield f"# {column.ask}"
+            yield f"# {_comment(column.ask)}"
         for language in ("en", "fr"):
             yield f"words.{language}.label = {_quote(label_of(column.name, language))}"
 
@@ -157,6 +157,10 @@ def _name(column: Column, taken: set[str]) -> str:
 
 def _names(outcomes: Sequence[Outcome]) -> str:
     return _list([spelling for outcome in outcomes for spelling, _ in outcome.spellings])
+
+
+def _comment(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _quote(text: str) -> str:
