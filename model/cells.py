@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -63,7 +64,9 @@ PLAIN = NumberFormat()
 
 
 def fold(text: str) -> str:
-    """One form for all spellings of a word: small letters, single spaces; 1.0 is 1."""
+    """One form for all spellings of a word: small letters, single spaces, composed Unicode; 1.0 is 1."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
     text = " ".join(text.casefold().split())
     return text[:-2] if re.fullmatch(r"[+-]?\d+\.0", text) else text
 

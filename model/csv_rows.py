@@ -31,6 +31,7 @@ class RowSplitter:
     width: int = 0
     blank_lines: int = field(default=0, init=False)
     _likeness: list[str] = field(default_factory=list, init=False)
+    _past_header: bool = field(default=False, init=False)
 
     def split(self, lines: Iterable[str]) -> Iterator[tuple[int, list[str] | RowError]]:
         """Go through the lines; after a RowError that is `final`, nothing follows."""
@@ -51,7 +52,7 @@ class RowSplitter:
 
     def _refuse_nul(self, number: int, line: str) -> RowError:
         cells = line.split(self.separator)
-        position = next(i for i, cell in enumerate(cells) if "\0" in cell)
+        position = min(next(i for i, cell in enumerate(cells) if "\0" in cell), max(self.width - 1, 0))
         return RowError(number, position, cells[position], "holds a NUL character; remove it")
 
     def _split_plain(self, line: str) -> list[str]:
@@ -59,8 +60,9 @@ class RowSplitter:
         if not any(map(str.strip, cells)):
             self.blank_lines += 1
             return []
-        if len(cells) == self.width:
+        if len(cells) == self.width and self._past_header:
             self._likeness = cells
+        self._past_header = True
         return cells
 
     def _split_quoted(self, number: int, line: str, following: Iterator[tuple[int, str]]) -> list[str] | RowError:
@@ -69,13 +71,15 @@ class RowSplitter:
             last, line = next(following, (0, ""))
             if not last:
                 return self._unclosed(number, begun, "and is never closed")
-            if self._is_row(line):
+            if self._is_row(line, begun):
                 return self._unclosed(number, begun, f"and line {last} looks like a row of its own")
             text.append(line)
             size += len(line)
             if len(text) > LONGEST_CELL_LINES or size > LONGEST_CELL:
                 return self._unclosed(number, begun, f"nor in the {len(text):,} lines after it")
             quotes += line.count('"')
+        if hurt := next((line for line in text if "\0" in line), None):
+            return self._refuse_nul(number, hurt)
         return self._cells_of(number, "\n".join(text))
 
     def _cells_of(self, number: int, row: str) -> list[str] | RowError:
@@ -101,16 +105,16 @@ class RowSplitter:
         remedy = f"opens a quote in line {number} that is not closed there, {what}; remove the quote, or close it"
         return RowError(number, position, found, remedy, final=True)
 
-    def _is_row(self, line: str) -> bool:
+    def _is_row(self, line: str, begun: str) -> bool:
         """Whether a line inside a quoted cell has the header's number of cells, alike those of sound rows."""
         cells = line.split(self.separator)
         if self.width < 2 or len(cells) != self.width or any(c.startswith(" ") for c in cells[1:]):
             return False  # in prose, a comma is followed by a space
-        if not self._likeness:
-            return self.width > 2
-        alike = sum(
-            not a or not b or _is_number(a) == _is_number(b) for a, b in zip(cells, self._likeness, strict=True)
-        )
+        likeness = self._likeness or begun.split(self.separator)
+        if len(likeness) != self.width:
+            return False
+        pairs = zip(cells, likeness, strict=True)
+        alike = sum(not a or not b or _kind(a) == _kind(b) for a, b in pairs)
         return alike * 4 >= self.width * 3
 
 
@@ -119,8 +123,10 @@ def _tidy(line: str) -> str:
     return line if line.isascii() else unicodedata.normalize("NFC", line)
 
 
-def _is_number(cell: str) -> bool:
-    return bool(NUMBER.fullmatch(cell.strip('" ')))
+def _kind(cell: str) -> str:
+    if NUMBER.fullmatch(cell.strip('" ')):
+        return "number"
+    return "code" if any(map(str.isdigit, cell)) else "word"
 
 
 @cache

@@ -112,6 +112,16 @@ def test_line_breaks_and_quotes_in_a_sound_cell_are_kept(tmp_path: Path) -> None
     assert read == [["1", 'Hello, there\nsays "me", and you, and so on', "3"], ["2", "spaced", "4"]]
 
 
+def test_a_list_in_a_message_is_no_row(tmp_path: Path) -> None:
+    first = "11111111-1111-4111-8111-111111111111,C1,2026-01-01T00:00:00Z,app,fr,bonjour\n"
+    second = '22222222-2222-4222-8222-222222222222,C1,2026-01-01T00:00:00Z,app,fr,"oui\noui,non,oui,non,oui,non\n1,5"\n'
+    read, faults = rows_of(
+        write(tmp_path, "feedback_id,customer_id,received_at,channel,language,text\n" + first + second)
+    )
+    assert faults == []
+    assert read[1][5] == "oui\noui,non,oui,non,oui,non\n1,5"
+
+
 def test_a_fault_names_the_line_of_an_editor_whatever_came_before(tmp_path: Path) -> None:
     _, faults = rows_of(write(tmp_path, 'id,text\n\n1,"two\nlines"\n;\n2\n'))
     assert [f.row for f in faults] == [5, 6]

@@ -1,5 +1,6 @@
 """The outcomes of a label column: all counted, and nothing settled that only a person can say."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,12 @@ def test_a_value_that_is_said_and_never_occurs_is_named(tmp_path: Path, capsys: 
 def test_one_and_one_point_nought_are_one_outcome() -> None:
     settled = settle(profile_of("churn", ["1.0", "0.0", "", "1.0"]), ["1"], [], [])
     assert ([o.name for o in settled.left], [o.name for o in settled.stayed], settled.blank) == (["1.0"], ["0.0"], 1)
+
+
+def test_outcomes_in_decomposed_unicode_are_the_same() -> None:
+    said = unicodedata.normalize("NFD", "Résilié")
+    settled = settle(profile_of("churn", ["Résilié", "Actif"]), [said], [], [])
+    assert [o.name for o in settled.left] == ["Résilié"]
 
 
 def test_a_column_of_many_values_is_no_outcome() -> None:
