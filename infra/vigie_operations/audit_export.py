@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from model.command_line import run_command
 from vigie.run_export import export_run
 from vigie.trail import Trail, TrailError
 from vigie.verify import CheckpointError, key_id, parse_checkpoint
@@ -53,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     """Every command with its options."""
     top = argparse.ArgumentParser(
-        prog="vigie_operations.audit_export", description="Export and verify the audit trail."
+        prog="vigie_operations.audit_export", description="The audit trail, for others to check."
     )
     commands = top.add_subparsers(required=True, metavar="command")
 
@@ -217,4 +218,4 @@ def _newest_run(connection: Connection) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)
