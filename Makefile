@@ -58,10 +58,11 @@ lint: environment ## Check style, formatting and types
 	@.venv/bin/ruff format --check .
 	@.venv/bin/mypy .
 
-contract: environment ## Draft a feature contract: DATA=file.csv LABEL= POSITIVE= OUT=x.toml; ID= CONSENTS= HORIZON=
+contract: environment ## Draft a feature contract: DATA=file.csv LABEL= POSITIVE= OUT=x.toml; ID= AS_OF= NEGATIVE= UNKNOWN= CONSENTS= HORIZON=
 	@$(if $(and $(DATA),$(LABEL),$(POSITIVE),$(OUT)),,echo 'Say what to read: make contract DATA=churn.csv LABEL=Exited POSITIVE=1 ID=CustomerId OUT=churn.toml' >&2; exit 2)
 	@$(PY) -m model.draft --data "$(DATA)" --label "$(LABEL)" --positive "$(POSITIVE)" --out "$(OUT)" \
-		$(if $(ID),--id "$(ID)") $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(CONSENTS),--consents "$(CONSENTS)")
+		$(if $(ID),--id "$(ID)") $(if $(AS_OF),--as-of "$(AS_OF)") \
+		$(if $(NEGATIVE),--negative "$(NEGATIVE)") $(if $(UNKNOWN),--unknown "$(UNKNOWN)") $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(CONSENTS),--consents "$(CONSENTS)")
 
 train: environment ## Compare models, train and register a candidate; CONTRACT=bank, DATA=folder
 	@$(CLOUD) with-cloud python -m model.train $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)") $(ARGS)

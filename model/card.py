@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from model.card_text import write_contract, write_head
+from model.command_line import run_command
 from model.contract import Contract, ContractError, contract_path, load_contract, parse_contract
 from model.database import connect, names_database
 from model.faults import DataError
@@ -166,4 +167,4 @@ def _read_drift(contract: str) -> list[Drift]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -13,16 +13,18 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from model.candidates import find_candidate
+from model.command_line import run_command
 from model.compare import FOLDS, REPEATS, RULE, Comparison, compare
 from model.contract import Contract, ContractError, load_contract
 from model.design import design_matrix
 from model.faults import DataError
 from model.known_truth import measure_known_truth
 from model.leaks import find_leaks
+from model.sensitive_cost import measure_sensitive_cost
 from model.sources import HISTORY, SourceError, evaluation_file, find_training_data
 from model.synthesise import SEED, synthesise
 from model.train import TrainingError, labels_of, used_inputs
-from model.validate import Table, read_table
+from model.validate import Table, describe_rows, read_table
 
 CUSTOMERS = 20_000
 FIGURES = {"auc": "AUC", "brier": "Brier", "log_loss": "Log loss", "ece": "Calibration error"}
@@ -54,6 +56,8 @@ def evaluate(contract: Contract, data: Path | None, customers: int, console: Con
     begun = time.monotonic()
     made_up = contract.name == "bank" and data is None
     table = _draw_bank(contract, customers) if made_up else _read(contract, data)
+    for line in describe_rows("the data", table.counted):
+        console.print(line, style="dim", highlight=False)
     for leak in find_leaks(table):
         console.print(f"[bold red]LEAK[/] {leak}")
     inputs = used_inputs(table)
@@ -61,6 +65,10 @@ def evaluate(contract: Contract, data: Path | None, customers: int, console: Con
     comparison = compare(matrix, labels_of(table), inputs, lambda line: console.print(line, style="dim"))
     figures = comparison.as_json() | {"contract": contract.name, "customers": len(table)}
     print_comparison(console, contract, table, comparison)
+    if cost := measure_sensitive_cost(table):
+        figures["sensitive_cost"] = cost.as_json()
+        for line in cost.describe():
+            console.print(line, highlight=False)
     if made_up:
         console.print("measuring against the known truth", style="dim")
         figures["known_truth"] = measure_known_truth(contract, find_candidate(comparison.chosen), customers)
@@ -108,4 +116,4 @@ def _read(contract: Contract, data: Path | None) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

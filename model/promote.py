@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from model.command_line import run_command
 from model.contract import ContractError, load_contract
 from model.database import DatabaseUnknownError, connect
 from model.registry import RegistryError, approve, current, list_versions, newest_candidate, rollback
@@ -55,4 +56,4 @@ def _listing(conn: "Connection", contract: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from model.bank_files import FILES, Row
 from model.contract import Contract
 from model.database import copy_rows
+from model.taken_numbers import refuse_taken_numbers
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -18,15 +19,15 @@ class Deliverable(Protocol):
     @property
     def contract(self) -> Contract: ...
     @property
-    def customers(self) -> Sequence[Row]: ...
+    def customers(self) -> Iterable[Row]: ...
     @property
-    def features(self) -> Sequence[tuple[str, str, str]]: ...
+    def features(self) -> Iterable[tuple[str, str, str]]: ...
     @property
-    def consents(self) -> Sequence[Row]: ...
+    def consents(self) -> Iterable[Row]: ...
     @property
-    def feedback(self) -> Sequence[Row]: ...
+    def feedback(self) -> Iterable[Row]: ...
     @property
-    def declared(self) -> Sequence[tuple[str, str]]: ...
+    def declared(self) -> Iterable[tuple[str, str]]: ...
 
 
 @dataclass(frozen=True)
@@ -57,9 +58,10 @@ def _stage(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Seque
     copy_rows(cursor, f"staged_{table}", columns, rows)
 
 
-def _store_customers(cursor: Any, customers: Sequence[Row]) -> int:
+def _store_customers(cursor: Any, customers: Iterable[Row]) -> int:
     columns = list(FILES["customers.csv"])
     _stage(cursor, "customers", columns, (row.values() for row in customers))  # type: ignore[misc]
+    refuse_taken_numbers(cursor)
     listed = ", ".join(columns)
     updated = ", ".join(f"{c} = EXCLUDED.{c}" for c in columns[1:])
     known, new = (", ".join(f"{t}.{c}" for c in columns[1:]) for t in ("customers", "EXCLUDED"))
@@ -88,7 +90,7 @@ def _store_features(cursor: Any, delivery: Deliverable) -> int:
     return int(cursor.rowcount)
 
 
-def _store_consents(cursor: Any, consents: Sequence[Row]) -> int:
+def _store_consents(cursor: Any, consents: Iterable[Row]) -> int:
     columns = list(FILES["consents.csv"])
     _stage(cursor, "consents", columns, (row.values() for row in consents))  # type: ignore[misc]
     listed = ", ".join(columns)
@@ -118,7 +120,7 @@ def _store_declared(cursor: Any, delivery: Deliverable) -> int:
     return int(cursor.rowcount)
 
 
-def _store_feedback(cursor: Any, feedback: Sequence[Row]) -> int:
+def _store_feedback(cursor: Any, feedback: Iterable[Row]) -> int:
     columns = list(FILES["feedback.csv"])
     _stage(cursor, "feedback", columns, (row.values() for row in feedback))  # type: ignore[misc]
     listed = ", ".join(columns)

@@ -17,6 +17,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
 
 from model.candidates import EBM_SETTINGS, SEED, Candidate, find_candidate, fit
+from model.command_line import run_command
 from model.compare import RULE, Comparison, Progress, compare
 from model.contract import Contract, ContractError, Feature, contract_path, load_contract
 from model.database import connect, names_database
@@ -28,7 +29,7 @@ from model.leaks import find_leaks
 from model.metrics import interval_by_bootstrap, measure, reliability, roc_points
 from model.registry import Artefacts, RegistryError, approve, current, register
 from model.sources import SourceError, find_training_data, local_home
-from model.validate import Table, read_table
+from model.validate import Table, describe_rows, read_table
 from vigie_scoring.drift import build_reference
 from vigie_scoring.scorer import Scorer
 
@@ -60,7 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parse(arguments)
     try:
         contract = load_contract(given.contract)
-        table = read_table(find_training_data(contract, given.data), contract, labelled=True)
+        source = find_training_data(contract, given.data)
+        table = read_table(source, contract, labelled=True)
+        print("\n".join(describe_rows(source.name, table.counted)), flush=True)
         trained = train(table, given.quick, given.allow_leaks, lambda line: print(line, flush=True))
         folder = given.out or default_folder(contract)
         write(trained, folder)
@@ -238,4 +241,4 @@ def _record(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

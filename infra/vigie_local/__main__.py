@@ -9,6 +9,7 @@ import os
 import resource
 import sys
 
+from model.command_line import run_command
 from vigie_local import commands
 from vigie_local.errors import LocalCloudError
 from vigie_local.settings import load_settings
@@ -31,10 +32,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nInterrupted. What was started goes on; make down stops it.", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader has gone (`| head`): Python would complain once more while closing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
             raise
@@ -106,4 +103,4 @@ def _add_logs(command: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

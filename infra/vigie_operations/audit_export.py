@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from model.command_line import run_command
 from vigie.run_export import export_run
 from vigie.trail import Trail, TrailError
 from vigie.verify import CheckpointError, key_id, parse_checkpoint
@@ -226,4 +227,4 @@ def _newest_run(connection: Connection) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

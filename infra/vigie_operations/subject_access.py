@@ -1,4 +1,4 @@
-"""Export what is held about one customer: `python -m vigie_operations.subject_access --customer ID [--out folder]`.
+"""Everything held and done about one customer: `python -m vigie_operations.subject_access --customer ID [--out folder]`.
 
 Reads as the database's owner every table that has a customer_id, whichever those are, so that a table added later
 is in the answer without anybody remembering it. Writes a JSON file and a readable one that only their owner can open.
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from psycopg2 import sql
 from psycopg2.extras import RealDictCursor
 
+from model.command_line import run_command
 from vigie_local.migrations import OWNER
 from vigie_local.postgres import write_private
 from vigie_local.secrets import role_passwords
@@ -122,4 +123,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

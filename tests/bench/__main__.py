@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from model.command_line import run_command
 from tests.bench.cloud import BenchCloud, bench_cloud
 from tests.bench.machine import describe_commit, describe_machine, now
 from tests.bench.options import Options
@@ -111,4 +112,4 @@ def read_options(given: argparse.Namespace) -> Options:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -1,4 +1,4 @@
-"""Run the test behind every governance claim and write the results: `python -m tests.evaluations.claims`.
+"""Runs the test behind every governance claim and writes what it said: `make claims` (`python -m tests.evaluations.claims`).
 
 The register is docs/governance/claims.toml; the dashboard reads the results from claims.json below the home.
 """
@@ -21,6 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from model.command_line import run_command
 from vigie_local.settings import REPOSITORY, load_settings
 
 REGISTER = REPOSITORY / "docs" / "governance" / "claims.toml"
@@ -199,4 +200,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from model.command_line import run_command
 from vigie_local.errors import LocalCloudError, RunError
 from vigie_local.localstack import aws_client
 from vigie_local.migrations import OWNER
@@ -99,4 +100,4 @@ def _reader(settings: LocalSettings) -> Query:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)
