@@ -1,4 +1,4 @@
-"""Everything held and done about one customer: `python -m vigie_operations.subject_access --customer ID [--out folder]`.
+"""Export what is held about one customer: `python -m vigie_operations.subject_access --customer ID [--out folder]`.
 
 Reads as the database's owner every table that has a customer_id, whichever those are, so that a table added later
 is in the answer without anybody remembering it. Writes a JSON file and a readable one that only their owner can open.

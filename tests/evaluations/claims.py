@@ -1,4 +1,4 @@
-"""Runs the test behind every governance claim and writes what it said: `make claims` (`python -m tests.evaluations.claims`).
+"""Run the test behind every governance claim and write the results: `python -m tests.evaluations.claims`.
 
 The register is docs/governance/claims.toml; the dashboard reads the results from claims.json below the home.
 """
