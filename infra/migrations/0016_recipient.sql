@@ -1,5 +1,5 @@
 -- A run's calls go where it was planned that they go; the ledger states the address.
--- depends: 0014_by_index
+-- depends: 0015_lost_analyses
 
 ALTER TABLE runs ADD COLUMN llm_recipient text, ADD COLUMN llm_address text, ADD COLUMN llm_model text,
     ADD CONSTRAINT endpoint_is_whole CHECK (num_nonnulls(llm_recipient, llm_address, llm_model) IN (0, 3));
