@@ -31,10 +31,9 @@ def way_to(base_url: str, variables: Mapping[str, str]) -> dict[str, str]:
         SettingError: names the variable whose value cannot be used.
     """
     parts = urlsplit(base_url)
-    if is_loopback(parts.hostname or ""):
-        return {}
+    near = is_loopback(parts.hostname or "")
     found = {
-        "proxy_url": _proxy(PROXIES[parts.scheme], variables),
+        "proxy_url": "" if near else _proxy(PROXIES[parts.scheme], variables),
         "no_proxy": _first(NO_PROXY, variables)[1],
         "ca_bundle": _certificates_file(*_first(CERTIFICATES, variables)) if parts.scheme == "https" else "",
     }

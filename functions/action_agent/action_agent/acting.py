@@ -77,9 +77,9 @@ class Actor:
     def _take_up(self, message: BatchMessage, request: Request) -> "_Batch":
         with self._database.transaction(request.origin) as transaction:
             run = load_run(transaction, message.run_id)
-            ledger = open_ledger(self._provider, run, PURPOSE, run.prompt_versions["action"])
             candidates = load_candidates(transaction, message.run_id, message.batch_no)
             offers = load_offers(transaction)
+            ledger = open_ledger(self._provider, run, PURPOSE, run.prompt_versions["action"])
             earlier = ledger.earlier(transaction, [candidate.customer_id for candidate in candidates])
             details = {"batch_no": message.batch_no, "customers": len(candidates)}
             transaction.audit(Event("BATCH_START", details=details))

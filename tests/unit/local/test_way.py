@@ -39,8 +39,10 @@ def test_an_address_without_tls_has_its_own_variable() -> None:
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:4570", "http://localhost:11434", "https://[::1]:8000"])
-def test_this_machine_needs_no_way(address: str) -> None:
-    assert way_to(address, {"HTTPS_PROXY": "http://a:1", "HTTP_PROXY": "http://a:1", "SSL_CERT_FILE": "/no"}) == {}
+def test_this_machine_needs_no_proxy_and_certificates_only_for_tls(address: str) -> None:
+    proxies = {"HTTPS_PROXY": "http://a:1", "HTTP_PROXY": "http://a:1", "NO_PROXY": "x"}
+    assert way_to(address, proxies) == {}
+    assert set(way_to(address, {"SSL_CERT_FILE": certifi.where()})) == ({"ca_bundle"} if "https" in address else set())
 
 
 @pytest.mark.parametrize("name", ["LLM_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
