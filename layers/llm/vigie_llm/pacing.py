@@ -38,6 +38,8 @@ MOST_OF_OTHERS = 10.0
 STALE_SECONDS = 2.0
 # What was heard longer ago says nothing.
 EXPIRES_SECONDS = 120.0
+# After so long without a call under way, the next one asks alone: much may have changed.
+IDLE_SECONDS = 5.0
 # The longest silence, whatever was heard.
 PROBE_SECONDS = 60.0
 # The next call is taken for the dearest of so many.
@@ -108,7 +110,8 @@ class _Budget:
 class Pacer:
     """Says when the next call may leave. Knows no limit until an answer tells one.
 
-    While it probes (at first, and after a refusal that concerns every call) one call is under way at a time.
+    While it probes (at first, after a pause, and after a refusal that concerns every call) one call is under way at a
+    time.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -131,9 +134,9 @@ class Pacer:
                 return 0.0
             if now.at < self._held_until:
                 return min(LONGEST_WAIT_SECONDS, max(SHORTEST_WAIT_SECONDS, self._held_until - now.at))
-            if self._probing:
-                return 0.0 if self._under_way == 0 else SHORTEST_WAIT_SECONDS
-            if self._is_asking(now):
+            if self._under_way == 0 and now.at - self._heard_at > IDLE_SECONDS:
+                self._probing = True
+            if (self._probing and self._under_way) or self._is_asking(now):
                 return SHORTEST_WAIT_SECONDS
             return max((self._wait(kind, budget, now) for kind, budget in self._budgets.items()), default=0.0)
 
