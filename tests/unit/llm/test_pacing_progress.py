@@ -229,6 +229,20 @@ def test_after_a_pause_one_call_asks_before_the_others_follow() -> None:
     assert pacer.seconds_to_wait() == 0
 
 
+def test_a_limit_that_answers_no_longer_name_is_forgotten() -> None:
+    clock = Clock()
+    pacer = Pacer(clock)
+    pacer.sent()
+    pacer.heard(pacer.now(), limits("tokens", 1000, 0), 500)
+    assert pacer.seconds_to_wait() > 0
+    for _ in range(3):
+        pacer.sent()
+        pacer.heard(pacer.now(), {}, 500)
+    for _ in range(20):
+        assert pacer.seconds_to_wait() == 0
+        pacer.sent()
+
+
 def test_limits_that_change_with_every_answer_leave_a_pace() -> None:
     rng = random.Random(5)
 
