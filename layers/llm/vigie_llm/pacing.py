@@ -133,12 +133,12 @@ class Pacer:
         with self._lock:
             now = self._now()
             self._forget_expired(now)
+            if self._under_way == 0 and now.at - self._heard_at > IDLE_SECONDS:
+                self._probing = True
             if now.at - self._sent_at >= PROBE_SECONDS:
                 return 0.0
             if now.at < self._held_until:
                 return min(LONGEST_WAIT_SECONDS, max(SHORTEST_WAIT_SECONDS, self._held_until - now.at))
-            if self._under_way == 0 and now.at - self._heard_at > IDLE_SECONDS:
-                self._probing = True
             if (self._probing and self._under_way) or self._is_asking(now):
                 return SHORTEST_WAIT_SECONDS
             return max((self._wait(kind, budget, now) for kind, budget in self._budgets.items()), default=0.0)

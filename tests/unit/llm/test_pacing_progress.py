@@ -215,13 +215,14 @@ def test_after_a_refusal_of_everything_one_call_goes_at_a_time() -> None:
     assert pacer.seconds_to_wait() > 0
 
 
-def test_after_a_pause_one_call_asks_before_the_others_follow() -> None:
+@pytest.mark.parametrize("pause", [6.0, 70.0, 3600.0])
+def test_after_a_pause_one_call_asks_before_the_others_follow(pause: float) -> None:
     """What was mended or broken meanwhile is met by one call, not by as many as may be under way at once."""
     clock = Clock()
     pacer = Pacer(clock)
     pacer.sent()
     pacer.heard(pacer.now(), {})
-    clock.now += 6
+    clock.now += pause
     assert pacer.seconds_to_wait() == 0
     pacer.sent()
     assert pacer.seconds_to_wait() > 0
