@@ -54,7 +54,7 @@ class Slices[D]:
         self._enter = enter
         self._entered = 0
         self._open: dict[UUID, Call] = {}
-        self._again = 0
+        self._again = self._closed = 0
 
     def __iter__(self) -> Iterator[list[Call]]:
         while self._entered < len(self._decisions):
@@ -70,6 +70,7 @@ class Slices[D]:
         for outcome in outcomes:
             del self._open[outcome.call.egress_id]
             self._again += outcome.is_open
+            self._closed += not outcome.is_open
 
     @property
     def unsent(self) -> list[Call]:
@@ -83,7 +84,10 @@ class Slices[D]:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """What the state machine needs to know: how many remain, and whether nobody came to an end in this round."""
+        """What the state machine needs to know: how many remain, and whether no call brought anybody to an end.
+
+        Those who end without a call are no sign that the model is back.
+        """
         remaining = self.remaining
-        is_stalled = remaining > 0 and remaining == len(self._decisions)
-        return {"remaining": remaining} | ({"stalled": True} if is_stalled else {})
+        is_stalled = self._closed == 0 and (self._again > 0 or remaining == len(self._decisions))
+        return {"remaining": remaining} | ({"stalled": True} if remaining and is_stalled else {})

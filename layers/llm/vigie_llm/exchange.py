@@ -138,9 +138,8 @@ def read_response(response: httpx.Response) -> Completion:
 
 
 def most_tokens(request: ChatRequest, asking: Asking) -> int:
-    """More tokens than a call can have taken, whatever the provider writes: no token is shorter than a byte."""
-    written = len(request.system) + len(request.user) + len(json.dumps(request.schema))
-    return 4 * written + asking.max_tokens
+    """More tokens than a call is likely to have taken, whatever the provider writes: a token is a character or more."""
+    return len(request.system) + len(request.user) + len(json.dumps(request.schema)) + asking.max_tokens
 
 
 def limits_of(response: httpx.Response) -> dict[str, str]:

@@ -38,6 +38,10 @@ MOST_OF_OTHERS = 10.0
 STALE_SECONDS = 2.0
 # What was heard longer ago says nothing.
 EXPIRES_SECONDS = 120.0
+# A limit that so many answers in a row no longer name is no longer there.
+ANSWERS_WITHOUT = 3
+# After so long without a call under way, the next one asks alone: much may have changed.
+IDLE_SECONDS = 5.0
 # The longest silence, whatever was heard.
 PROBE_SECONDS = 60.0
 # The next call is taken for the dearest of so many.
@@ -108,7 +112,8 @@ class _Budget:
 class Pacer:
     """Says when the next call may leave. Knows no limit until an answer tells one.
 
-    While it probes (at first, and after a refusal that concerns every call) one call is under way at a time.
+    While it probes (at first, after a pause, and after a refusal that concerns every call) one call is under way at a
+    time.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -120,6 +125,7 @@ class Pacer:
         self._heard_at = self._sent_at = self._held_until = -math.inf
         self._under_way = 0
         self._requests = self._tokens = 0.0
+        self._missed = dict.fromkeys(KINDS, 0)
         self._costs: deque[int] = deque(maxlen=CALLS_REMEMBERED)
 
     def seconds_to_wait(self) -> float:
@@ -127,13 +133,13 @@ class Pacer:
         with self._lock:
             now = self._now()
             self._forget_expired(now)
+            if self._under_way == 0 and now.at - self._heard_at > IDLE_SECONDS:
+                self._probing = True
             if now.at - self._sent_at >= PROBE_SECONDS:
                 return 0.0
             if now.at < self._held_until:
                 return min(LONGEST_WAIT_SECONDS, max(SHORTEST_WAIT_SECONDS, self._held_until - now.at))
-            if self._probing:
-                return 0.0 if self._under_way == 0 else SHORTEST_WAIT_SECONDS
-            if self._is_asking(now):
+            if (self._probing and self._under_way) or self._is_asking(now):
                 return SHORTEST_WAIT_SECONDS
             return max((self._wait(kind, budget, now) for kind, budget in self._budgets.items()), default=0.0)
 
@@ -167,7 +173,11 @@ class Pacer:
             if tokens > 0:
                 self._costs.append(tokens)
             for kind in KINDS:
-                self._read(kind, sent, headers)
+                if self._read(kind, sent, headers) or not tokens:
+                    continue
+                self._missed[kind] += 1
+                if self._missed[kind] >= ANSWERS_WITHOUT:
+                    self._forget(kind)
 
     def refused(self) -> None:
         """A call has ended with a refusal that concerns every call: one at a time until one is answered."""
@@ -189,24 +199,30 @@ class Pacer:
 
     def _forget_expired(self, now: Sent) -> None:
         for kind in [kind for kind, budget in self._budgets.items() if now.at - budget.told.at > EXPIRES_SECONDS]:
-            del self._budgets[kind]
-            self._bases.pop(kind, None)
+            self._forget(kind)
             self._probing = True
+
+    def _forget(self, kind: str) -> None:
+        self._budgets.pop(kind, None)
+        self._bases.pop(kind, None)
 
     def _is_asking(self, now: Sent) -> bool:
         """Whether what was heard is stale, and a call that left since will soon tell more."""
         is_stale = bool(self._budgets) and now.at - self._heard_at > STALE_SECONDS
         return is_stale and self._under_way > 0 and now.at - self._sent_at <= STALE_SECONDS
 
-    def _read(self, kind: str, sent: Sent, headers: Mapping[str, str]) -> None:
+    def _read(self, kind: str, sent: Sent, headers: Mapping[str, str]) -> bool:
+        """Learn from the headers; False where they name no such limit."""
         limit, remaining = (_number(headers, f"x-ratelimit-{what}-{kind}") for what in ("limit", "remaining"))
         if limit is None or limit < 1 or remaining is None:
-            return
+            return False
+        self._missed[kind] = 0
         known = self._budgets.get(kind)
         remaining = min(limit, max(0.0, remaining))
         reset = parse_duration(headers.get(f"x-ratelimit-reset-{kind}"))
         window = _window(limit, remaining, reset) or (known.window if known else SECONDS_A_MINUTE)
         self._learn(kind, _Budget(limit, remaining, sent, window))
+        return True
 
     def _learn(self, kind: str, heard: _Budget) -> None:
         known, base = self._budgets.get(kind), self._bases.get(kind)

@@ -389,3 +389,12 @@ def test_while_a_pacer_probes_one_call_is_under_way(request_about: ChatRequest) 
     chunks = runner.run(model, [calls_of(request_about, 20)], accept, lambda: PLENTY, pacer)
     assert sum(map(len, chunks)) == 20
     assert max(most_before) > 1
+
+
+def test_who_ends_without_a_call_is_no_sign_that_the_model_is_back(request_about: ChatRequest) -> None:
+    model = FakeChatModel(failing_with(AccountRefusedError(401)))
+    slices = Slices(range(10), 20, lambda some: calls_of(request_about, len(some) - 2))
+    for chunk in CallRunner(1).run(model, slices, accept, lambda: PLENTY):
+        slices.ended(chunk)
+    assert slices.answer["stalled"]
+    assert slices.answer["remaining"] < 10

@@ -215,6 +215,35 @@ def test_after_a_refusal_of_everything_one_call_goes_at_a_time() -> None:
     assert pacer.seconds_to_wait() > 0
 
 
+@pytest.mark.parametrize("pause", [6.0, 70.0, 3600.0])
+def test_after_a_pause_one_call_asks_before_the_others_follow(pause: float) -> None:
+    """What was mended or broken meanwhile is met by one call, not by as many as may be under way at once."""
+    clock = Clock()
+    pacer = Pacer(clock)
+    pacer.sent()
+    pacer.heard(pacer.now(), {})
+    clock.now += pause
+    assert pacer.seconds_to_wait() == 0
+    pacer.sent()
+    assert pacer.seconds_to_wait() > 0
+    pacer.heard(pacer.now(), {})
+    assert pacer.seconds_to_wait() == 0
+
+
+def test_a_limit_that_answers_no_longer_name_is_forgotten() -> None:
+    clock = Clock()
+    pacer = Pacer(clock)
+    pacer.sent()
+    pacer.heard(pacer.now(), limits("tokens", 1000, 0), 500)
+    assert pacer.seconds_to_wait() > 0
+    for _ in range(3):
+        pacer.sent()
+        pacer.heard(pacer.now(), {}, 500)
+    for _ in range(20):
+        assert pacer.seconds_to_wait() == 0
+        pacer.sent()
+
+
 def test_limits_that_change_with_every_answer_leave_a_pace() -> None:
     rng = random.Random(5)
 
