@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.contract import ROW_NUMBER, ContractError, parse_contract
+from model.contract import ROW_NUMBER, ContractError, parse_contract, refuse_shipped_name
 from model.faults import DataError
 from model.guess import GAPS, Column, guess, label_of, labels_of, words_of
 from model.validate import decode, read_bytes, split_of
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _check_out(given.out)
         drafted = draft(given.data, asked)
-        parse_contract(drafted.text, given.out.name)
+        refuse_shipped_name(parse_contract(drafted.text, given.out.name).name, f"OUT={given.out}")
     except (DataError, ContractError) as exc:
         print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)
         return 1
