@@ -23,6 +23,8 @@ Labels = NDArray[np.int64]
 SEED = 7
 MONOTONE = {"raises": 1, "lowers": -1, "none": 0}
 OUTER_BAGS = 8
+# Of the customers of a bag, those by whom it is decided when to stop; and the most rounds, which bound the time.
+VALIDATION_SHARE, MAX_ROUNDS = 0.15, 5_000
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,8 @@ def build_ebm(inputs: Sequence[Feature], settings: EbmSettings = CURVES, bags: i
             max_bins=settings.bins,
             max_interaction_bins=settings.pair_bins,
             outer_bags=bags,
+            validation_size=VALIDATION_SHARE,
+            max_rounds=MAX_ROUNDS,
             n_jobs=1,
             random_state=SEED,
         )
@@ -115,12 +119,33 @@ def fit(
     labels: Labels,
     settings: EbmSettings | None = None,
     bags: int = OUTER_BAGS,
+    groups: Labels | None = None,
 ) -> Any:
-    """Build and fit a candidate's pipeline, with its plainest settings unless some are given."""
+    """Build and fit a candidate's pipeline, with its plainest settings unless some are given.
+
+    `groups` (n,) says which rows are one person: a glass-box stops learning by what it finds on other people.
+    """
     with warnings.catch_warnings():
         # It concerns interpret's own plots, which are not used: missing values have a place of their own.
         warnings.filterwarnings("ignore", message="Missing values detected", category=UserWarning)
-        return candidate.build(inputs, settings or candidate.settings[0], bags).fit(matrix, labels)
+        pipeline = candidate.build(inputs, settings or candidate.settings[0], bags)
+        kept = {}
+        if groups is not None and candidate.build is build_ebm and len(np.unique(groups)) < len(groups):
+            kept = {f"{pipeline.steps[-1][0]}__bags": _draw_bags(groups, bags)}
+        return pipeline.fit(matrix, labels, **kept)
+
+
+def _draw_bags(groups: Labels, bags: int) -> NDArray[np.int8]:
+    """For each bag, 1 for the rows that it learns from, -1 for those of the people by whom it stops."""
+    people, rows = np.unique(groups, return_inverse=True)
+    draw = np.random.default_rng(SEED)
+    held = max(1, round(VALIDATION_SHARE * len(people)))
+    found = np.ones((bags, len(groups)), dtype=np.int8)
+    for bag in found:
+        chosen = np.zeros(len(people), dtype=bool)
+        chosen[draw.permutation(len(people))[:held]] = True
+        bag[chosen[rows]] = -1
+    return found
 
 
 def find_candidate(key: str) -> Candidate:

@@ -50,7 +50,9 @@ def hold_out(
     protocol = "out-of-fold predictions of five folds" if len(kept) > 1 else "a held-out fifth"
     progress(f"measuring on {protocol}")
     found = [
-        fit(candidate, inputs, matrix[known], labels[known]).predict_proba(matrix[unseen])[:, 1]
+        fit(candidate, inputs, matrix[known], labels[known], groups=people.groups[known]).predict_proba(matrix[unseen])[
+            :, 1
+        ]
         for known, unseen in kept
     ]
     bases = [np.full(len(unseen), labels[known].mean()) for known, unseen in kept]

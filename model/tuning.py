@@ -29,7 +29,7 @@ def fit_tuned(
 ) -> tuple[Any, EbmSettings]:
     """Choose the settings inside these customers, then fit on all of them."""
     chosen = choose_settings(candidate, inputs, matrix, labels, groups)
-    return fit(candidate, inputs, matrix, labels, chosen), chosen
+    return fit(candidate, inputs, matrix, labels, chosen, groups=groups), chosen
 
 
 def choose_settings(
@@ -42,7 +42,7 @@ def choose_settings(
     train, test = (rows[part] for part in split(labels[rows], groups[rows], FOLDS, 1, SEED)[0])
     if len(set(labels[train].tolist())) < 2:
         return candidate.settings[0]
-    losses = [_losses(candidate, inputs, matrix, labels, s, train, test) for s in candidate.settings]
+    losses = [_losses(candidate, inputs, matrix, labels, groups, s, train, test) for s in candidate.settings]
     best = min(losses, key=lambda loss: float(loss.mean()))
     for settings, loss in zip(candidate.settings, losses, strict=True):
         gap = loss - best
@@ -65,11 +65,12 @@ def _losses(
     inputs: Sequence[Feature],
     matrix: Matrix,
     labels: Labels,
+    groups: Labels,
     settings: EbmSettings,
     train: Rows,
     test: Rows,
 ) -> Floats:
-    model = fit(candidate, inputs, matrix[train], labels[train], settings, BAGS)
+    model = fit(candidate, inputs, matrix[train], labels[train], settings, BAGS, groups[train])
     found = np.clip(model.predict_proba(matrix[test])[:, 1], LEAST, 1 - LEAST)
     losses: Floats = -np.log(np.where(labels[test] == 1, found, 1 - found))
     return losses
