@@ -145,7 +145,7 @@ def _draw_bags(groups: Labels, bags: int) -> NDArray[np.int8]:
         chosen = np.zeros(len(people), dtype=bool)
         chosen[draw.permutation(len(people))[:held]] = True
         bag[chosen[rows]] = -1
-    return found
+    return np.ascontiguousarray(found.T)
 
 
 def find_candidate(key: str) -> Candidate:
