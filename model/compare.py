@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -132,7 +133,8 @@ def _cross_validate(
     workers = Parallel(n_jobs=2 if len(labels) > 2000 else 1, return_as="generator")
     # Fold by fold, so that what is left can be estimated from what is done.
     fits = workers(predict(c, inputs, matrix, labels, groups, *pair) for pair in splits for c in candidates)
-    found = list(watch(fits, len(splits) * len(candidates), len(candidates), progress, budget))
+    with closing(fits):  # a comparison that is given up leaves no worker behind
+        found = list(watch(fits, len(splits) * len(candidates), len(candidates), progress, budget))
     return [_summarise(c, labels, splits, found[k :: len(candidates)]) for k, c in enumerate(candidates)]
 
 

@@ -176,7 +176,7 @@ def _report(drafted: Draft, asked: Asked, out: Path, data: Path) -> Iterator[str
         yield '  no consent is declared, so nobody would be predicted: CONSENTS="on what ground" declares one'
     yield "Read it and correct it. Then:"
     given = f"DATA={shlex.quote(str(data))} CONTRACT={shlex.quote(str(out))}"
-    yield f"  make load {given}\n  make train {given}\n  make run"
+    yield f"  make load {given}\n  make train {given}\n  make promote CONTRACT={shlex.quote(str(out))}\n  make run"
 
 
 def _quote(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-MINUTES = 30.0
+MINUTES = 60.0
 PATIENCE_SECONDS = 10
 REMEDY = 'allow more with ARGS="--minutes …", fit the plain glass-box with ARGS=--quick, or give fewer columns'
 
