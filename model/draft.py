@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from model.contract import ROW_NUMBER, ContractError, parse_contract
+from model.contract import ROW_NUMBER, ContractError, parse_contract, refuse_shipped_name
 from model.faults import DataError
 from model.guess import GAPS, Column, guess, label_of, labels_of, words_of
 from model.validate import decode, read_bytes, split_of
@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _check_out(given.out)
         drafted = draft(given.data, asked)
-        parse_contract(drafted.text, given.out.name)
+        refuse_shipped_name(parse_contract(drafted.text, given.out.name).name, f"OUT={given.out}")
     except (DataError, ContractError) as exc:
         print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)
         return 1
@@ -176,7 +176,7 @@ def _report(drafted: Draft, asked: Asked, out: Path, data: Path) -> Iterator[str
         yield '  no consent is declared, so nobody would be predicted: CONSENTS="on what ground" declares one'
     yield "Read it and correct it. Then:"
     given = f"DATA={shlex.quote(str(data))} CONTRACT={shlex.quote(str(out))}"
-    yield f"  make load {given}\n  make train {given}\n  make run"
+    yield f"  make load {given}\n  make train {given}\n  make promote CONTRACT={shlex.quote(str(out))}\n  make run"
 
 
 def _quote(text: str) -> str:

@@ -13,9 +13,11 @@ from pathlib import Path
 import psycopg2
 
 from model.bank_files import FILES, Row, read_rows, unknown_customers
-from model.contract import Contract, ContractError, load_contract
+from model.claiming import LoadRefusedError
+from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
 from model.database import DatabaseUnknownError, connect
 from model.faults import DataError, Fault
+from model.identity import Content
 from model.storing import Loaded, store
 from model.validate import read_table
 
@@ -27,6 +29,7 @@ class Delivery:
     """Everything one load brings, checked: rows by table, features as JSON."""
 
     contract: Contract
+    content: Content
     customers: Sequence[Row]
     features: Sequence[tuple[str, str, str]]  # customer_id, as_of, JSON
     consents: Sequence[Row]
@@ -42,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--as-of", type=date.fromisoformat, help="the features' date, where the file has none")
     parser.add_argument("--language", choices=("fr", "en"), default="en", help="of customers in a single CSV")
     parser.add_argument("--faults", type=Path, help="write every fault to this CSV")
+    parser.add_argument("--replace", action="store_true", help="replace this contract's customers (REPLACE=1)")
     parser.add_argument("--dsn", help="database; by default what PGHOST and its kin name")
     given = parser.parse_args(arguments)
     try:
@@ -50,10 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         delivery = read_delivery(given.data, contract, given.as_of or date.today(), given.language)
         print(f"storing {len(delivery.customers):,} customers", flush=True)
         with closing(connect(given.dsn)) as conn:
-            loaded = store(conn, delivery)
+            loaded = store(conn, delivery, given.replace)
     except DataError as exc:
         return _refuse(exc, given.faults)
-    except (ContractError, DatabaseUnknownError) as exc:
+    except (ContractError, DatabaseUnknownError, LoadRefusedError) as exc:
         print(exc, file=sys.stderr)
         return 1
     except psycopg2.Error as exc:
@@ -84,13 +88,17 @@ def read_folder(folder: Path, contract: Contract) -> Delivery:
     if faults:
         raise DataError(sorted(faults))
     declared = [] if (folder / "consents.csv").exists() else _declare(contract, sorted(known))
-    return Delivery(contract, read["customers.csv"], features, read["consents.csv"], read["feedback.csv"], declared)
+    content = Content.of(contract)
+    return Delivery(
+        contract, content, read["customers.csv"], features, read["consents.csv"], read["feedback.csv"], declared
+    )
 
 
 def read_single(path: Path, contract: Contract, as_of: date, language: str) -> Delivery:
     """One CSV under a contract: ids made from its id column, every personal field empty."""
     table = read_table(path, contract)
-    ids = [customer_uuid(contract, i) for i in table.ids]
+    content = Content.of(contract, table.sha256)
+    ids = [customer_uuid(contract, i, content.source) for i in table.ids]
     customers: list[Row] = [
         dict.fromkeys(FILES["customers.csv"])
         | {"customer_id": i, "language": language, "annual_value_eur": None if v is None else f"{v:.2f}"}
@@ -98,15 +106,20 @@ def read_single(path: Path, contract: Contract, as_of: date, language: str) -> D
     ]
     dates = [d or as_of.isoformat() for d in table.as_of]
     features = [(i, d, _as_json(r)) for i, d, r in zip(ids, dates, table.rows, strict=True)]
-    return Delivery(contract, customers, features, [], [], _declare(contract, sorted(set(ids))))
+    return Delivery(contract, content, customers, features, [], [], _declare(contract, sorted(set(ids))))
 
 
-def customer_uuid(contract: Contract, key: str) -> str:
-    """The UUID (version 5) of a customer known to a file by `key`; a UUID stays itself."""
+def customer_uuid(contract: Contract, key: str, source: str = "") -> str:
+    """The UUID (version 5) of a customer known to a file by `key`; a UUID stays itself.
+
+    It depends on the contract's name and on the column that the key comes from: the same key in another column, or
+    the same row (`source` is the SHA-256 of its file), is another person.
+    """
     try:
         return str(uuid.UUID(key))
     except ValueError:
-        return str(uuid.uuid5(NAMESPACE, f"{contract.name}/{key}"))
+        column = source if contract.id_column == ROW_NUMBER else contract.id_column
+        return str(uuid.uuid5(NAMESPACE, f"{contract.name}/{column}/{key}"))
 
 
 def _read_features(path: Path, contract: Contract, known: set[str], faults: list[Fault]) -> list[tuple[str, str, str]]:
@@ -146,6 +159,13 @@ def _summary(delivery: Delivery, loaded: Loaded) -> str:
         "consents": len(delivery.consents) + len(delivery.declared), "feedback": len(delivery.feedback),
     }  # fmt: skip
     lines += [f"  {name:<10} {loaded.changed[name]:>8,} / {count:,}" for name, count in brought.items()]
+    if loaded.replaced:
+        lines.append(f"replaced the {loaded.replaced:,} customers that contract {delivery.contract.name} had")
+    if loaded.others:
+        lines.append(
+            f"{loaded.others:,} more customers are loaded under {delivery.contract.name} and not in these files:"
+        )
+        lines.append("runs cover them too (make load … REPLACE=1 leaves only those of the files)")
     if not brought["consents"]:
         lines.append("nobody has agreed to anything, so nobody will be predicted: bring consents.csv, or declare")
         lines.append("[consents] in the contract (docs/data-files.md)")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.claiming import loaded_source
 from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
 from model.database import DatabaseUnknownError, connect
 from model.faults import DataError, Fault
@@ -55,8 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         contract = load_contract(given.contract)
-        outcomes = read_outcomes(given.data, contract)
         with closing(connect(given.dsn)) as conn:
+            outcomes = read_outcomes(given.data, contract, loaded_source(conn, contract.name))
             figures = judge(find_run(conn, contract.name, given.run), outcomes)
             groups = measure_errors(conn, contract, figures["run_id"], outcomes)
             store(conn, figures, groups)
@@ -70,8 +71,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def read_outcomes(path: Path, contract: Contract) -> dict[str, int]:
-    """Customer UUID to 1 (left) or 0 (stayed); raises DataError with every fault."""
+def read_outcomes(path: Path, contract: Contract, source: str = "") -> dict[str, int]:
+    """Customer UUID to 1 (left) or 0 (stayed); raises DataError with every fault.
+
+    Without an id column the rows are those of the loaded file, whose SHA-256 is `source`, in the same order.
+    """
     stream = decode(read_bytes(path), path.name)
     reader = csv.DictReader(stream, delimiter=split_of(stream))
     key, label = contract.id_column, contract.label
@@ -86,7 +90,7 @@ def read_outcomes(path: Path, contract: Contract) -> dict[str, int]:
         if value not in label.positive + label.negative:
             known = ", ".join(label.positive + label.negative)
             faults.append(Fault(path.name, row, label.column, value, f"is no known label; write one of {known}"))
-        outcomes[customer_uuid(contract, customer)] = int(value in label.positive)
+        outcomes[customer_uuid(contract, customer, source)] = int(value in label.positive)
     if faults:
         raise DataError(faults)
     return outcomes

@@ -78,6 +78,7 @@ def _plan(transaction: Transaction, asked: PlanRequest, settings: PlannerSetting
                 "planned": plan.customers,
                 "batches": plan.batches,
                 "left_out_without_profiling_consent": left_out,
+                "contract": model.contract,
                 "model_version": model.version,
                 "scorer_sha256": model.scorer_sha256,
                 "analysis_prompt": settings.analysis_prompt,
