@@ -31,9 +31,10 @@ resume: environment ## Complete a run whose execution was lost or failed: RUN=ru
 redrive: environment ## Make anew what closed runs lost or failed; RUN=… for one run
 	@$(CLOUD) redrive $(if $(RUN),--run "$(RUN)")
 
-load: environment ## Load your own CSV files: DATA=folder, or DATA=file.csv CONTRACT=telecom; FAULTS=file lists every fault
+load: environment ## Load your own CSV files: DATA=folder, or DATA=file.csv CONTRACT=telecom; FAULTS=file lists every fault, REPLACE=1
 	@$(if $(DATA),,echo 'Say what to load: make load DATA=folder' >&2; exit 2)
-	@$(CLOUD) load --data "$$DATA" $(if $(CONTRACT),--contract "$$CONTRACT") $(if $(FAULTS),--faults "$$FAULTS")
+	@$(CLOUD) load --data "$$DATA" $(if $(CONTRACT),--contract "$$CONTRACT") $(if $(FAULTS),--faults "$$FAULTS") \
+		$(if $(filter-out 0 no,$(REPLACE)),--replace)
 
 dashboard: environment ## Start the dashboard
 	@$(CLOUD) dashboard
@@ -67,8 +68,9 @@ contract: environment ## Draft a feature contract: DATA=file.csv LABEL= POSITIVE
 train: environment ## Compare models, train and register a candidate; CONTRACT=bank, DATA=folder
 	@$(CLOUD) with-cloud python -m model.train $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)") $(ARGS)
 
-promote: environment ## Approve the newest trained model; VERSION=… for another, CONTRACT=bank
-	@$(CLOUD) with-cloud python -m model.promote $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(VERSION),--version "$(VERSION)")
+promote: environment ## Approve the newest trained model; VERSION=… for another, CONTRACT=bank; REASON= if it is no better than the base rate
+	@$(CLOUD) with-cloud python -m model.promote $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(VERSION),--version "$(VERSION)") \
+		$(if $(REASON),--reason "$$REASON")
 
 rollback: environment ## Approve again the model before this one; CONTRACT=bank
 	@$(CLOUD) with-cloud python -m model.promote --rollback $(if $(CONTRACT),--contract "$(CONTRACT)")

@@ -148,7 +148,25 @@ def load_contract(name_or_path: str | Path) -> Contract:
     if not path.is_file():
         shipped = ", ".join(sorted(p.stem for p in FOLDER.glob("*.toml")))
         raise ContractError(str(name_or_path), [f"no such file: {path}; shipped contracts: {shipped}"])
-    return parse_contract(path.read_text(encoding="utf-8"), path.name)
+    contract = parse_contract(path.read_text(encoding="utf-8"), path.name)
+    if path.resolve().parent != FOLDER.resolve() and not _is_copy(contract):
+        refuse_shipped_name(contract.name, path.name)
+    return contract
+
+
+def refuse_shipped_name(name: str, source: str) -> None:
+    """Raise ContractError when a contract of one's own bears a shipped contract's name."""
+    if name.casefold() in {path.stem for path in FOLDER.glob("*.toml")}:
+        own = f"{name.casefold()}_own"
+        said = f'name: {name!r} is a shipped contract, whose customers yours would join; write another, such as "{own}"'
+        raise ContractError(source, [said])
+
+
+def _is_copy(contract: Contract) -> bool:
+    shipped = FOLDER / f"{contract.name}.toml"
+    if not shipped.is_file():
+        return False
+    return parse_contract(shipped.read_text(encoding="utf-8")).fingerprint() == contract.fingerprint()
 
 
 def contract_path(name_or_path: str | Path) -> Path:

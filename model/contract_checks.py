@@ -1,5 +1,6 @@
 """Finds every fault of a contract file, each with its place and its remedy."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ FORMATS: Mapping[str, tuple[str, ...]] = {
     "thousands": ("", ",", ".", " ", "'"),
     "unseen": ("refused", "kept"),
 }
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 LABEL_KEYS = {"column": str, "positive": list, "negative": list, "horizon_days": int}
 
 
@@ -26,6 +28,7 @@ def find_faults(raw: Mapping[str, Any]) -> list[str]:
     for key in ("name", "id_column"):
         if not isinstance(raw.get(key), str) or not raw[key].strip():
             faults.append(f'{key}: missing; write {key} = "…"')
+    faults += _name_faults(raw.get("name"))
     faults += _label_faults(raw.get("label"))
     faults += _value_faults(raw.get("annual_value", {}))
     faults += _consent_faults(raw.get("consents", {}))
@@ -35,6 +38,13 @@ def find_faults(raw: Mapping[str, Any]) -> list[str]:
     for position, feature in enumerate(features, start=1):
         faults += _feature_faults(feature, position)
     return faults + _repeated(features) + _clashes(raw, features)
+
+
+def _name_faults(name: object) -> list[str]:
+    # Versions of models and the audit trail are named after it.
+    if not isinstance(name, str) or not name.strip() or NAME.fullmatch(name):
+        return []
+    return [f"name: {name!r}; write small letters, digits, - and _, a letter or digit first, at most 60 of them"]
 
 
 def _label_faults(label: object) -> list[str]:

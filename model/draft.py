@@ -11,7 +11,7 @@ import numpy as np
 
 from model.cells import fold
 from model.command_line import run_command
-from model.contract import ROW_NUMBER, ContractError, parse_contract
+from model.contract import ROW_NUMBER, ContractError, parse_contract, refuse_shipped_name
 from model.csv_file import REMOVE_TOTALS, TOTALS, CsvFile, normal, open_csv
 from model.draft_text import Asked, Draft, next_steps, report, write_contract
 from model.faults import DataError, Fault
@@ -50,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _check_out(given.out)
         drafted = draft(given.data, asked)
         contract = parse_contract(drafted.text, given.out.name)
+        refuse_shipped_name(contract.name, f"OUT={given.out}")
         given.out.write_text(drafted.text, encoding="utf-8")
     except (DataError, ContractError) as exc:
         print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)

@@ -14,17 +14,20 @@ from rich.table import Table as Grid
 
 from model.candidates import find_candidate
 from model.command_line import run_command
-from model.compare import FOLDS, REPEATS, RULE, Comparison, compare
+from model.compare import FOLDS, REPEATS, RULE, Comparison
 from model.contract import Contract, ContractError, load_contract
 from model.design import design_matrix
 from model.faults import DataError
+from model.folds import find_people
+from model.gate import describe_gate, measure_against_base_rate
 from model.known_truth import measure_known_truth
 from model.leaks import find_leaks
 from model.sensitive_cost import measure_sensitive_cost
 from model.sources import HISTORY, SourceError, evaluation_file, find_training_data
 from model.synthesise import SEED, synthesise
-from model.train import TrainingError, labels_of, used_inputs
+from model.train import TrainingError, compare_rows, compared_rows, labels_of, used_inputs
 from model.validate import Table, describe_rows, read_table
+from model.waiting import OutOfTimeError
 
 CUSTOMERS = 20_000
 FIGURES = {"auc": "AUC", "brier": "Brier", "log_loss": "Log loss", "ece": "Calibration error"}
@@ -42,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         contract = load_contract(given.contract)
         figures = evaluate(contract, given.data, given.customers, console)
-    except (ContractError, SourceError, TrainingError, DataError) as exc:
+    except (ContractError, SourceError, TrainingError, DataError, OutOfTimeError) as exc:
         print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)
         return 1
     for path in filter(None, (evaluation_file(contract.name), given.json)):
@@ -60,11 +63,16 @@ def evaluate(contract: Contract, data: Path | None, customers: int, console: Con
         console.print(line, style="dim", highlight=False)
     for leak in find_leaks(table):
         console.print(f"[bold red]LEAK[/] {leak}")
-    inputs = used_inputs(table)
-    matrix = design_matrix(table.rows, inputs)
-    comparison = compare(matrix, labels_of(table), inputs, lambda line: console.print(line, style="dim"))
-    figures = comparison.as_json() | {"contract": contract.name, "customers": len(table)}
+    inputs, people = used_inputs(table), find_people(table)
+    for remark in people.remarks(contract.id_column):
+        console.print(remark)
+    matrix, rows = design_matrix(table.rows, inputs), compared_rows(people, inputs)
+    comparison = compare_rows(table, matrix, inputs, people, rows, lambda line: console.print(line, style="dim"))
+    found = comparison.result(comparison.chosen).held_out[0]
+    verdict = measure_against_base_rate(labels_of(table)[rows], found, comparison.base_rates, people.groups[rows])
+    figures = comparison.as_json() | {"contract": contract.name, "customers": len(table), "base_rate": verdict}
     print_comparison(console, contract, table, comparison)
+    console.print(f"Chosen model: {describe_gate(verdict)}.")
     if cost := measure_sensitive_cost(table):
         figures["sensitive_cost"] = cost.as_json()
         for line in cost.describe():

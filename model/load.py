@@ -13,10 +13,12 @@ from pathlib import Path
 import psycopg2
 
 from model.bank_files import FILES, BankFile, Row, open_bank_file
+from model.claiming import LoadRefusedError
 from model.command_line import run_command
-from model.contract import Contract, ContractError, load_contract
+from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
 from model.database import DatabaseUnknownError, connect
 from model.faults import DataError, Fault
+from model.identity import Content
 from model.row_reader import Counted
 from model.storing import Loaded, store
 from model.taken_numbers import TakenNumberError
@@ -44,6 +46,7 @@ class Delivery:
     """Everything one load brings, checked: rows by table, features as JSON; and what was read, in words."""
 
     contract: Contract
+    content: Content
     customers: Rows[Row]
     features: Rows[tuple[str, str, str]]  # customer_id, as_of, JSON
     consents: Rows[Row]
@@ -60,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--as-of", type=date.fromisoformat, help="the features' date, where the file has none")
     parser.add_argument("--language", choices=("fr", "en"), default="en", help="of customers in a single CSV")
     parser.add_argument("--faults", type=Path, help="write every fault to this CSV")
+    parser.add_argument("--replace", action="store_true", help="replace this contract's customers (REPLACE=1)")
     parser.add_argument("--dsn", help="database; by default what PGHOST and its kin name")
     given = parser.parse_args(arguments)
     try:
@@ -69,12 +73,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(delivery.said))
         print(f"storing {len(delivery.customers):,} customers", flush=True)
         with closing(connect(given.dsn)) as conn:
-            loaded = store(conn, delivery)
+            loaded = store(conn, delivery, given.replace)
     except TakenNumberError as exc:
         return _refuse(_explain_taken(exc, given.data), given.faults)
     except DataError as exc:
         return _refuse(exc, given.faults)
-    except (ContractError, DatabaseUnknownError) as exc:
+    except (ContractError, DatabaseUnknownError, LoadRefusedError) as exc:
         print(exc, file=sys.stderr)
         return 1
     except psycopg2.Error as exc:
@@ -110,7 +114,7 @@ def read_folder(folder: Path, contract: Contract) -> Delivery:
         declared = _declare(contract, Rows(lambda: iter(sorted(known)), len(known)))
     said = [f"read {f.count:,} rows of {name}" for name, f in files.items() if f]
     return Delivery(
-        contract, streams["customers.csv"], features, streams.get("consents.csv", empty),
+        contract, Content.of(contract), streams["customers.csv"], features, streams.get("consents.csv", empty),
         streams.get("feedback.csv", empty), declared, (*said, *describe_rows("features.csv", counted)),
     )  # fmt: skip
 
@@ -133,8 +137,9 @@ def read_single(path: Path, contract: Contract, as_of: date, language: str) -> D
     """One CSV under a contract: ids made from its id column, every personal field empty."""
     worth: dict[str, float | None] = {}
     file, reader = open_table(path, contract)
+    content = Content.of(contract, file.sha256)
     for record in reader.read():
-        worth[customer_uuid(contract, record.id)] = record.annual_value
+        worth[customer_uuid(contract, record.id, content.source)] = record.annual_value
     if reader.faults:
         raise DataError(sorted(reader.faults))
 
@@ -145,19 +150,24 @@ def read_single(path: Path, contract: Contract, as_of: date, language: str) -> D
             yield empty | {"customer_id": customer, "language": language, "annual_value_eur": annual}
 
     everybody: Rows[Row] = Rows(customers, len(worth))
-    features = _stream_features(path, contract, as_of.isoformat(), file.sha256, reader.counted.rows)
+    features = _stream_features(path, contract, as_of.isoformat(), file.sha256, reader.counted.rows, content.source)
     nothing: Rows[Row] = Rows(lambda: iter(()), 0)
     declared = _declare(contract, Rows(lambda: iter(worth), len(worth)))
     said = tuple(describe_rows(path.name, reader.counted))
-    return Delivery(contract, everybody, features, nothing, nothing, declared, said)
+    return Delivery(contract, content, everybody, features, nothing, nothing, declared, said)
 
 
-def customer_uuid(contract: Contract, key: str) -> str:
-    """The UUID (version 5) of a customer known to a file by `key`; a UUID stays itself."""
+def customer_uuid(contract: Contract, key: str, source: str = "") -> str:
+    """The UUID (version 5) of a customer known to a file by `key`; a UUID stays itself.
+
+    It depends on the contract's name and on the column that the key comes from: the same key in another column, or
+    the same row (`source` is the SHA-256 of its file), is another person.
+    """
     if len(key) >= UUID_DIGITS:
         with suppress(ValueError):
             return str(uuid.UUID(key))
-    return str(uuid.uuid5(NAMESPACE, f"{contract.name}/{key}"))
+    column = source if contract.id_column == ROW_NUMBER else contract.id_column
+    return str(uuid.uuid5(NAMESPACE, f"{contract.name}/{column}/{key}"))
 
 
 def _check_features(
@@ -178,7 +188,7 @@ def _check_features(
 
 
 def _stream_features(
-    path: Path, contract: Contract, as_of: str, sha256: str, count: int
+    path: Path, contract: Contract, as_of: str, sha256: str, count: int, source: str = ""
 ) -> "Rows[tuple[str, str, str]]":
     """The features of a checked file, read again as they are stored; a file that changed meanwhile is refused."""
 
@@ -187,7 +197,7 @@ def _stream_features(
         if file.sha256 != sha256:
             raise DataError([Fault(path.name, 0, "(all)", "", "has changed while it was loaded; load it again")])
         for record in reader.read():
-            yield customer_uuid(contract, record.id), record.as_of or as_of, _as_json(record.features)
+            yield customer_uuid(contract, record.id, source), record.as_of or as_of, _as_json(record.features)
 
     return Rows(read, count)
 
@@ -227,6 +237,13 @@ def _summary(delivery: Delivery, loaded: Loaded) -> str:
         "consents": len(delivery.consents) + len(delivery.declared), "feedback": len(delivery.feedback),
     }  # fmt: skip
     lines += [f"  {name:<10} {loaded.changed[name]:>8,} / {count:,}" for name, count in brought.items()]
+    if loaded.replaced:
+        lines.append(f"replaced the {loaded.replaced:,} customers that contract {delivery.contract.name} had")
+    if loaded.others:
+        lines.append(
+            f"{loaded.others:,} more customers are loaded under {delivery.contract.name} and not in these files:"
+        )
+        lines.append("runs cover them too (make load … REPLACE=1 leaves only those of the files)")
     if not brought["consents"]:
         lines.append("nobody has agreed to anything, so nobody will be predicted: bring consents.csv, or declare")
         lines.append("[consents] in the contract (docs/data-files.md)")

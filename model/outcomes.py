@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.claiming import loaded_source
 from model.command_line import run_command
 from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
 from model.csv_file import open_csv
@@ -56,10 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         contract = load_contract(given.contract)
-        read = read_outcomes(given.data, contract)
-        outcomes = {customer: outcome for customer, outcome in read.items() if outcome is not None}
-        print(f"read {len(read):,} rows of {given.data.name}: {len(read) - len(outcomes):,} without a known outcome")
         with closing(connect(given.dsn)) as conn:
+            read = read_outcomes(given.data, contract, loaded_source(conn, contract.name))
+            outcomes = {customer: outcome for customer, outcome in read.items() if outcome is not None}
+            unknown = len(read) - len(outcomes)
+            print(f"read {len(read):,} rows of {given.data.name}: {unknown:,} without a known outcome")
             figures = judge(find_run(conn, contract.name, given.run), outcomes)
             groups = measure_errors(conn, contract, figures["run_id"], outcomes)
             store(conn, figures, groups)
@@ -73,8 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def read_outcomes(path: Path, contract: Contract) -> dict[str, int | None]:
-    """Customer UUID to 1 (left), 0 (stayed) or None (not known yet); raises DataError with every fault."""
+def read_outcomes(path: Path, contract: Contract, source: str = "") -> dict[str, int | None]:
+    """Customer UUID to 1 (left), 0 (stayed) or None (not known yet); raises DataError with every fault.
+
+    Without an id column the rows are those of the loaded file, whose SHA-256 is `source`, in the same order.
+    """
     file, faults = open_csv(path), list[Fault]()
     key, label = contract.id_column, contract.label
     wanted = (label.column,) if key == ROW_NUMBER else (key, label.column)
@@ -84,7 +89,7 @@ def read_outcomes(path: Path, contract: Contract) -> dict[str, int | None]:
         raise DataError(faults)
     only = replace(contract, id_column=key, as_of_column=None, annual_value_column=None, features=())
     reader = RowReader(file, only, labelled=True)
-    outcomes = {customer_uuid(contract, record.id): record.outcome for record in reader.read()}
+    outcomes = {customer_uuid(contract, record.id, source): record.outcome for record in reader.read()}
     if reader.faults:
         raise DataError(sorted(reader.faults))
     return outcomes

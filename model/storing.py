@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from model.bank_files import FILES, Row
+from model.claiming import claim_contract, count_others
 from model.contract import Contract
 from model.database import copy_rows
+from model.identity import Content
 from model.taken_numbers import refuse_taken_numbers
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ class Deliverable(Protocol):
 
     @property
     def contract(self) -> Contract: ...
+    @property
+    def content(self) -> Content: ...
     @property
     def customers(self) -> Iterable[Row]: ...
     @property
@@ -32,22 +36,28 @@ class Deliverable(Protocol):
 
 @dataclass(frozen=True)
 class Loaded:
-    """Rows that were new or had changed, by table."""
+    """Rows that were new or had changed, by table; customers replaced, and those of the contract not delivered."""
 
     changed: dict[str, int]
+    replaced: int = 0
+    others: int = 0
 
 
-def store(conn: "Connection", delivery: Deliverable) -> Loaded:
-    """Stage by COPY, then merge; everything is rolled back when anything fails."""
+def store(conn: "Connection", delivery: Deliverable, replace: bool = False) -> Loaded:
+    """Stage by COPY, then merge; everything is rolled back when anything fails.
+
+    Raises LoadRefusedError when the contract's name is loaded with other content, unless that is to be replaced.
+    """
+    name, customers = delivery.contract.name, sorted({customer for customer, _, _ in delivery.features})
     with conn, conn.cursor() as cursor:
-        return Loaded(
-            {
-                "customers": _store_customers(cursor, delivery.customers),
-                "features": _store_features(cursor, delivery),
-                "consents": _store_consents(cursor, delivery.consents) + _store_declared(cursor, delivery),
-                "feedback": _store_feedback(cursor, delivery.feedback),
-            }
-        )
+        replaced = claim_contract(cursor, name, delivery.content, customers, replace)
+        changed = {
+            "customers": _store_customers(cursor, delivery.customers),
+            "features": _store_features(cursor, delivery),
+            "consents": _store_consents(cursor, delivery.consents) + _store_declared(cursor, delivery),
+            "feedback": _store_feedback(cursor, delivery.feedback),
+        }
+        return Loaded(changed, replaced, count_others(cursor, name))
 
 
 def _stage(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

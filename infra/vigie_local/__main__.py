@@ -93,6 +93,7 @@ def _add_load(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", required=True, help="a folder of CSV files, or one CSV with --contract")
     command.add_argument("--contract", default="", help="the feature contract the data follow")
     command.add_argument("--faults", default="", help="write every fault of a refused file to this CSV")
+    command.add_argument("--replace", action="store_true", help="replace the customers of this contract")
 
 
 def _add_logs(command: argparse.ArgumentParser) -> None:

@@ -169,6 +169,7 @@ def load(settings: LocalSettings, options: argparse.Namespace) -> int:
     _require_running(settings)
     command = ["python", "-m", "model.load", "--data", options.data]
     command += ["--contract", options.contract] if options.contract else []
+    command += ["--replace"] if options.replace else []
     return bank.run_with_cloud(settings, command + (["--faults", options.faults] if options.faults else []))
 
 

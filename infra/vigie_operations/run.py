@@ -42,6 +42,16 @@ _SEGMENTS = """
 _FROM_CATALOGUE = """
     SELECT source_reason, count(*) FROM actions WHERE run_id = %s AND source = 'catalogue' GROUP BY 1 ORDER BY 2 DESC
 """
+_MODELS = """
+    SELECT contract, version, approved_at::date::text FROM model_registry WHERE state = 'approved'
+    ORDER BY approved_at DESC
+"""
+_WAITING = """
+    SELECT version, contract FROM model_registry
+    WHERE state = 'candidate' AND registered_at > coalesce(
+        (SELECT max(approved_at) FROM model_registry WHERE state = 'approved'), '-infinity')
+    ORDER BY registered_at DESC LIMIT 1
+"""
 _LEFT_OUT = """
     SELECT (details ->> 'left_out_without_profiling_consent')::int
     FROM audit_log WHERE run_id = %s AND event_type = 'RUN_PLANNED'
@@ -57,7 +67,7 @@ def run(settings: LocalSettings, input_text: str) -> RunReport:
     states = aws_client("stepfunctions", settings.endpoint)
     arn = start_execution(states, _parse_input(input_text))
     run_id = arn.rpartition(":")[2]
-    print(f"Run {run_id}", flush=True)
+    print(f"Run {run_id}{_covered(settings)}", flush=True)
     return follow_run(settings, arn, run_id)
 
 
@@ -176,6 +186,24 @@ def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[
             if execution["status"] != "RUNNING":
                 return execution
             time.sleep(_POLL_S)
+
+
+def _covered(settings: LocalSettings) -> str:
+    """Whose customers a run covers: those of the contract whose model was approved last."""
+    with _reader(settings) as connection, connection, connection.cursor() as cursor:
+        cursor.execute(_MODELS)
+        models = cursor.fetchall()
+        cursor.execute(_WAITING)
+        waiting = cursor.fetchone()
+    said = ""
+    if models:
+        contract, version, day = models[0]
+        said = f" over the customers of contract {contract} (model {version}, approved last, on {day})"
+    if others := ", ".join(str(row[0]) for row in models[1:]):
+        said += f"\n  not over those of {others}: make promote CONTRACT=… VERSION=… lets runs cover another contract"
+    if waiting:
+        said += f"\n  model {waiting[0]} is trained and not approved: make promote CONTRACT={waiting[1]} approves it"
+    return said
 
 
 def _failure(settings: LocalSettings, run_id: str, execution: dict[str, Any]) -> str:

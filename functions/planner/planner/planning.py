@@ -107,6 +107,7 @@ def _planned(
         "planned": plan.customers,
         "batches": plan.batches,
         "left_out_without_profiling_consent": left_out,
+        "contract": frozen.model.contract,
         "model_version": frozen.model.version,
         "scorer_sha256": frozen.model.scorer_sha256,
         "analysis_prompt": settings.analysis_prompt,

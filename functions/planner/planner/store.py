@@ -127,17 +127,25 @@ def approved_model(transaction: Transaction, contract: str) -> ApprovedModel:
     """The approved model of a contract, or, when none is named, of the one that approved one last.
 
     Raises:
-        ModelNotApprovedError: there is none.
+        ModelNotApprovedError: there is none, or the customers of its contract are loaded with other features.
     """
     rows: list[Any] = transaction.fetch(
-        "SELECT version, contract, scorer_sha256 FROM model_registry"
+        "SELECT version, contract, scorer_sha256, content_fingerprint <> fingerprint IS TRUE"
+        " FROM model_registry LEFT JOIN loaded_contracts ON name = contract"
         " WHERE state = 'approved' AND (%(contract)s = '' OR contract = %(contract)s)"
         " ORDER BY approved_at DESC LIMIT 1",
         {"contract": contract},
     )
     if not rows:
         raise ModelNotApprovedError("no model is approved: train one with make train, approve it with make promote")
-    return ApprovedModel(*rows[0])
+    *model, differs = rows[0]
+    found = ApprovedModel(*model)
+    if differs:
+        raise ModelNotApprovedError(
+            f"model {found.version} was trained for another id column or other features than the customers of contract"
+            f" {found.contract} are loaded with: make train and make promote, or make load with the model's contract"
+        )
+    return found
 
 
 def unknown_customers(transaction: Transaction, customer_ids: tuple[UUID, ...], contract: str) -> list[UUID]:

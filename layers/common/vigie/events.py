@@ -37,6 +37,7 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
             "planned": COUNT,
             "batches": COUNT,
             "left_out_without_profiling_consent": COUNT,
+            "contract": VERSION,
             "model_version": VERSION,
             "scorer_sha256": SHA256,
             "analysis_prompt": VERSION,
@@ -143,7 +144,12 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "MODEL_APPROVED": (
         "A person approved a model for production.",
-        {"model_version": VERSION, "scorer_sha256": SHA256, "contract": VERSION},
+        {
+            "model_version": VERSION,
+            "scorer_sha256": SHA256,
+            "contract": VERSION,
+            "better_than_base_rate": {"type": "boolean"},
+        },
     ),
     "MODEL_RETIRED": (
         "A model was taken out of production.",
