@@ -39,7 +39,7 @@ def test_the_draft_fits_its_file_and_trains(foreign: Path) -> None:
     contract = parse_contract(draft(foreign, ASKED).text)
     table = read_table(foreign, contract, labelled=True)
     assert len(table) == 600
-    assert train(table, quick=True).record["held_out"]["rows"] == 120
+    assert train(table, quick=True).record["held_out"]["rows"] == 600
 
 
 def test_types_gaps_and_ranges_are_read_off_the_file(foreign: Path) -> None:
