@@ -1,5 +1,5 @@
 -- Customers belong to a contract's content, not to its name alone; a model that is no better than the base rate is
--- approved only with a reason. The numbers before this one belong to changes that are made at the same time.
+-- approved only with a reason.
 -- depends: 0016_recipient
 
 CREATE TABLE loaded_contracts (
