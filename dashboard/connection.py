@@ -25,12 +25,16 @@ from dashboard.errors import (
     SecretMissingError,
     SecretUnreadableError,
 )
+from vigie.silence import SERVER_OPTIONS, TCP_PARAMETERS, bounded_wait
 
 FIELDS = ("host", "port", "dbname", "username", "password")
 DEFAULT_SECRET = "vigie/database/dashboard"  # noqa: S105 - a secret's name
 SECRET_AGE_S = 300
 CONNECTIONS = 8
-_OPTIONS = "-c default_transaction_read_only=on -c statement_timeout=20000 -c jit=off -c timezone=UTC"
+_OPTIONS = f"-c default_transaction_read_only=on -c statement_timeout=20000 -c jit=off -c timezone=UTC {SERVER_OPTIONS}"
+# Longer than the server lets a statement run; an idle connection has less to prove that it is there.
+_SILENT_S = 25
+_IDLE_SILENT_S = 3
 _GONE = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 Row = dict[str, Any]
@@ -100,7 +104,8 @@ class Database:
     def _fetch(self, sql: str, parameters: Mapping[str, Any] | None) -> list[Row]:
         with self._borrow() as connection, connection.cursor() as cursor:
             try:
-                cursor.execute(sql, parameters)
+                with bounded_wait(connection, _SILENT_S):
+                    cursor.execute(sql, parameters)
                 names = [column.name for column in cursor.description or ()]
                 return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
             except psycopg2.errors.QueryCanceled:
@@ -114,6 +119,8 @@ class Database:
         credentials = self._current_credentials()
         with self._lock:
             connection = self._idle.pop() if self._idle else None
+        if connection:
+            _require_answer(connection)
         connection = connection or _connect(credentials)
         try:
             yield connection
@@ -150,10 +157,16 @@ class Database:
 
 
 def _connect(credentials: Credentials) -> Connection:
-    connection = psycopg2.connect(
+    connection: Connection = psycopg2.connect(
         host=credentials["host"], port=credentials["port"], dbname=credentials["dbname"],
         user=credentials["username"], password=credentials["password"],
-        connect_timeout=5, options=_OPTIONS, application_name="vigie-dashboard",
+        connect_timeout=5, options=_OPTIONS, application_name="vigie-dashboard", **TCP_PARAMETERS,
     )  # fmt: skip
     connection.autocommit = True
     return connection
+
+
+def _require_answer(connection: Connection) -> None:
+    """Raise when a kept connection was cut meanwhile, also by a firewall that said nothing."""
+    with bounded_wait(connection, _IDLE_SILENT_S), connection.cursor() as cursor:
+        cursor.execute("SELECT 1")

@@ -17,44 +17,71 @@ log="$local_dir/logs/bootstrap.log"
 # Lets .venv/bin/python find Vigie's own packages from any folder: `python -m vigie.verify`.
 paths="$root/.venv/lib/python3.13/site-packages/vigie.pth"
 
-fingerprint() { cksum < "$1" | tr ' ' '-'; }
+# Environments of an earlier kind, whose programs begin with the path they were installed to, are made anew.
+fingerprint() { printf 'relocatable-%s' "$(cksum < "$1" | tr ' ' '-')"; }
 
 up_to_date() { # folder lock
     [ -x "$1/bin/python" ] && [ -f "$1/.vigie-lock" ] &&
         [ "$(cat "$1/.vigie-lock")" = "$(fingerprint "$2")" ] && "$1/bin/python" -c '' 2>/dev/null
 }
 
+# Relative to where they are written: the clone may be moved, and its name may hold any character.
+import_paths() { for part in layers/common layers/llm layers/scoring infra .; do echo "../../../../$part"; done; }
+
 all_up_to_date() {
     [ -x "$tools/bin/uv" ] && up_to_date "$root/.venv" requirements/vigie.lock &&
         up_to_date "$local_dir/runtime" requirements/runtime.lock &&
-        up_to_date "$local_dir/sam" requirements/sam.lock && [ -f "$paths" ]
+        up_to_date "$local_dir/sam" requirements/sam.lock && [ "$(cat "$paths" 2>/dev/null)" = "$(import_paths)" ] &&
+        [ -x "$root/.venv/bin/vigie" ]
 }
 
-if all_up_to_date; then exit 0; fi
+if [ "${1:-}" != find-python ] && all_up_to_date; then exit 0; fi
 
 say() { printf '%s\n' "$*"; }
 
 fail() { printf '\n%s\n' "$*" >&2; exit 1; }
 
-mkdir -p "$local_dir/logs" "$tools"
-chmod 700 "$local_dir/logs"
+require_usable_folder() {
+    case $root in *:*)
+        fail "The folder's name holds a colon, which separates folders in PATH: $root
+Rename it, or clone again elsewhere." ;;
+    esac
+    [ "$(printf %s "$root" | wc -l)" -eq 0 ] || fail "The folder's name holds a line break: rename it."
+    # PostgreSQL's limit for a path is 1,023 bytes, below which its own files need some.
+    [ "$(printf %s "$root" | wc -c)" -le 700 ] || fail "The folder's path is longer than 700 bytes: clone nearer to /."
+    mkdir -p "$local_dir/logs" "$tools" 2>/dev/null && touch "$local_dir/logs/bootstrap.log" 2>/dev/null ||
+        fail "$local_dir cannot be written by $(id -un 2>/dev/null || id -u): is it read-only, full, or another user's?"
+}
 
-# Two makes at once (tests beside a deployment) must not install into the same folder.
-lock="$tools/bootstrap.lock"
-waited=0
-until mkdir "$lock" 2>/dev/null; do
-    owner=$(cat "$lock/pid" 2>/dev/null || true)
-    # A maker that has just made the folder has not written its number yet: give it two seconds.
-    if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then rm -rf "$lock"; continue; fi
-    if [ -z "$owner" ] && [ "$waited" -ge 2 ]; then rm -rf "$lock"; continue; fi
-    [ "$waited" -gt 0 ] || say "Waiting for another installation in this folder to finish."
-    waited=$((waited + 1))
-    sleep 1
-done
-echo $$ > "$lock/pid"
-trap 'rm -rf "$lock"' EXIT
-trap 'exit 130' INT TERM
-if all_up_to_date; then exit 0; fi
+# uv needs a folder to download to; the usual one may be missing, read-only or another user's.
+choose_cache() {
+    if [ -n "${UV_CACHE_DIR:-}" ]; then return 0; fi
+    usual=${XDG_CACHE_HOME:-${HOME:-}/.cache}/uv
+    if [ -z "${XDG_CACHE_HOME:-}${HOME:-}" ] || ! mkdir -p "$usual" 2>/dev/null || [ ! -w "$usual" ]; then
+        export UV_CACHE_DIR="$local_dir/cache/uv"
+    fi
+}
+
+home=${HOME:-}
+
+take_lock() {
+    # Two makes at once (tests beside a deployment) must not install into the same folder.
+    lock="$tools/bootstrap.lock"
+    waited=0
+    until mkdir "$lock" 2>/dev/null; do
+        owner=$(cat "$lock/pid" 2>/dev/null || true)
+        # A maker that has just made the folder has not written its number yet: give it two seconds.
+        if [ -n "$owner" ] && ! kill -0 "$owner" 2>/dev/null; then rm -rf "$lock"; continue; fi
+        if [ -z "$owner" ] && [ "$waited" -ge 2 ]; then rm -rf "$lock"; continue; fi
+        [ "$waited" -gt 0 ] || say "Waiting for another installation in this folder to finish."
+        waited=$((waited + 1))
+        sleep 1
+    done
+    echo $$ > "$lock/pid"
+    trap 'rm -rf "$lock"' EXIT
+    trap 'exit 130' INT TERM
+    if all_up_to_date; then exit 0; fi
+}
 
 # Runs a command into the log, with a line that shows that it is alive.
 with_progress() { # label command...
@@ -97,10 +124,10 @@ find_python() {
         fail "PYTHON=$PYTHON is not a working Python 3.13. Unset it, or point it at one."
     fi
     for candidate in python3.13 python3 python \
-        "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.13*/bin/python \
-        "${ASDF_DATA_DIR:-$HOME/.asdf}"/installs/python/3.13*/bin/python \
-        "$HOME"/.local/share/mise/installs/python/3.13*/bin/python \
-        "$HOME"/.local/share/uv/python/cpython-3.13*/bin/python3.13 \
+        "${PYENV_ROOT:-$home/.pyenv}"/versions/3.13*/bin/python \
+        "${ASDF_DATA_DIR:-$home/.asdf}"/installs/python/3.13*/bin/python \
+        "$home"/.local/share/mise/installs/python/3.13*/bin/python \
+        "$home"/.local/share/uv/python/cpython-3.13*/bin/python3.13 \
         /opt/homebrew/opt/python@3.13/bin/python3.13 /usr/local/opt/python@3.13/bin/python3.13 \
         /usr/local/bin/python3.13 /usr/bin/python3.13 /opt/python3.13/bin/python3.13 /opt/python/3.13*/bin/python \
         /Library/Frameworks/Python.framework/Versions/3.13/bin/python3.13; do
@@ -146,16 +173,27 @@ install_uv() {
 sync_environment() { # label folder lock
     if up_to_date "$2" "$3"; then return 0; fi
     rm -f "$2/.vigie-lock"
-    if ! { [ -x "$2/bin/python" ] && usable "$2/bin/python"; }; then
+    if ! { grep -q '^relocatable = true' "$2/pyvenv.cfg" 2>/dev/null && usable "$2/bin/python"; }; then
         rm -rf "$2"
-        "$tools/bin/uv" venv -q --no-project --python "$python" "$2" >> "$log" 2>&1 ||
+        "$tools/bin/uv" venv -q --no-project --relocatable --python "$python" "$2" >> "$log" 2>&1 ||
             fail "Could not create $2 with $python: see $log."
     fi
     with_progress "$1" "$tools/bin/uv" pip sync --python "$2/bin/python" --require-hashes "$3" ||
-        fail "Could not install $3. Check the network or your package mirror, then repeat the command."
+        fail "Could not install $3. Check the network, your package mirror and the space left, then repeat the command."
     fingerprint "$3" > "$2/.vigie-lock"
 }
 
+if [ "${1:-}" = find-python ]; then
+    find_python || fail "$missing_python"
+    exit 0
+fi
+require_usable_folder
+choose_cache
+# uv opens many files at once; some systems begin with 256.
+ulimit -n 4096 2>/dev/null || true
+if [ -n "${TMPDIR:-}" ] && [ ! -d "$TMPDIR" ]; then unset TMPDIR; fi
+chmod 700 "$local_dir/logs"
+take_lock
 started_at=$(date +%s)
 say "Preparing the environment from the locks (once; about 1.9 GB)"
 : > "$log"
@@ -164,7 +202,10 @@ install_uv
 sync_environment "function runtime  (.local/runtime)" "$local_dir/runtime" requirements/runtime.lock
 sync_environment "SAM command line  (.local/sam)" "$local_dir/sam" requirements/sam.lock
 sync_environment "local cloud, dashboard, tools  (.venv)" "$root/.venv" requirements/vigie.lock
-printf '%s\n' "$root/layers/common" "$root/layers/llm" "$root/layers/scoring" "$root/infra" "$root" > "$paths"
+import_paths > "$paths"
+# The command `vigie`, found next to its Python wherever the clone is moved.
+printf '%s\n' '#!/bin/sh' 'exec "$(dirname -- "$0")/python" -m vigie_operations "$@"' > "$root/.venv/bin/vigie"
+chmod 755 "$root/.venv/bin/vigie"
 # Where Python may write no bytecode, every process that scores would compile NumPy anew (0.2 s).
 "$root/.venv/bin/python" -m compileall -q -j 0 "$root"/.venv/lib/python3.13/site-packages/numpy >> "$log" 2>&1 || true
 say "  ready in $(($(date +%s) - started_at)) s"

@@ -33,6 +33,8 @@ echo "ruff format"
 "$bin/ruff" format --quiet --check .
 echo "mypy --strict"
 "$bin/mypy" --no-error-summary .
+echo "import rules"
+./infra/lint_imports.sh
 echo "pytest"
 # Tests bring their own homes and ports; what is set for a running local cloud must not reach them.
 unset VIGIE_HOME POSTGRES_PORT LOCALSTACK_PORT MODEL_PORT DASHBOARD_PORT CUSTOMERS \

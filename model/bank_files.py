@@ -1,9 +1,8 @@
 """Reads the documented bank files (docs/data-files.md): each row checked, every fault noted."""
 
-import csv
 import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,7 +10,8 @@ from pathlib import Path
 from stdnum import iban
 
 from model.contract import PURPOSES
-from model.faults import Fault
+from model.csv_file import open_csv
+from model.faults import DataError, Fault
 
 Row = dict[str, str | None]
 Check = Callable[[str], str | None]
@@ -107,59 +107,89 @@ FILES: Mapping[str, Mapping[str, Column]] = {
 }
 
 
-def read_rows(path: Path, faults: list[Fault]) -> list[Row]:
-    """Every row of one of FILES, empty cells as None; faults are added to the list."""
-    columns = FILES[path.name]
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream)
-            faults += _missing_columns(path.name, columns, reader.fieldnames or [])
-            checker = _Checker(path.name, columns, faults)
-            return [checker.read(cells, row) for row, cells in enumerate(reader, start=2)]
-    except FileNotFoundError:
+class BankFile:
+    """One of FILES. `check` reads it once and finds its faults; `rows` reads it again, empty cells as None."""
+
+    def __init__(self, path: Path) -> None:
+        self._columns = FILES[path.name]
+        self._file = open_csv(path)
+        self.count = 0
+
+    def check(self, faults: list[Fault], customers: set[str] | None = None) -> None:
+        """Note every fault; `customers` are those of customers.csv, where this file speaks of them."""
+        missing = list(_missing_columns(self._file.name, self._columns, self._file.header))
+        faults += missing
+        if missing:
+            return
+        checker = _Checker(self._file.name, self._columns, faults, customers)
+        for line, row in self._read(faults):
+            checker.check(line, row)
+            self.count += 1
+
+    def rows(self) -> Iterator[Row]:
+        """Every row, once more; what has changed since it was checked is refused."""
+        faults: list[Fault] = []
+        for _, row in self._read(faults):
+            yield row
+        if faults:
+            raise DataError(faults)
+
+    def customer_ids(self) -> Iterator[str]:
+        """The id of every row, in small letters."""
+        return ((row["customer_id"] or "").lower() for _, row in self._read([]))
+
+    def lines_with(self, column: str, values: Collection[str]) -> dict[str, int]:
+        """The line on which each of these values stands in a column."""
+        return {v: line for line, row in self._read([]) if (v := row[column]) is not None and v in values}
+
+    def _read(self, faults: list[Fault]) -> Iterator[tuple[int, Row]]:
+        places = {name: place for place, name in enumerate(self._file.header)}
+        wanted = [(name, places.get(name)) for name in self._columns]
+        for row in self._file.rows(faults):
+            cells = row.cells
+            yield row.line, {n: None if p is None else cells[p].strip() or None for n, p in wanted}
+
+
+def open_bank_file(path: Path, faults: list[Fault]) -> BankFile | None:
+    """The file, or None with its fault noted when it is no CSV or is not there."""
+    if not path.is_file():
         faults.append(Fault(path.name, 0, "(all)", "", "no such file in the folder; docs/data-files.md describes it"))
-    except UnicodeDecodeError:
-        faults.append(Fault(path.name, 0, "(all)", "", "is not UTF-8; save the file as UTF-8"))
-    except csv.Error as exc:
-        faults.append(Fault(path.name, 0, "(all)", "", f"is not CSV: {exc}"))
-    return []
+        return None
+    try:
+        return BankFile(path)
+    except DataError as exc:
+        faults += exc.faults
+        return None
 
 
 class _Checker:
-    def __init__(self, file: str, columns: Mapping[str, Column], faults: list[Fault]) -> None:
+    def __init__(
+        self, file: str, columns: Mapping[str, Column], faults: list[Fault], customers: set[str] | None
+    ) -> None:
         self._file = file
         self._columns = columns
         self._faults = faults
-        self._seen: dict[tuple[str, str], int] = {}
+        self._customers = customers
+        self._seen: dict[str, dict[str, int]] = {name: {} for name, column in columns.items() if column.unique}
 
-    def read(self, cells: Mapping[str, str | None], row: int) -> Row:
-        return {name: self._check(name, column, cells.get(name), row) for name, column in self._columns.items()}
+    def check(self, line: int, row: Row) -> None:
+        for name, column in self._columns.items():
+            if remedy := self._fault_of(name, column, row[name], line):
+                self._faults.append(Fault(self._file, line, name, (row[name] or "")[:80], remedy))
 
-    def _check(self, name: str, column: Column, cell: str | None, row: int) -> str | None:
-        value = (cell or "").strip()
-        if not value:
-            if not column.optional:
-                self._note(row, name, "", "is empty; a value is needed")
-            return None
+    def _fault_of(self, name: str, column: Column, value: str | None, line: int) -> str | None:
+        if value is None:
+            return None if column.optional else "is empty; a value is needed"
         if remedy := column.check(value):
-            self._note(row, name, value, remedy)
-        elif column.unique and (first := self._seen.setdefault((name, value.lower()), row)) != row:
-            self._note(row, name, value, f"also stands in row {first}; it must be unique")
-        return value
-
-    def _note(self, row: int, column: str, value: str, remedy: str) -> None:
-        self._faults.append(Fault(self._file, row, column, value[:80], remedy))
+            return remedy
+        if column.unique and (first := self._seen[name].setdefault(value.lower(), line)) != line:
+            return f"also stands in row {first}; it must be unique"
+        if name == "customer_id" and self._customers is not None and value.lower() not in self._customers:
+            return "is not in customers.csv; add it, or drop the row"
+        return None
 
 
 def _missing_columns(file: str, columns: Mapping[str, Column], header: Sequence[str]) -> Iterator[Fault]:
     for name, column in columns.items():
         if name not in header and not column.optional:
             yield Fault(file, 1, name, "", "column is missing from the header")
-
-
-def unknown_customers(file: str, rows: Sequence[Row], known: set[str]) -> Iterator[Fault]:
-    """Rows that speak of a customer whom customers.csv does not hold."""
-    for number, row in enumerate(rows, start=2):
-        customer = row["customer_id"]
-        if customer and customer.lower() not in known:
-            yield Fault(file, number, "customer_id", customer, "is not in customers.csv; add it, or drop the row")

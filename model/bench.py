@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Grid
 
+from model.command_line import run_command
 from model.contract import load_contract
 from model.sources import HISTORY, SourceError, find_telecom
 from model.synthesise import SEED, synthesise
@@ -117,4 +118,4 @@ def _size_mb(folder: Path) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -11,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from model.card_text import write_contract, write_head
+from model.command_line import run_command
 from model.contract import Contract, ContractError, contract_path, load_contract, parse_contract
 from model.database import connect, names_database
 from model.faults import DataError
 from model.load import read_delivery
 from model.plots import draw_drift, draw_drivers, draw_reliability, draw_roc
 from model.registry import RegistryError, read_approved
-from model.sources import evaluation_file
+from model.sources import evaluation_file, local_home
 from model.train import default_folder
 from vigie_scoring.drift import SCORE, Drift, measure_drift
 from vigie_scoring.errors import ScorerError
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                         help="today's customers, whose drift is drawn where no run has stored any")  # fmt: skip
     parser.add_argument("--evaluation", action="append", type=Path, default=[],
                         help="JSON of make evaluate; default: what it left under VIGIE_HOME")  # fmt: skip
-    parser.add_argument("--out", type=Path, default=ROOT / "MODEL_CARD.md")
+    parser.add_argument("--out", type=Path, default=default_card(), help="default: %(default)s")
     given = parser.parse_args(arguments)
     try:
         subjects = _find_subjects(given.contract or _approved_contracts(), given.folder)
@@ -57,9 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ContractError, RegistryError, ScorerError, DataError, FileNotFoundError) as exc:
         print(f"no model card: {exc}", file=sys.stderr)
         return 1
+    given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(text, encoding="utf-8")
     print(f"wrote {given.out} and its plots")
     return 0
+
+
+def default_card() -> Path:
+    """Where the card goes: the clone, or VIGIE_HOME where the clone cannot be written to (a container)."""
+    return (ROOT if os.access(ROOT, os.W_OK) else local_home() / "model-card") / "MODEL_CARD.md"
 
 
 def write_card(
@@ -159,4 +167,4 @@ def _read_drift(contract: str) -> list[Drift]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

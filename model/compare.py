@@ -1,23 +1,25 @@
 """Compares the candidates by repeated cross-validation and chooses one by a stated rule."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed  # type: ignore[import-untyped]
 from numpy.typing import NDArray
-from sklearn.model_selection import RepeatedStratifiedKFold  # type: ignore[import-untyped]
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from model.candidates import CANDIDATES, SEED, Candidate, fit
+from model.candidates import CANDIDATES, SEED, Candidate, EbmSettings
 from model.contract import Feature
 from model.design import Matrix
+from model.folds import split
 from model.metrics import Estimate, calibration_error, interval_by_bootstrap, interval_over_folds, measure
+from model.tuning import fit_tuned
+from model.waiting import Budget, watch
 
 FOLDS, REPEATS = 5, 2
-PATIENCE_SECONDS = 10
 RULE = (
     "the most readable model whose mean log loss exceeds the best one's by at most one standard error "
     "of their paired difference over the folds"
@@ -30,28 +32,36 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Result:
-    """One candidate's figures, and its held-out prediction for every row, shape (repeats, n)."""
+    """One candidate's figures, and its held-out prediction for every row, shape (repeats, n).
+
+    `settings` are those that validation chose inside each fold's training customers.
+    """
 
     candidate: Candidate
     figures: Mapping[str, Estimate]
     fold_log_loss: tuple[float, ...]
     fold_ece: float
     held_out: Floats
+    settings: tuple[EbmSettings, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain figures, and their intervals under `interval`."""
         plain = {name: estimate.value for name, estimate in self.figures.items()}
         intervals = {name: [e["low"], e["high"]] for name, e in ((n, asdict(f)) for n, f in self.figures.items())}
-        return {"title": self.candidate.title, **plain, "interval": intervals, "ece_within_folds": self.fold_ece}
+        said = {"title": self.candidate.title, **plain, "interval": intervals, "ece_within_folds": self.fold_ece}
+        if len(self.candidate.settings) > 1:
+            said["settings"] = dict(Counter(str(s) for s in self.settings).most_common())
+        return said
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Every candidate's result, the best one's key, and the chosen one's."""
+    """Every candidate's result, the best one's key, the chosen one's, and the folds' own base rates (n,)."""
 
     results: tuple[Result, ...]
     best: str
     chosen: str
+    base_rates: Floats
 
     def result(self, key: str) -> Result:
         """One candidate's result."""
@@ -70,14 +80,28 @@ def compare(
     inputs: Sequence[Feature],
     progress: Progress = lambda _: None,
     candidates: Sequence[Candidate] = CANDIDATES,
+    groups: Labels | None = None,
+    budget: Budget | None = None,
 ) -> Comparison:
-    """Five folds, two repeats, the same splits for every candidate."""
-    results = []
-    for candidate in candidates:
-        progress(f"cross-validating {candidate.title.lower()} ({FOLDS} folds, {REPEATS} repeats)")
-        results.append(_cross_validate(candidate, matrix, labels, inputs, progress))
+    """Five folds, two repeats, the same splits for every candidate; `groups` (n,) says which rows are one person.
+
+    Raises OutOfTimeError as soon as it shows that the budget will not do.
+    """
+    groups = np.arange(len(labels)) if groups is None else groups
+    splits = split(labels, groups, FOLDS, REPEATS, SEED)
+    titles = ", ".join(c.title.lower() for c in candidates)
+    progress(f"cross-validating {titles} ({FOLDS} folds, {REPEATS} repeats)")
+    results = _cross_validate(candidates, matrix, labels, groups, inputs, splits, progress, budget or Budget())
     best = min(results, key=lambda r: r.figures["log_loss"].value)
-    return Comparison(tuple(results), best.candidate.key, choose(results).candidate.key)
+    return Comparison(tuple(results), best.candidate.key, choose(results).candidate.key, base_rates(labels, splits))
+
+
+def base_rates(labels: Labels, splits: Sequence[tuple[Rows, Rows]]) -> Floats:
+    """For each row, the share of leavers among the customers that its first held-out prediction was trained on."""
+    found = np.full(len(labels), np.nan)
+    for train, test in splits[:FOLDS]:
+        found[test] = labels[train].mean()
+    return found
 
 
 def choose(results: Sequence[Result]) -> Result:
@@ -95,19 +119,35 @@ def choose(results: Sequence[Result]) -> Result:
 
 
 def _cross_validate(
-    candidate: Candidate, matrix: Matrix, labels: Labels, inputs: Sequence[Feature], progress: Progress
-) -> Result:
-    held_out = np.zeros((REPEATS, len(labels)))
-    folds: list[dict[str, float]] = []
-    splitter = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPEATS, random_state=SEED)
-    splits = list(splitter.split(matrix, labels))
+    candidates: Sequence[Candidate],
+    matrix: Matrix,
+    labels: Labels,
+    groups: Labels,
+    inputs: Sequence[Feature],
+    splits: Sequence[tuple[Rows, Rows]],
+    progress: Progress,
+    budget: Budget,
+) -> list[Result]:
     predict = delayed(_fit_and_predict)
     # Starting a second process takes longer than fitting a small table twice.
     workers = Parallel(n_jobs=2 if len(labels) > 2000 else 1, return_as="generator")
-    found = list(_told(workers(predict(candidate, inputs, matrix, labels, *s) for s in splits), progress, len(splits)))
-    for number, ((_, test), probability) in enumerate(zip(splits, found, strict=True)):
+    # Fold by fold, so that what is left can be estimated from what is done.
+    fits = workers(predict(c, inputs, matrix, labels, groups, *pair) for pair in splits for c in candidates)
+    with closing(fits):  # a comparison that is given up leaves no worker behind
+        found = list(watch(fits, len(splits) * len(candidates), len(candidates), progress, budget))
+    return [_summarise(c, labels, splits, found[k :: len(candidates)]) for k, c in enumerate(candidates)]
+
+
+def _summarise(
+    candidate: Candidate,
+    labels: Labels,
+    splits: Sequence[tuple[Rows, Rows]],
+    found: Sequence[tuple[Floats, EbmSettings]],
+) -> Result:
+    held_out = np.zeros((REPEATS, len(labels)))
+    for number, ((_, test), (probability, _)) in enumerate(zip(splits, found, strict=True)):
         held_out[number // FOLDS, test] = probability
-        folds.append(measure(labels[test], probability))
+    folds = [measure(labels[test], p) for (_, test), (p, _) in zip(splits, found, strict=True)]
     figures = {k: interval_over_folds([f[k] for f in folds], 1 / (FOLDS - 1)) for k in ("auc", "brier", "log_loss")}
     return Result(
         candidate=candidate,
@@ -115,26 +155,23 @@ def _cross_validate(
         fold_log_loss=tuple(f["log_loss"] for f in folds),
         fold_ece=float(np.mean([f["ece"] for f in folds])),
         held_out=held_out,
+        settings=tuple(settings for _, settings in found),
     )
 
 
-def _told(folds: Iterable[Floats], progress: Progress, total: int) -> Iterator[Floats]:
-    """The folds as they end, with a line about every ten seconds."""
-    told = time.monotonic()
-    for done, fold in enumerate(folds, start=1):
-        if done < total and time.monotonic() - told > PATIENCE_SECONDS:
-            told = time.monotonic()
-            progress(f"  {done} of {total}")
-        yield fold
-
-
 def _fit_and_predict(
-    candidate: Candidate, inputs: Sequence[Feature], matrix: Matrix, labels: Labels, train: Rows, test: Rows
-) -> Floats:
+    candidate: Candidate,
+    inputs: Sequence[Feature],
+    matrix: Matrix,
+    labels: Labels,
+    groups: Labels,
+    train: Rows,
+    test: Rows,
+) -> tuple[Floats, EbmSettings]:
     # Folds run side by side, so each keeps to one thread: more would only wait for each other.
     with threadpool_limits(limits=1):
-        model = fit(candidate, inputs, matrix[train], labels[train])
-        return np.asarray(model.predict_proba(matrix[test])[:, 1], dtype=np.float64)
+        model, settings = fit_tuned(candidate, inputs, matrix[train], labels[train], groups[train])
+        return np.asarray(model.predict_proba(matrix[test])[:, 1], dtype=np.float64), settings
 
 
 def _pooled_ece(labels: Labels, held_out: Floats) -> Estimate:

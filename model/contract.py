@@ -3,6 +3,7 @@
 import hashlib
 import json
 import tomllib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -58,6 +59,11 @@ class Feature:
     direction: str = "none"
     from_analysis: bool = False
     recorded_after_label: bool = False
+    # How the file writes numbers, and whether a category that the contract does not name may be scored.
+    decimal: str = "."
+    thousands: str = ""
+    units: tuple[str, ...] = ()
+    unseen: str = "refused"
     words: Mapping[str, Words] = field(default_factory=dict)
 
     @property
@@ -68,12 +74,16 @@ class Feature:
 
 @dataclass(frozen=True)
 class Label:
-    """The column that says who left, and within how many days of the features' date."""
+    """The column that says who left, and within how many days of the features' date.
+
+    An outcome that is `unknown` (an empty cell always is) is scored and never trained on.
+    """
 
     column: str
     positive: tuple[str, ...]
     negative: tuple[str, ...]
     horizon_days: int
+    unknown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -115,8 +125,21 @@ class Contract:
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of everything the contract says, in one canonical form."""
-        canonical = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        said = asdict(self)
+        # What was added later and is not used leaves older contracts' fingerprints as they were.
+        for part, fields, defaults in ((said["label"], LATER_LABEL, Label("", (), (), 0)), *_features_of(said)):
+            for name in fields:
+                if part[name] == getattr(defaults, name):
+                    del part[name]
+        canonical = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+LATER_LABEL, LATER_FEATURE = ("unknown",), ("decimal", "thousands", "units", "unseen")
+
+
+def _features_of(said: Mapping[str, Any]) -> list[tuple[dict[str, Any], tuple[str, ...], Feature]]:
+    return [(feature, LATER_FEATURE, Feature("", "", "")) for feature in said["features"]]
 
 
 def load_contract(name_or_path: str | Path) -> Contract:
@@ -125,7 +148,25 @@ def load_contract(name_or_path: str | Path) -> Contract:
     if not path.is_file():
         shipped = ", ".join(sorted(p.stem for p in FOLDER.glob("*.toml")))
         raise ContractError(str(name_or_path), [f"no such file: {path}; shipped contracts: {shipped}"])
-    return parse_contract(path.read_text(encoding="utf-8"), path.name)
+    contract = parse_contract(path.read_text(encoding="utf-8"), path.name)
+    if path.resolve().parent != FOLDER.resolve() and not _is_copy(contract):
+        refuse_shipped_name(contract.name, path.name)
+    return contract
+
+
+def refuse_shipped_name(name: str, source: str) -> None:
+    """Raise ContractError when a contract of one's own bears a shipped contract's name."""
+    if name.casefold() in {path.stem for path in FOLDER.glob("*.toml")}:
+        own = f"{name.casefold()}_own"
+        said = f'name: {name!r} is a shipped contract, whose customers yours would join; write another, such as "{own}"'
+        raise ContractError(source, [said])
+
+
+def _is_copy(contract: Contract) -> bool:
+    shipped = FOLDER / f"{contract.name}.toml"
+    if not shipped.is_file():
+        return False
+    return parse_contract(shipped.read_text(encoding="utf-8")).fingerprint() == contract.fingerprint()
 
 
 def contract_path(name_or_path: str | Path) -> Path:
@@ -152,18 +193,24 @@ def _build(raw: Mapping[str, Any]) -> Contract:
     return Contract(
         name=raw["name"],
         description=raw.get("description", ""),
-        id_column=raw["id_column"],
-        as_of_column=raw.get("as_of_column"),
+        id_column=_column(raw["id_column"]),
+        as_of_column=_column(raw["as_of_column"]) if raw.get("as_of_column") else None,
         label=_build_label(raw["label"]),
         features=tuple(_build_feature(f) for f in raw["feature"]),
-        annual_value_column=value.get("column"),
+        annual_value_column=_column(value["column"]) if value.get("column") else None,
         annual_value_factor=float(value.get("factor", 1.0)),
         consents=_build_consents(raw.get("consents", {})),
     )
 
 
 def _build_label(raw: Mapping[str, Any]) -> Label:
-    return Label(raw["column"], tuple(raw["positive"]), tuple(raw["negative"]), raw["horizon_days"])
+    unknown = tuple(raw.get("unknown", ()))
+    return Label(_column(raw["column"]), tuple(raw["positive"]), tuple(raw["negative"]), raw["horizon_days"], unknown)
+
+
+def _column(name: str) -> str:
+    """A column's name as files are read: trimmed, in composed Unicode."""
+    return unicodedata.normalize("NFC", name).strip()
 
 
 def _build_consents(raw: Mapping[str, Any]) -> Consents:
@@ -173,12 +220,14 @@ def _build_consents(raw: Mapping[str, Any]) -> Consents:
 def _build_feature(raw: Mapping[str, Any]) -> Feature:
     low, high = raw.get("range", (None, None))
     plain = ("type", "missing", "missing_means", "missing_fill", "sensitive", "used", "direction")
-    flags = ("from_analysis", "recorded_after_label")
-    lists = ("categories", "true_values", "false_values", "missing_values")
+    flags = ("from_analysis", "recorded_after_label", "decimal", "thousands", "unseen")
+    lists = ("categories", "true_values", "false_values", "missing_values", "units")
     given: dict[str, Any] = {k: raw[k] for k in (*plain, *flags) if k in raw}
     given |= {k: tuple(raw[k]) for k in lists if k in raw}
     words = {
         language: Words(said["label"], {k: str(v) for k, v in said.items() if k != "label"})
         for language, said in raw.get("words", {}).items()
     }
-    return Feature(name=raw["name"], column=raw.get("column", raw["name"]), low=low, high=high, words=words, **given)
+    return Feature(
+        name=raw["name"], column=_column(raw.get("column", raw["name"])), low=low, high=high, words=words, **given
+    )

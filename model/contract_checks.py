@@ -1,16 +1,24 @@
 """Finds every fault of a contract file, each with its place and its remedy."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from model.cells import fold
 from model.contract import DIRECTIONS, LANGUAGES, POLICIES, PURPOSES, TYPES
 
 FEATURE_KEYS = {
     "name", "column", "type", "range", "categories", "true_values", "false_values", "missing",
     "missing_means", "missing_fill", "missing_values", "sensitive", "used", "direction",
-    "from_analysis", "recorded_after_label", "words",
+    "from_analysis", "recorded_after_label", "words", "decimal", "thousands", "units", "unseen",
 }  # fmt: skip
 TOP_KEYS = {"name", "description", "id_column", "as_of_column", "label", "annual_value", "consents", "feature"}
+FORMATS: Mapping[str, tuple[str, ...]] = {
+    "decimal": (".", ","),
+    "thousands": ("", ",", ".", " ", "'"),
+    "unseen": ("refused", "kept"),
+}
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,59}")
 LABEL_KEYS = {"column": str, "positive": list, "negative": list, "horizon_days": int}
 
 
@@ -20,6 +28,7 @@ def find_faults(raw: Mapping[str, Any]) -> list[str]:
     for key in ("name", "id_column"):
         if not isinstance(raw.get(key), str) or not raw[key].strip():
             faults.append(f'{key}: missing; write {key} = "…"')
+    faults += _name_faults(raw.get("name"))
     faults += _label_faults(raw.get("label"))
     faults += _value_faults(raw.get("annual_value", {}))
     faults += _consent_faults(raw.get("consents", {}))
@@ -31,16 +40,34 @@ def find_faults(raw: Mapping[str, Any]) -> list[str]:
     return faults + _repeated(features) + _clashes(raw, features)
 
 
+def _name_faults(name: object) -> list[str]:
+    # Versions of models and the audit trail are named after it.
+    if not isinstance(name, str) or not name.strip() or NAME.fullmatch(name):
+        return []
+    return [f"name: {name!r}; write small letters, digits, - and _, a letter or digit first, at most 60 of them"]
+
+
 def _label_faults(label: object) -> list[str]:
     if not isinstance(label, dict):
         return ["label: missing; add a [label] table with column, positive, negative, horizon_days"]
-    faults = [f"label.{k}: unknown key" for k in sorted(set(label) - set(LABEL_KEYS))]
+    faults = [f"label.{k}: unknown key" for k in sorted(set(label) - set(LABEL_KEYS) - {"unknown"})]
+    if not isinstance(label.get("unknown", []), list):
+        faults.append(f"label.unknown: {label['unknown']!r}; list the outcomes that are not known yet")
     for key, kind in LABEL_KEYS.items():
         if not isinstance(label.get(key), kind) or not label[key]:
             faults.append(f"label.{key}: {label.get(key)!r} is not a filled {kind.__name__}")
-    if not faults and (both := set(label["positive"]) & set(label["negative"])):
-        faults.append(f"label: {sorted(both)} named as positive and as negative; keep one")
-    return faults
+    return faults or _named_twice(label)
+
+
+def _named_twice(label: Mapping[str, Any]) -> list[str]:
+    """Outcomes are one, however they are spelled: `Yes` and `YES` must not be both kinds."""
+    kinds = {k: {fold(str(o)) for o in label.get(k, ())} for k in ("positive", "negative", "unknown")}
+    pairs = (("positive", "negative"), ("positive", "unknown"), ("negative", "unknown"))
+    return [
+        f"label: {sorted(both)} named as {one} and as {other}; keep one"
+        for one, other in pairs
+        if (both := kinds[one] & kinds[other])
+    ]
 
 
 def _value_faults(value: object) -> list[str]:
@@ -85,6 +112,11 @@ def _choice_faults(feature: Mapping[str, Any], place: str) -> Iterator[str]:
     for key in ("sensitive", "used", "from_analysis", "recorded_after_label"):
         if not isinstance(feature.get(key, False), bool):
             yield f"{place}.{key}: {feature[key]!r}; write true or false"
+    for key, marks in FORMATS.items():
+        if (mark := feature.get(key, marks[0])) not in marks:
+            yield f"{place}.{key}: {mark!r}; write one of {', '.join(map(repr, marks))}"
+    if feature.get("decimal", ".") == feature.get("thousands"):
+        yield f"{place}.thousands: {feature['thousands']!r} is the decimal mark too; keep one"
     if feature.get("missing") == "filled" and "missing_fill" not in feature:
         yield f"{place}.missing_fill: missing; say which value stands for a missing one"
     if feature.get("missing", "refused") != "refused" and not feature.get("missing_means"):

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
+
+from vigie.silence import TCP_PARAMETERS
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -19,7 +20,10 @@ def connect(dsn: str | None = None) -> "Connection":
     """Open a connection to `dsn`, or to what PGHOST, PGPORT, PGUSER and their kin name."""
     if not dsn and not names_database():
         raise DatabaseUnknownError("no database is named: use make (which names it), --dsn, or PGHOST and its kin")
-    return psycopg2.connect(dsn or "", connect_timeout=10, application_name="vigie-model")
+    opened: Connection = psycopg2.connect(
+        dsn or "", connect_timeout=10, application_name="vigie-model", **TCP_PARAMETERS
+    )
+    return opened
 
 
 def names_database() -> bool:
@@ -28,12 +32,31 @@ def names_database() -> bool:
 
 
 def copy_rows(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """COPY rows into a table; None becomes NULL. Table and columns come from this program alone."""
-    buffer = StringIO()
-    for row in rows:
-        buffer.write("\t".join(map(_as_copy_text, row)) + "\n")
-    buffer.seek(0)
-    cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", buffer)
+    """COPY rows into a table; None becomes NULL. Table and columns come from this program alone.
+
+    The rows are written as the database takes them, never all at once.
+    """
+    cursor.copy_expert(f"COPY {table} ({', '.join(columns)}) FROM STDIN", _CopyText(rows))
+
+
+class _CopyText:
+    """Rows as the text of a COPY, read piece by piece."""
+
+    def __init__(self, rows: Iterable[Sequence[object]]) -> None:
+        self._lines = ("\t".join(map(_as_copy_text, row)) + "\n" for row in rows)
+        self._rest = b""
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes; none at the end."""
+        parts, held = [self._rest], len(self._rest)
+        while size < 0 or held < size:
+            if not (line := next(self._lines, "")):
+                break
+            parts.append(line.encode())
+            held += len(parts[-1])
+        text = b"".join(parts)
+        self._rest = b"" if size < 0 else text[size:]
+        return text if size < 0 else text[:size]
 
 
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})

@@ -1,39 +1,27 @@
 """Drafts a feature contract from a labelled CSV that nobody here has seen, for a person to correct."""
 
 import argparse
-import csv
-import json
-import re
-import shlex
+import difflib
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from model.contract import ROW_NUMBER, ContractError, parse_contract
-from model.faults import DataError
-from model.guess import GAPS, Column, guess, label_of, labels_of, words_of
-from model.validate import decode, read_bytes, split_of
+import numpy as np
 
+from model.cells import fold
+from model.command_line import run_command
+from model.contract import ROW_NUMBER, ContractError, parse_contract, refuse_shipped_name
+from model.csv_file import REMOVE_TOTALS, TOTALS, CsvFile, normal, open_csv
+from model.draft_text import Asked, Draft, next_steps, report, write_contract
+from model.faults import DataError, Fault
+from model.guess import judge
+from model.outcome_values import Settled, settle
+from model.panel import date_faults, explain_panel, explain_repeats, find_panel
+from model.profile import Profile, read_profiles
+from model.sensitive_cost import describe_cost_of_file
 
-@dataclass(frozen=True)
-class Asked:
-    """What only the person knows: the contract's name, the id, the label and its positive value."""
-
-    name: str
-    id_column: str
-    label: str
-    positive: str
-    horizon_days: int
-    consents: str
-
-
-@dataclass(frozen=True)
-class Draft:
-    """A contract's text, and what was made of every column but the id and the label."""
-
-    text: str
-    columns: tuple[Column, ...]
+__all__ = ["Asked", "Draft", "draft", "main"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,35 +29,62 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m model.draft", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="labelled CSV")
     parser.add_argument("--label", required=True, help="the column that says who left")
-    parser.add_argument("--positive", required=True, help="its value for those who left")
+    parser.add_argument("--positive", required=True, help="its value for those who left; several with commas")
+    parser.add_argument("--negative", default="", help="its value for those who stayed, where there are more than two")
+    parser.add_argument("--unknown", default="", help="its values for those of whom it is not known yet")
     parser.add_argument("--id", default=ROW_NUMBER, help="the column that identifies a customer")
+    parser.add_argument("--as-of", default="", help="the date's column, where a customer has several rows")
     parser.add_argument("--horizon", type=int, default=90, help="days from the features to the label")
     parser.add_argument("--consents", default="", metavar="WHY",
                         help="declare that these people agreed to profiling and offers, and why")  # fmt: skip
+    parser.add_argument(
+        "--no-cost", action="store_true", help="do not measure what leaving sensitive columns out costs"
+    )
     parser.add_argument("--out", type=Path, required=True, help="contract to write; its name names the contract")
     given = parser.parse_args(arguments)
-    asked = Asked(given.out.stem, given.id, given.label, given.positive, given.horizon, given.consents)
+    asked = Asked(
+        given.out.stem, normal(given.id), normal(given.label), given.positive, given.horizon, given.consents,
+        given.negative, given.unknown, normal(given.as_of),
+    )  # fmt: skip
     try:
         _check_out(given.out)
         drafted = draft(given.data, asked)
-        parse_contract(drafted.text, given.out.name)
+        contract = parse_contract(drafted.text, given.out.name)
+        refuse_shipped_name(contract.name, f"OUT={given.out}")
+        given.out.write_text(drafted.text, encoding="utf-8")
     except (DataError, ContractError) as exc:
         print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)
         return 1
-    given.out.write_text(drafted.text, encoding="utf-8")
-    print("\n".join(_report(drafted, asked, given.out, given.data)))
+    except OSError as exc:
+        print(f"OUT: {given.out} cannot be written: {exc.strerror}; choose another place", file=sys.stderr)
+        return 1
+    print("\n".join(report(drafted, given.out)), flush=True)
+    if not given.no_cost:
+        for line in describe_cost_of_file(given.data, given.out, contract, drafted.rows):
+            print(f"  {line}", flush=True)
+    print("\n".join(next_steps(asked, given.out, given.data)))
     return 0
 
 
 def draft(path: Path, asked: Asked) -> Draft:
     """Read the file and draft; raises ContractError when the id or the label do not fit it."""
-    columns = _read_columns(path)
-    _check_asked(path.name, asked, columns)
-    labels = labels_of(columns[asked.label], asked.positive)
-    others = [name for name in columns if name not in (asked.id_column, asked.label)]
-    guessed = tuple(guess(name, columns[name], labels) for name in others)
-    outcomes = sorted(set(columns[asked.label]))
-    return Draft("\n".join([*_write_head(asked, outcomes), *_write_features(guessed)]) + "\n", guessed)
+    file, faults = open_csv(path), list[Fault]()
+    profiles = read_profiles(file, faults)
+    if faults:
+        raise DataError(sorted(faults))
+    _check_names(file, asked, profiles)
+    faults = [*_id_faults(file, asked, profiles), *_date_faults(file, asked, profiles)]
+    if faults:
+        raise DataError(sorted(faults))
+    _check_repeats(file, asked, profiles)
+    settled = _settle(file, asked, profiles[asked.label])
+    labels = _label_rows(profiles[asked.label], settled)
+    apart = (asked.id_column, asked.label, asked.as_of)
+    columns = tuple(judge(profile, labels) for name, profile in profiles.items() if name not in apart)
+    return Draft(
+        write_contract(asked, settled, columns), columns, len(profiles[asked.label]), settled,
+        tuple(_notes(file)),
+    )  # fmt: skip
 
 
 def _check_out(out: Path) -> None:
@@ -79,113 +94,85 @@ def _check_out(out: Path) -> None:
         raise ContractError(str(out), ["OUT: the file exists; remove it or choose another name"])
 
 
-def _read_columns(path: Path) -> dict[str, list[str]]:
-    stream = decode(read_bytes(path), path.name)
-    reader = csv.DictReader(stream, delimiter=split_of(stream))
-    columns: dict[str, list[str]] = {name: [] for name in reader.fieldnames or []}
-    for row in reader:
-        for name, cells in columns.items():
-            cells.append((row[name] or "").strip())
-    return columns
+def _check_names(file: CsvFile, asked: Asked, profiles: Mapping[str, Profile]) -> None:
+    for role, name in (("LABEL", asked.label), ("ID", asked.id_column), ("AS_OF", asked.as_of)):
+        if name and name not in profiles and not (name == ROW_NUMBER and role == "ID"):
+            near = difflib.get_close_matches(name.lower(), [p.lower() for p in profiles], n=1)
+            hint = next((f"; is it {p!r}?" for p in profiles if near and p.lower() == near[0]), "")
+            raise ContractError(file.name, [f"{role}: no column {name!r}; the file has {', '.join(profiles)}{hint}"])
+    if not len(profiles[asked.label]):
+        raise DataError([Fault(file.name, 0, asked.label, "", "the file has no rows")])
 
 
-def _check_asked(file: str, asked: Asked, columns: dict[str, list[str]]) -> None:
-    for role, name in (("LABEL", asked.label), ("ID", asked.id_column)):
-        if name not in columns and name != ROW_NUMBER:
-            raise ContractError(file, [f"{role}: no column {name!r}; the file has {', '.join(columns)}"])
-    outcomes = sorted(set(columns[asked.label]))
-    if asked.positive not in outcomes:
-        said = f"POSITIVE: {asked.positive!r} never occurs in {asked.label}, which holds {outcomes[:10]}"
-        raise ContractError(file, [said])
-    if len(outcomes) < 2:
-        raise ContractError(file, [f"LABEL: {asked.label} holds {asked.positive!r} only; who stayed is needed too"])
+def _id_faults(file: CsvFile, asked: Asked, profiles: Mapping[str, Profile]) -> Iterator[Fault]:
     if asked.id_column == ROW_NUMBER:
         return
-    ids = columns[asked.id_column]
-    if (distinct := len(set(ids))) < len(ids):
-        said = f"ID: {asked.id_column} holds {distinct:,} different values in {len(ids):,} rows, and an id stands once"
-        raise ContractError(file, [f"{said}; name another column, or leave ID out: the row's number is the id then"])
+    ids = profiles[asked.id_column]
+    for value, line, count in zip(ids.values, ids.lines, ids.counts(), strict=True):
+        if not value:
+            more = f" ({count:,} rows in all)" if count > 1 else ""
+            yield Fault(file.name, line, ids.name, "", f"is empty{more}; every row needs an id")
+        elif fold(value) in TOTALS:
+            yield Fault(file.name, line, ids.name, value, REMOVE_TOTALS)
 
 
-def _write_head(asked: Asked, outcomes: Sequence[str]) -> Iterator[str]:
-    yield "# Drafted from a file: correct the words, the directions and what is sensitive. docs/own-data.md"
-    yield f"name = {_quote(re.sub(r'[^a-z0-9_]+', '_', asked.name.lower()))}"
-    yield f"description = {_quote(f'{asked.label} is {asked.positive}')}"
-    yield f"id_column = {_quote(asked.id_column)}"
-    yield "\n[label]"
-    yield f"column = {_quote(asked.label)}"
-    yield f"positive = [{_quote(asked.positive)}]"
-    yield f"negative = {_list(o for o in outcomes if o != asked.positive)}"
-    yield f"horizon_days = {asked.horizon_days}"
-    if asked.consents:
-        yield '\n[consents]\ngranted = ["profiling", "retention_offers"]'
-        yield f'source = {_quote(asked.consents)}\npolicy_version = "none"'
+def _date_faults(file: CsvFile, asked: Asked, profiles: Mapping[str, Profile]) -> Iterator[Fault]:
+    if asked.as_of:
+        for line, text in date_faults(profiles[asked.as_of]):
+            yield Fault(file.name, line, asked.as_of, text, "is not a date; write YYYY-MM-DD")
 
 
-def _write_features(columns: Iterable[Column]) -> Iterator[str]:
-    names: set[str] = set()
-    for column in columns:
-        if not column.type:
-            yield f"\n# Left out: {column.name!r} {column.why}."
-            continue
-        yield "\n[[feature]]"
-        yield f"name = {_quote(_name(column, names))}\ncolumn = {_quote(column.name)}"
-        yield from _write_domain(column)
-        if column.leaks:
-            yield f"# {column.why}: used = true only if it was known before they left"
-            yield "used = false"
-        elif column.sensitive:
-            yield "# kept to measure fairness; used = true lets the model read it too\nsensitive = true\nused = false"
-        for language in ("en", "fr"):
-            yield f"words.{language}.label = {_quote(label_of(column.name, language))}"
+def _check_repeats(file: CsvFile, asked: Asked, profiles: Mapping[str, Profile]) -> None:
+    if asked.id_column == ROW_NUMBER:
+        if found := find_panel(profiles):
+            raise ContractError(file.name, [explain_panel(*found)])
+        return
+    ids = profiles[asked.id_column]
+    if asked.as_of:
+        _check_pairs(file, ids, profiles[asked.as_of])
+    elif len(ids.values) < len(ids):
+        raise ContractError(file.name, [f"ID: {explain_repeats(ids, profiles)}"])
 
 
-def _write_domain(column: Column) -> Iterator[str]:
-    yield f"type = {_quote(column.type)}"
-    if column.type == "boolean":
-        true, false = column.categories
-        yield f"true_values = [{_quote(true)}]\nfalse_values = [{_quote(false)}]"
-    elif column.type == "category":
-        yield f"categories = {_list(column.categories)}"
-    else:
-        yield f"range = [{column.low}, {column.high}]"
-    if column.gaps:
-        yield f'missing = "kept"\nmissing_means = "not recorded"\nmissing_values = {_list(GAPS)}'
+def _check_pairs(file: CsvFile, ids: Profile, dates: Profile) -> None:
+    together = ids.rows().astype(np.int64) * len(dates.values) + dates.rows()
+    pairs, counts = np.unique(together, return_counts=True)
+    if again := pairs[counts > 1].tolist():
+        customer, moment = divmod(again[0], len(dates.values))
+        shown = f"{ids.name} {ids.values[customer]!r} on {dates.values[moment]!r}"
+        raise ContractError(file.name, [f"AS_OF: {shown} stands more than once; keep one row of a customer and date"])
 
 
-def _name(column: Column, taken: set[str]) -> str:
-    plain = re.sub(r"[^a-z0-9]+", "_", words_of(column.name)).strip("_") or "feature"
-    number = next(n for n in range(1, len(taken) + 2) if (plain if n == 1 else f"{plain}_{n}") not in taken)
-    name = plain if number == 1 else f"{plain}_{number}"
-    taken.add(name)
-    return name
+def _settle(file: CsvFile, asked: Asked, column: Profile) -> Settled:
+    known = {fold(value) for value in column.values}
+
+    def several(said: str) -> list[str]:
+        """One value, or several with commas; a value may hold a comma itself."""
+        return [said] if fold(said) in known else [part.strip() for part in said.split(",") if part.strip()]
+
+    try:
+        return settle(column, several(asked.positive), several(asked.negative), several(asked.unknown))
+    except ContractError as exc:
+        raise ContractError(file.name, exc.faults) from exc
 
 
-def _report(drafted: Draft, asked: Asked, out: Path, data: Path) -> Iterator[str]:
-    columns = drafted.columns
-    yield f"wrote {out}: {sum(bool(c.type) and not (c.sensitive or c.leaks) for c in columns)} inputs"
-    for column in columns:
-        if column.leaks:
-            yield f"  LEAK? {column.name}: {column.why}; not an input. Was it known before they left?"
-    if sensitive := [c.name for c in columns if c.sensitive]:
-        yield f"  taken as sensitive, so kept for fairness only: {', '.join(sensitive)}"
-    for column in columns:
-        if not column.type:
-            yield f"  left out: {column.name} {column.why}"
-    if not asked.consents:
-        yield '  no consent is declared, so nobody would be predicted: CONSENTS="on what ground" declares one'
-    yield "Read it and correct it. Then:"
-    given = f"DATA={shlex.quote(str(data))} CONTRACT={shlex.quote(str(out))}"
-    yield f"  make load {given}\n  make train {given}\n  make run"
+def _label_rows(column: Profile, settled: Settled) -> Any:
+    """1 for who left, 0 for who stayed, -1 where it is not known, shape (n,)."""
+    meaning = {s: 1 for o in settled.left for s, _ in o.spellings} | {
+        s: 0 for o in settled.stayed for s, _ in o.spellings
+    }
+    return np.array(column.map_rows(lambda value: meaning.get(value, -1)), dtype=np.int64)
 
 
-def _quote(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _list(texts: Iterable[str]) -> str:
-    return f"[{', '.join(map(_quote, texts))}]"
+def _notes(file: CsvFile) -> Iterator[str]:
+    if file.blank_lines:
+        yield f"{file.blank_lines:,} blank {'line is' if file.blank_lines == 1 else 'lines are'} left out"
+    for place, name in enumerate(file.header, start=1):
+        if not name:
+            yield f"left out: column {place} has no name, as the row numbers of other programs have none"
+    if file.encoding != "utf-8-sig":
+        yield f"the file is in {file.encoding.upper()}"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -13,16 +14,21 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from model.candidates import find_candidate
-from model.compare import FOLDS, REPEATS, RULE, Comparison, compare
+from model.command_line import run_command
+from model.compare import FOLDS, REPEATS, RULE, Comparison
 from model.contract import Contract, ContractError, load_contract
 from model.design import design_matrix
 from model.faults import DataError
-from model.known_truth import measure_known_truth
+from model.folds import find_people
+from model.gate import describe_gate, measure_against_base_rate
+from model.known_truth import ReadFeedback, measure_known_truth
 from model.leaks import find_leaks
+from model.sensitive_cost import measure_sensitive_cost
 from model.sources import HISTORY, SourceError, evaluation_file, find_training_data
 from model.synthesise import SEED, synthesise
-from model.train import TrainingError, labels_of, used_inputs
-from model.validate import Table, read_table
+from model.train import TrainingError, compare_rows, compared_rows, labels_of, used_inputs
+from model.validate import Table, describe_rows, read_table
+from model.waiting import OutOfTimeError
 
 CUSTOMERS = 20_000
 FIGURES = {"auc": "AUC", "brier": "Brier", "log_loss": "Log loss", "ece": "Calibration error"}
@@ -34,13 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--contract", default="bank", help="a shipped contract's name, or a path")
     parser.add_argument("--data", type=Path, help="labelled CSV, or a folder with history.csv")
     parser.add_argument("--customers", type=int, default=CUSTOMERS, help="size of the made-up bank")
+    parser.add_argument(
+        "--reader", metavar="MODULE:FUNCTION", help="what reads the tone of the made-up bank's feedback"
+    )
     parser.add_argument("--json", type=Path, help="write the same figures here")
     given = parser.parse_args(arguments)
     console = Console()
     try:
         contract = load_contract(given.contract)
-        figures = evaluate(contract, given.data, given.customers, console)
-    except (ContractError, SourceError, TrainingError, DataError) as exc:
+        figures = evaluate(
+            contract, given.data, given.customers, console, resolve_name(given.reader) if given.reader else None
+        )
+    except (ContractError, SourceError, TrainingError, DataError, OutOfTimeError) as exc:
         print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)
         return 1
     for path in filter(None, (evaluation_file(contract.name), given.json)):
@@ -49,21 +60,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def evaluate(contract: Contract, data: Path | None, customers: int, console: Console) -> dict[str, Any]:
+def evaluate(
+    contract: Contract, data: Path | None, customers: int, console: Console, reader: ReadFeedback | None = None
+) -> dict[str, Any]:
     """Everything `main` writes as JSON: figures by model, `chosen`, and for the made-up bank the truth."""
     begun = time.monotonic()
     made_up = contract.name == "bank" and data is None
     table = _draw_bank(contract, customers) if made_up else _read(contract, data)
+    for line in describe_rows("the data", table.counted):
+        console.print(line, style="dim", highlight=False)
     for leak in find_leaks(table):
         console.print(f"[bold red]LEAK[/] {leak}")
-    inputs = used_inputs(table)
-    matrix = design_matrix(table.rows, inputs)
-    comparison = compare(matrix, labels_of(table), inputs, lambda line: console.print(line, style="dim"))
-    figures = comparison.as_json() | {"contract": contract.name, "customers": len(table)}
+    inputs, people = used_inputs(table), find_people(table)
+    for remark in people.remarks(contract.id_column):
+        console.print(remark)
+    matrix, rows = design_matrix(table.rows, inputs), compared_rows(people, inputs)
+    comparison = compare_rows(table, matrix, inputs, people, rows, lambda line: console.print(line, style="dim"))
+    found = comparison.result(comparison.chosen).held_out[0]
+    verdict = measure_against_base_rate(labels_of(table)[rows], found, comparison.base_rates, people.groups[rows])
+    figures = comparison.as_json() | {"contract": contract.name, "customers": len(table), "base_rate": verdict}
     print_comparison(console, contract, table, comparison)
+    console.print(f"Chosen model: {describe_gate(verdict)}.")
+    if cost := measure_sensitive_cost(table):
+        figures["sensitive_cost"] = cost.as_json()
+        for line in cost.describe():
+            console.print(line, highlight=False)
     if made_up:
         console.print("measuring against the known truth", style="dim")
-        figures["known_truth"] = measure_known_truth(contract, find_candidate(comparison.chosen), customers)
+        figures["known_truth"] = measure_known_truth(contract, find_candidate(comparison.chosen), customers, reader)
         print_known_truth(console, figures["known_truth"])
     figures["seconds"] = round(time.monotonic() - begun, 1)
     return figures
@@ -108,4 +132,4 @@ def _read(contract: Contract, data: Path | None) -> Table:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -6,11 +6,13 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 
 SHOWN = 20
+# Beyond these, reading stops: one cause, such as a wrong separator, spoils every row alike.
+MOST_FAULTS = 10_000
 
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """One thing wrong in one place. `row` counts the header as 1; 0 means the file as a whole."""
+    """One thing wrong in one place. `row` is the line on which the row begins; 0 means the file as a whole."""
 
     file: str
     row: int

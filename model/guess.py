@@ -1,49 +1,61 @@
-"""Guesses what a column of an unknown file is: its type and range, and whether a model should read it."""
+"""Guesses what a column of an unknown file is, from its values first and its name second; explains each guess."""
 
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from model.cells import INFINITE, NO, PLAIN, YES, NumberFormat, fold, is_gap, number_format, to_number
 from model.contract import Feature
 from model.leaks import NEAR_PERFECT, auc_alone
+from model.personal import find_personal, looks_like_dates, looks_like_ids
+from model.profile import Profile, profile_of
+from model.protected import find_protected, plain_words
+from model.word_groups import WordGroup, group_words
 
 MOST_CATEGORIES = 40
-YES, NO = {"yes", "y", "true", "t", "1", "1.0"}, {"no", "n", "false", "f", "0", "0.0"}
-GAPS = ("", " ", "NA", "N/A", "NaN", "nan", "null", "NULL", "?")
-# Words under which files often keep what the law protects; the person who corrects the draft decides.
-SENSITIVE = re.compile(
-    r"gender|genre|sexe?|age|âge|birth|birthday|birthdate|dob|naissance|senior|race|ethnic\w*|religio\w*|religieu\w*"
-    r"|national\w*|geograph\w*|country|pays|region|région|state|city|ville|zip|zipcode|postal|postcode|marital"
-    r"|married|spouse|partner|conjoint|famil\w*|dependents?|children|enfants?|disab\w*|handicap\w*|health|santé"
+# How much of a column must be numbers for the rest to be taken as gaps.
+MOSTLY = 0.95
+MOST_ODD = 5
+# From so many different values on, only numbers are of use.
+MANY_VALUES = 5_000
+# Rows on which a column is tried alone: more would not change the first two digits.
+TRIED_ROWS = 100_000
+USUAL_GAPS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "?", "-", "#N/A")
+LETTER_PAIRS = ({"y", "n"}, {"t", "f"}, {"j", "n"}, {"1", "0"})
+LEAVING = re.compile(
+    r"churn\w*|attrit\w*|exit\w*|left|leaving|cancel\w*|closed|closing|closure|terminat\w*|depart|partis?|resili\w*"
+    r"|gekundigt|kundigung\w*|abgang|baja|abandon\w*|abbandon\w*|disdett\w*|rescis\w*|opzeg\w*|opgezegd|vertrokken"
 )
-# A short file may hold few enough different names to look like a category.
-PERSONAL = re.compile(
-    r"surname|lastname|firstname|fullname|prénom|nom|email|mail|phone|telephone|mobile|address|adresse|iban|ssn|passport"
+# What is still to come or has another sense: days left, days to closure, left-handed, opt-out of letters.
+NOT_LEAVING = re.compile(
+    r"(days?|weeks?|months?|years?|minutes?|data|time|balance|credit|points?) (left|to|until|till|before)\b"
+    r"|left (hand|handed|over|side)|closing (price|balance|rate)|exit (page|rate)"
 )
-NAME_OF_A_PERSON = re.compile(r"(last|first|full|family|given|customer|client) name|name")
-LEAVING = re.compile(r"churn\w*|attrit\w*|exit\w*|left|leaving|cancel\w*|closed|closing|closure|terminat\w*|départ")
-
-DECIMAL_COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 
 
 @dataclass(frozen=True)
 class Column:
-    """What was guessed: `type` empty when it is left out, `why` when it is no input."""
+    """What was guessed: `type` empty when it is left out, `why` when it is no input, `said` the whole in words."""
 
     name: str
     type: str = ""
-    low: int = 0
-    high: int = 1
+    low: float = 0
+    high: float = 1
     categories: tuple[str, ...] = ()
-    gaps: bool = False
+    true_values: tuple[str, ...] = ()
+    false_values: tuple[str, ...] = ()
+    missing_values: tuple[str, ...] = ()
+    written: NumberFormat = PLAIN
     sensitive: bool = False
     why: str = ""
+    said: str = ""
+    ask: str = ""
 
     @property
     def leaks(self) -> bool:
@@ -52,28 +64,30 @@ class Column:
 
 
 def guess(name: str, values: Sequence[str], labels: Any) -> Column:
-    """Look at one column of a file; `labels` (n,) say who left."""
-    known = [v for v in values if v not in GAPS]
-    words = words_of(name)
-    if _any_word(PERSONAL, words) or NAME_OF_A_PERSON.fullmatch(words):
-        return Column(name, why="its name says that it identifies a person")
-    column = _guess_type(name, known)
+    """Look at one column's cells; `labels` (n,) say who left (1), stayed (0) or is not known (-1)."""
+    return judge(profile_of(name, values), labels)
+
+
+def judge(profile: Profile, labels: Any) -> Column:
+    """Look at one column of a file that was read."""
+    known = [v for v in profile.values if v and not is_gap(v)]
+    if why := find_personal(profile.name, known):
+        return Column(profile.name, why=why)
+    column = _guess_type(profile)
     if not column.type:
         return column
-    column = _replace(column, gaps=len(known) < len(values))
-    feature = Feature(name, name, column.type)
-    auc = auc_alone(feature, [None if v in GAPS else v for v in values], labels)
+    auc = _auc_alone(column, profile, labels)
     if auc > NEAR_PERFECT:
-        return _replace(column, why=f"tells who leaves almost alone (AUC {auc:.3f})")
-    if _any_word(LEAVING, words):
-        return _replace(column, why="its name speaks of leaving")
-    return _replace(column, sensitive=_any_word(SENSITIVE, words))
+        return replace(column, why=f"tells who leaves almost alone (AUC {auc:.3f})")
+    said = " ".join(plain_words(profile.name))
+    if any(map(LEAVING.fullmatch, said.split())) and not NOT_LEAVING.search(said):
+        return replace(column, why="its name speaks of leaving")
+    return _with_protection(column, known)
 
 
 def words_of(name: str) -> str:
-    """A column's name in small letters with spaces: `NumOfProducts` is `num of products`."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+", " ", name).strip()
-    return spaced.lower()
+    """A column's name in small letters with spaces: `NumOfProducts` is `num of products`, accents kept."""
+    return re.sub(r"(?<=[a-zà-ÿ0-9])(?=[A-ZÀ-Þ])|[\W_]+", " ", name).strip().lower()
 
 
 def label_of(name: str, language: str) -> str:
@@ -88,42 +102,180 @@ def labels_of(outcomes: Sequence[str], positive: str) -> Any:
     return np.array([int(o == positive) for o in outcomes], dtype=np.int64)
 
 
-def _guess_type(name: str, known: Sequence[str]) -> Column:
-    distinct = sorted(set(known))
-    if len(distinct) < 2:
-        return Column(name, why="holds one value only" if distinct else "is empty")
-    if {w.lower() for w in distinct} in _pairs():
-        return Column(name, "boolean", categories=tuple(sorted(distinct, key=lambda w: w.lower() in NO)))
-    many = f"holds {len(distinct):,} different values, as names and numbers do"
-    try:
-        numbers = [float(w) for w in distinct]
-    except ValueError:
-        if all(DECIMAL_COMMA.fullmatch(w) for w in distinct):
-            return Column(name, why="holds numbers with a decimal comma; write them with a point")
-        few = len(distinct) <= MOST_CATEGORIES
-        return Column(name, "category", categories=tuple(distinct)) if few else Column(name, why=many)
+def _with_protection(column: Column, known: Sequence[str]) -> Column:
+    found = find_protected(column.name, known)
+    if not found:
+        return column
+    ask = ""
+    if column.type == "boolean" and {fold(v) for v in known} == {"0", "1"}:
+        ask = f"say in the contract what 0 and 1 mean: words.en.true and words.en.false of {column.name}"
+    return replace(column, sensitive=True, why=found.why, ask=ask)
+
+
+def _guess_type(profile: Profile) -> Column:
+    if len(profile.values) > MANY_VALUES:
+        return _guess_many(profile)
+    groups, gaps = group_words(profile)
+    if not groups:
+        return Column(profile.name, why="is empty")
+    if len(groups) == 1:
+        return _guess_single(profile, groups[0], gaps)
+    if pair := _boolean_pair(groups):
+        yes, no = pair
+        said = f"true or false: {_counted(groups)}"
+        return _with_gaps(
+            Column(profile.name, "boolean", true_values=yes.spellings, false_values=no.spellings, said=said), gaps
+        )
+    return _guess_number(profile, groups, gaps) or _guess_words(profile, groups, gaps)
+
+
+def _guess_many(profile: Profile) -> Column:
+    """A column of so many different values holds numbers, or nothing that a model can read."""
+    sample = [v for v in profile.values[:MANY_VALUES] if v and not is_gap(v)]
+    written = number_format(sample)
+    if isinstance(written, NumberFormat):
+        read = [to_number(v, written) for v in profile.values]
+        rest = [place for place, number in enumerate(read) if number is None]
+        if len(rest) <= MANY_VALUES:
+            groups, gaps = group_words(profile, rest)
+            numbers = [n for n in read if n is not None]
+            cells = len(profile) - sum(g.count for g in gaps)
+            if _are_odd(groups, cells) and (found := _number_column(profile, numbers, written, groups, gaps)):
+                return found
+    groups, _ = group_words(profile, range(MANY_VALUES))
+    if isinstance(written, str):
+        return _guess_number(profile, groups, ()) or _too_many(profile)
+    return _guess_words(profile, groups, ()) if looks_like_dates(groups) else _too_many(profile)
+
+
+def _too_many(profile: Profile) -> Column:
+    return Column(profile.name, why=f"holds {len(profile.values):,} different values, as names and numbers do")
+
+
+def _are_odd(groups: Sequence[WordGroup], cells: int) -> bool:
+    """Whether the words of a column of numbers are so few that they count as gaps."""
+    return len(groups) <= MOST_ODD and sum(g.count for g in groups) <= (1 - MOSTLY) * cells
+
+
+def _guess_single(profile: Profile, only: WordGroup, gaps: Sequence[WordGroup]) -> Column:
+    """One value and empty cells are a flag, where both are seen often enough."""
+    empty = sum(g.count for g in gaps)
+    if min(empty, only.count) < 0.01 * len(profile):
+        return Column(profile.name, why="holds one value only")
+    absent = tuple(dict.fromkeys(("", *(s for g in gaps for s in g.spellings))))
+    said = f"a flag: {only.spellings[0]!r} in {only.count:,} rows, empty in {empty:,}, taken as no"
+    return Column(profile.name, "boolean", true_values=only.spellings, false_values=absent, said=said)
+
+
+def _boolean_pair(groups: Sequence[WordGroup]) -> tuple[WordGroup, WordGroup] | None:
+    names = {g.name for g in groups}
+    if len(groups) != 2 or (max(map(len, names)) == 1 and names not in LETTER_PAIRS):
+        return None
+    yes = [g for g in groups if g.name in YES]
+    no = [g for g in groups if g.name in NO]
+    return (yes[0], no[0]) if yes and no else None
+
+
+def _guess_number(profile: Profile, groups: Sequence[WordGroup], gaps: Sequence[WordGroup]) -> Column | None:
+    texts = [s for g in groups for s in g.spellings]
+    written = number_format(texts[:MANY_VALUES])
+    if isinstance(written, str):
+        ask = f"{written}: write the numbers without a mark between thousands, and with a decimal point"
+        return Column(profile.name, why=f"holds numbers that can be read in two ways: {ask}")
+    odd = [g for g in groups if all(to_number(s, written) is None for s in g.spellings)]
+    cells = sum(g.count for g in groups)
+    if not _are_odd(odd, cells):
+        return None
+    numbers = [n for s in texts if (n := to_number(s, written)) is not None]
+    if len(numbers) < 2:
+        return None
+    return _number_column(profile, numbers, written, odd, gaps)
+
+
+def _number_column(
+    profile: Profile,
+    numbers: Sequence[float],
+    written: NumberFormat,
+    odd: Sequence[WordGroup],
+    gaps: Sequence[WordGroup],
+) -> Column | None:
     whole = all(n.is_integer() for n in numbers)
-    if whole and len(distinct) == len(known) > MOST_CATEGORIES:
-        return Column(name, why=many)
+    if whole and (why := looks_like_ids(profile, numbers)):
+        return None if why == "codes" else Column(profile.name, why=why)
+    infinite = [g for g in odd if g.name in INFINITE]
+    missing = [g for g in odd if g.name not in INFINITE]
     low, high = (_widen(n) for n in (min(numbers), max(numbers)))
-    return Column(name, "integer" if whole else "number", min(0, low), max(1, high))
+    kind = "integer" if whole else "number"
+    said = (
+        f"{'whole numbers' if whole else 'numbers'} from {min(numbers):,g} to {max(numbers):,g}{_format_said(written)}"
+    )
+    column = Column(profile.name, kind, min(0, low), max(1, high), written=written, said=said)
+    column = _with_gaps(column, [*missing, *gaps], len(profile))
+    if infinite:
+        lines = f"{infinite[0].spellings[0]!r} in line {infinite[0].line}"
+        ask = f"{profile.name} holds {lines}, which is no number: correct the cell, or empty it if it is not known"
+        column = replace(column, ask=ask)
+    return column
 
 
-def _pairs() -> list[set[str]]:
-    return [{yes, no} for yes in YES for no in NO]
+def _guess_words(profile: Profile, groups: Sequence[WordGroup], gaps: Sequence[WordGroup]) -> Column:
+    if looks_like_dates(groups):
+        return Column(profile.name, why="holds dates; a model reads numbers: bring the days since then in a column")
+    if len(groups) > MOST_CATEGORIES:
+        return Column(profile.name, why=f"holds {len(groups):,} different values, as names and numbers do")
+    categories = tuple(sorted(g.spellings[0] for g in groups))
+    said = f"words: {_counted(groups)}"
+    if doubtful := [g.spellings[0] for g in groups if is_gap(g.spellings[0])]:
+        said += f"; {', '.join(map(repr, doubtful))} taken as a category, not as a gap"
+    return _with_gaps(Column(profile.name, "category", categories=categories, said=said), gaps)
 
 
-def _widen(limit: float) -> int:
+def _with_gaps(column: Column, gaps: Sequence[WordGroup], rows: int = 0) -> Column:
+    """Add the gaps to a column, and count them in its sentence."""
+    listed = ", ".join(f"{g.count:,} {'gap' if g.count == 1 else 'gaps'} {_gap_shown(g)}" for g in gaps)
+    known = rows - sum(g.count for g in gaps)
+    said = column.said + (f"; {known:,} of {rows:,} cells are numbers" if rows and gaps else "")
+    usual = USUAL_GAPS if rows else ("",)
+    missing = tuple(dict.fromkeys((*usual, *(s for g in gaps for s in g.spellings))))
+    return replace(column, missing_values=missing, said=f"{said}; {listed}" if listed else said)
+
+
+def _gap_shown(gap: WordGroup) -> str:
+    where = f" (line {gap.line})" if gap.count == 1 else ""
+    return (repr(gap.spellings[0]) if gap.spellings[0] else "(empty)") + where
+
+
+def _counted(groups: Sequence[WordGroup]) -> str:
+    shown = ", ".join(map(str, groups[:6]))
+    return shown + (f" and {len(groups) - 6} more" if len(groups) > 6 else "")
+
+
+def _format_said(written: NumberFormat) -> str:
+    parts = [f"units {' '.join(written.units)}"] if written.units else []
+    parts += ["decimal comma"] if written.decimal == "," else []
+    parts += [f"{written.thousands!r} between thousands"] if written.thousands else []
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _auc_alone(column: Column, profile: Profile, labels: Any) -> float:
+    rows = np.flatnonzero(labels >= 0)
+    rows = rows[:: max(1, len(rows) // TRIED_ROWS)]
+    feature = Feature(column.name, column.name, column.type)
+    gaps = {fold(g) for g in column.missing_values}
+
+    def value(text: str) -> float | str | None:
+        if feature.numeric:
+            return to_number(text, column.written)
+        return None if fold(text) in gaps else fold(text) or "(empty)"
+
+    return auc_alone(feature, profile.map_rows(value, rows), labels[rows])
+
+
+def _widen(limit: float) -> float:
     """Room for customers to come: twice as far from zero."""
+    if abs(limit) > 1e15:
+        return limit
     return int(limit * 2) + (1 if limit > 0 else -1 if limit < 0 else 0)
-
-
-def _any_word(pattern: re.Pattern[str], words: str) -> bool:
-    return any(pattern.fullmatch(word) for word in words.split())
-
-
-def _replace(column: Column, **changes: Any) -> Column:
-    return Column(**{**vars(column), **changes})
 
 
 @cache

@@ -1,8 +1,8 @@
 """How close a model comes to the best achievable on the made-up bank, whose true probabilities are known."""
 
 import random
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,25 @@ from model.people import draw_person
 from model.synthesise import SEED, draw_history
 
 Floats = NDArray[np.float64]
+
+
+class FoundTone(Protocol):
+    """What a reader finds in a text; the score goes from -1 to 1."""
+
+    @property
+    def score(self) -> float: ...
+
+
+type ReadFeedback = Callable[[str], FoundTone]
+
 SENTIMENT = "sentiment_score"
 # What the agent finds is measured on fewer customers: each text has to be written and read.
 READ = 6000
 
 
-def measure_known_truth(contract: Contract, candidate: Candidate, customers: int, seed: int = SEED) -> dict[str, Any]:
+def measure_known_truth(
+    contract: Contract, candidate: Candidate, customers: int, reader: ReadFeedback | None = None, seed: int = SEED
+) -> dict[str, Any]:
     """Train on `customers`, then compare with the truth on as many others, with and without sentiment.
 
     Log loss is the expected one: it weighs both outcomes by their true probability, so that the
@@ -37,22 +50,15 @@ def measure_known_truth(contract: Contract, candidate: Candidate, customers: int
         loss = expected_log_loss(unseen.true_probability, _predict(model, features, unseen))
         found[name] = {"log_loss": loss, "above_best": loss / least - 1}
         if name == "with_sentiment":
-            found["sentiment_found"] = measure_sentiment_found(model, features, seed + 2)
+            found["sentiment_found"] = measure_sentiment_found(model, features, reader, seed + 2) if reader else None
     return found
 
 
-def measure_sentiment_found(model: Any, inputs: Sequence[Feature], seed: int) -> dict[str, float] | None:
-    """Expected log loss on customers of today with the tone as drawn, as read from their text, and unread.
-
-    The reader is the local model server's rules. None when they are not installed beside the model.
-    """
-    try:
-        from vigie_model_server.reading import read_feedback
-    except ImportError:
-        return None
+def measure_sentiment_found(model: Any, inputs: Sequence[Feature], reader: ReadFeedback, seed: int) -> dict[str, float]:
+    """Return the expected log loss on customers of today with the tone as drawn, as `reader` reads it, and unread."""
     today = draw_population(READ, np.random.default_rng((seed, 1)))
     texts = _write_feedback(today, seed)
-    read = np.array([read_feedback(t).score if t is not None else np.nan for t in texts])
+    read = np.array([reader(t).score if t is not None else np.nan for t in texts])
     unread = np.full(len(today), np.nan)
     scores = {"as_drawn": today.sentiment_score, "as_read": read, "unread": unread}
     losses = {

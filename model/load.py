@@ -4,34 +4,55 @@ import argparse
 import json
 import sys
 import uuid
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import psycopg2
 
-from model.bank_files import FILES, Row, read_rows, unknown_customers
-from model.contract import Contract, ContractError, load_contract
+from model.bank_files import FILES, BankFile, Row, open_bank_file
+from model.claiming import LoadRefusedError
+from model.command_line import run_command
+from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
 from model.database import DatabaseUnknownError, connect
 from model.faults import DataError, Fault
+from model.identity import Content
+from model.row_reader import Counted
 from model.storing import Loaded, store
-from model.validate import read_table
+from model.taken_numbers import TakenNumberError
+from model.validate import describe_rows, open_table
 
+UUID_DIGITS = 32
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "vigie:customers")
+
+
+class Rows[T]:
+    """Rows that are read from their file each time they are asked for: a million of them need no memory."""
+
+    def __init__(self, read: Callable[[], Iterator[T]], count: int) -> None:
+        self._read, self._count = read, count
+
+    def __iter__(self) -> Iterator[T]:
+        return self._read()
+
+    def __len__(self) -> int:
+        return self._count
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """Everything one load brings, checked: rows by table, features as JSON."""
+    """Everything one load brings, checked: rows by table, features as JSON; and what was read, in words."""
 
     contract: Contract
-    customers: Sequence[Row]
-    features: Sequence[tuple[str, str, str]]  # customer_id, as_of, JSON
-    consents: Sequence[Row]
-    feedback: Sequence[Row]
-    declared: Sequence[tuple[str, str]]  # customer_id, purpose: granted by the contract
+    content: Content
+    customers: Rows[Row]
+    features: Rows[tuple[str, str, str]]  # customer_id, as_of, JSON
+    consents: Rows[Row]
+    feedback: Rows[Row]
+    declared: Rows[tuple[str, str]]  # customer_id, purpose: granted by the contract
+    said: tuple[str, ...] = ()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,18 +63,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--as-of", type=date.fromisoformat, help="the features' date, where the file has none")
     parser.add_argument("--language", choices=("fr", "en"), default="en", help="of customers in a single CSV")
     parser.add_argument("--faults", type=Path, help="write every fault to this CSV")
+    parser.add_argument("--replace", action="store_true", help="replace this contract's customers (REPLACE=1)")
     parser.add_argument("--dsn", help="database; by default what PGHOST and its kin name")
     given = parser.parse_args(arguments)
     try:
         contract = load_contract(given.contract)
         print(f"checking {given.data}", flush=True)
         delivery = read_delivery(given.data, contract, given.as_of or date.today(), given.language)
+        print("\n".join(delivery.said))
         print(f"storing {len(delivery.customers):,} customers", flush=True)
         with closing(connect(given.dsn)) as conn:
-            loaded = store(conn, delivery)
+            loaded = store(conn, delivery, given.replace)
+    except TakenNumberError as exc:
+        return _refuse(_explain_taken(exc, given.data), given.faults)
     except DataError as exc:
         return _refuse(exc, given.faults)
-    except (ContractError, DatabaseUnknownError) as exc:
+    except (ContractError, DatabaseUnknownError, LoadRefusedError) as exc:
         print(exc, file=sys.stderr)
         return 1
     except psycopg2.Error as exc:
@@ -73,62 +98,128 @@ def read_delivery(data: Path, contract: Contract, as_of: date, language: str = "
 def read_folder(folder: Path, contract: Contract) -> Delivery:
     """The four documented files; consents and feedback may be absent."""
     faults: list[Fault] = []
-    read = {
-        name: read_rows(folder / name, faults) if name == "customers.csv" or (folder / name).exists() else []
+    files = {
+        name: open_bank_file(folder / name, faults)
         for name in FILES
+        if name == "customers.csv" or (folder / name).exists()
     }
-    known = {str(row["customer_id"]).lower() for row in read["customers.csv"]}
-    for name in ("consents.csv", "feedback.csv"):
-        faults += unknown_customers(name, read[name], known)
-    features = _read_features(folder / "features.csv", contract, known, faults)
+    known = _check_files(files, faults)
+    features, counted = _check_features(folder / "features.csv", contract, known, faults)
     if faults:
         raise DataError(sorted(faults))
-    declared = [] if (folder / "consents.csv").exists() else _declare(contract, sorted(known))
-    return Delivery(contract, read["customers.csv"], features, read["consents.csv"], read["feedback.csv"], declared)
+    streams: dict[str, Rows[Row]] = {n: Rows(f.rows, f.count) for n, f in files.items() if f}
+    empty: Rows[Row] = Rows(lambda: iter(()), 0)
+    declared = Rows[tuple[str, str]](lambda: iter(()), 0)
+    if "consents.csv" not in files:
+        declared = _declare(contract, Rows(lambda: iter(sorted(known)), len(known)))
+    said = [f"read {f.count:,} rows of {name}" for name, f in files.items() if f]
+    return Delivery(
+        contract, Content.of(contract), streams["customers.csv"], features, streams.get("consents.csv", empty),
+        streams.get("feedback.csv", empty), declared, (*said, *describe_rows("features.csv", counted)),
+    )  # fmt: skip
+
+
+def _check_files(files: Mapping[str, BankFile | None], faults: list[Fault]) -> set[str]:
+    """Check customers.csv, then those that speak of its customers; returns the customers' ids."""
+    customers = files["customers.csv"]
+    if customers:
+        customers.check(faults)
+    complete = bool(customers) and not faults
+    known = set(customers.customer_ids()) if customers and complete else set()
+    for name in ("consents.csv", "feedback.csv"):
+        if file := files.get(name):
+            # Where customers.csv is at fault, a customer who seems unknown may only be misread there.
+            file.check(faults, known if complete else None)
+    return known
 
 
 def read_single(path: Path, contract: Contract, as_of: date, language: str) -> Delivery:
     """One CSV under a contract: ids made from its id column, every personal field empty."""
-    table = read_table(path, contract)
-    ids = [customer_uuid(contract, i) for i in table.ids]
-    customers: list[Row] = [
-        dict.fromkeys(FILES["customers.csv"])
-        | {"customer_id": i, "language": language, "annual_value_eur": None if v is None else f"{v:.2f}"}
-        for i, v in dict(zip(ids, table.annual_values, strict=True)).items()
-    ]
-    dates = [d or as_of.isoformat() for d in table.as_of]
-    features = [(i, d, _as_json(r)) for i, d, r in zip(ids, dates, table.rows, strict=True)]
-    return Delivery(contract, customers, features, [], [], _declare(contract, sorted(set(ids))))
+    worth: dict[str, float | None] = {}
+    file, reader = open_table(path, contract)
+    content = Content.of(contract, file.sha256)
+    for record in reader.read():
+        worth[customer_uuid(contract, record.id, content.source)] = record.annual_value
+    if reader.faults:
+        raise DataError(sorted(reader.faults))
+
+    def customers() -> Iterator[Row]:
+        empty = dict.fromkeys(FILES["customers.csv"])
+        for customer, value in worth.items():
+            annual = None if value is None else f"{value:.2f}"
+            yield empty | {"customer_id": customer, "language": language, "annual_value_eur": annual}
+
+    everybody: Rows[Row] = Rows(customers, len(worth))
+    features = _stream_features(path, contract, as_of.isoformat(), file.sha256, reader.counted.rows, content.source)
+    nothing: Rows[Row] = Rows(lambda: iter(()), 0)
+    declared = _declare(contract, Rows(lambda: iter(worth), len(worth)))
+    said = tuple(describe_rows(path.name, reader.counted))
+    return Delivery(contract, content, everybody, features, nothing, nothing, declared, said)
 
 
-def customer_uuid(contract: Contract, key: str) -> str:
-    """The UUID (version 5) of a customer known to a file by `key`; a UUID stays itself."""
+def customer_uuid(contract: Contract, key: str, source: str = "") -> str:
+    """The UUID (version 5) of a customer known to a file by `key`; a UUID stays itself.
+
+    It depends on the contract's name and on the column that the key comes from: the same key in another column, or
+    the same row (`source` is the SHA-256 of its file), is another person.
+    """
+    if len(key) >= UUID_DIGITS:
+        with suppress(ValueError):
+            return str(uuid.UUID(key))
+    column = source if contract.id_column == ROW_NUMBER else contract.id_column
+    return str(uuid.uuid5(NAMESPACE, f"{contract.name}/{column}/{key}"))
+
+
+def _check_features(
+    path: Path, contract: Contract, known: set[str], faults: list[Fault]
+) -> tuple["Rows[tuple[str, str, str]]", Counted]:
     try:
-        return str(uuid.UUID(key))
-    except ValueError:
-        return str(uuid.uuid5(NAMESPACE, f"{contract.name}/{key}"))
-
-
-def _read_features(path: Path, contract: Contract, known: set[str], faults: list[Fault]) -> list[tuple[str, str, str]]:
-    try:
-        table = read_table(path, contract)
+        file, reader = open_table(path, contract)
     except DataError as exc:
         faults += exc.faults
-        return []
-    ids = [customer_uuid(contract, i) for i in table.ids]
-    for number, (customer, key) in enumerate(zip(ids, table.ids, strict=True), start=2):
-        if customer not in known:
+        return Rows(lambda: iter(()), 0), Counted()
+    complete = not faults
+    for record in reader.read():
+        if complete and customer_uuid(contract, record.id) not in known:
             remedy = "is not in customers.csv; add it, or drop the row"
-            faults.append(Fault(path.name, number, contract.id_column, key, remedy))
-    return [(i, d, _as_json(r)) for i, d, r in zip(ids, table.as_of, table.rows, strict=True)]
+            faults.append(Fault(path.name, reader.line, contract.id_column, record.id[:80], remedy))
+    faults += reader.faults
+    return _stream_features(path, contract, "", file.sha256, reader.counted.rows), reader.counted
 
 
-def _declare(contract: Contract, ids: Sequence[str]) -> list[tuple[str, str]]:
-    return [(customer, purpose) for customer in ids for purpose in contract.consents.granted]
+def _stream_features(
+    path: Path, contract: Contract, as_of: str, sha256: str, count: int, source: str = ""
+) -> "Rows[tuple[str, str, str]]":
+    """The features of a checked file, read again as they are stored; a file that changed meanwhile is refused."""
+
+    def read() -> Iterator[tuple[str, str, str]]:
+        file, reader = open_table(path, contract)
+        if file.sha256 != sha256:
+            raise DataError([Fault(path.name, 0, "(all)", "", "has changed while it was loaded; load it again")])
+        for record in reader.read():
+            yield customer_uuid(contract, record.id, source), record.as_of or as_of, _as_json(record.features)
+
+    return Rows(read, count)
+
+
+def _declare(contract: Contract, ids: "Rows[str]") -> "Rows[tuple[str, str]]":
+    granted = contract.consents.granted
+    return Rows(lambda: ((customer, purpose) for customer in ids for purpose in granted), len(ids) * len(granted))
 
 
 def _as_json(features: object) -> str:
     return json.dumps(features, ensure_ascii=False, sort_keys=True, allow_nan=False)
+
+
+def _explain_taken(error: TakenNumberError, folder: Path) -> DataError:
+    """Where each number that another customer has stands in customers.csv."""
+    faults: list[Fault] = []
+    file = open_bank_file(folder / "customers.csv", faults)
+    lines = file.lines_with("customer_number", error.holders) if file else {}
+    for number, holder in error.holders.items():
+        remedy = f"is loaded already for customer_id {holder}; use that id, or correct the number"
+        faults.append(Fault("customers.csv", lines.get(number, 0), "customer_number", number, remedy))
+    return DataError(sorted(faults))
 
 
 def _refuse(error: DataError, path: Path | None) -> int:
@@ -146,6 +237,13 @@ def _summary(delivery: Delivery, loaded: Loaded) -> str:
         "consents": len(delivery.consents) + len(delivery.declared), "feedback": len(delivery.feedback),
     }  # fmt: skip
     lines += [f"  {name:<10} {loaded.changed[name]:>8,} / {count:,}" for name, count in brought.items()]
+    if loaded.replaced:
+        lines.append(f"replaced the {loaded.replaced:,} customers that contract {delivery.contract.name} had")
+    if loaded.others:
+        lines.append(
+            f"{loaded.others:,} more customers are loaded under {delivery.contract.name} and not in these files:"
+        )
+        lines.append("runs cover them too (make load … REPLACE=1 leaves only those of the files)")
     if not brought["consents"]:
         lines.append("nobody has agreed to anything, so nobody will be predicted: bring consents.csv, or declare")
         lines.append("[consents] in the contract (docs/data-files.md)")
@@ -153,4 +251,4 @@ def _summary(delivery: Delivery, loaded: Loaded) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

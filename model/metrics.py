@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student  # type: ignore[import-untyped]
-from sklearn.metrics import brier_score_loss, log_loss, roc_auc_score, roc_curve  # type: ignore[import-untyped]
+from sklearn.metrics import log_loss, roc_auc_score, roc_curve  # type: ignore[import-untyped]
 
 from vigie_scoring.groups import wilson
 
@@ -25,11 +25,12 @@ class Estimate:
 
 
 def measure(labels: Labels, probability: Floats) -> dict[str, float]:
-    """The four figures of one set of predictions."""
+    """The four figures of one set of predictions; AUC is 0.5 where one outcome is missing."""
+    both = len(np.unique(labels)) == 2
     return {
-        "auc": float(roc_auc_score(labels, probability)),
-        "brier": float(brier_score_loss(labels, probability)),
-        "log_loss": float(log_loss(labels, probability)),
+        "auc": float(roc_auc_score(labels, probability)) if both else 0.5,
+        "brier": float(np.mean((probability - labels) ** 2)),
+        "log_loss": float(log_loss(labels, probability, labels=[0, 1])),
         "ece": calibration_error(labels, probability),
     }
 

@@ -1,24 +1,26 @@
 """Compares a run's predictions with what came of its customers: live AUC and calibration."""
 
 import argparse
-import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.claiming import loaded_source
+from model.command_line import run_command
 from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
+from model.csv_file import open_csv
 from model.database import DatabaseUnknownError, connect
 from model.faults import DataError, Fault
 from model.group_errors import measure_errors
 from model.load import customer_uuid
 from model.metrics import interval_by_bootstrap, measure, reliability
-from model.validate import decode, read_bytes, split_of
+from model.row_reader import RowReader
 from vigie_scoring.drift import Drift
 
 if TYPE_CHECKING:
@@ -55,8 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         contract = load_contract(given.contract)
-        outcomes = read_outcomes(given.data, contract)
         with closing(connect(given.dsn)) as conn:
+            read = read_outcomes(given.data, contract, loaded_source(conn, contract.name))
+            outcomes = {customer: outcome for customer, outcome in read.items() if outcome is not None}
+            unknown = len(read) - len(outcomes)
+            print(f"read {len(read):,} rows of {given.data.name}: {unknown:,} without a known outcome")
             figures = judge(find_run(conn, contract.name, given.run), outcomes)
             groups = measure_errors(conn, contract, figures["run_id"], outcomes)
             store(conn, figures, groups)
@@ -70,25 +75,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def read_outcomes(path: Path, contract: Contract) -> dict[str, int]:
-    """Customer UUID to 1 (left) or 0 (stayed); raises DataError with every fault."""
-    stream = decode(read_bytes(path), path.name)
-    reader = csv.DictReader(stream, delimiter=split_of(stream))
+def read_outcomes(path: Path, contract: Contract, source: str = "") -> dict[str, int | None]:
+    """Customer UUID to 1 (left), 0 (stayed) or None (not known yet); raises DataError with every fault.
+
+    Without an id column the rows are those of the loaded file, whose SHA-256 is `source`, in the same order.
+    """
+    file, faults = open_csv(path), list[Fault]()
     key, label = contract.id_column, contract.label
-    numbered = key == ROW_NUMBER
-    wanted = (label.column,) if numbered else (key, label.column)
-    missing = [c for c in wanted if c not in (reader.fieldnames or [])]
-    faults = [Fault(path.name, 1, c, "", "column is missing from the header") for c in missing]
-    outcomes: dict[str, int] = {}
-    for row, cells in enumerate(() if faults else reader, start=2):
-        value = (cells[label.column] or "").strip()
-        customer = str(row) if numbered else (cells[key] or "").strip()
-        if value not in label.positive + label.negative:
-            known = ", ".join(label.positive + label.negative)
-            faults.append(Fault(path.name, row, label.column, value, f"is no known label; write one of {known}"))
-        outcomes[customer_uuid(contract, customer)] = int(value in label.positive)
+    wanted = (label.column,) if key == ROW_NUMBER else (key, label.column)
+    missing = [c for c in wanted if c not in file.header]
+    faults += [Fault(path.name, 1, c, "", "column is missing from the header") for c in missing]
     if faults:
         raise DataError(faults)
+    only = replace(contract, id_column=key, as_of_column=None, annual_value_column=None, features=())
+    reader = RowReader(file, only, labelled=True)
+    outcomes = {customer_uuid(contract, record.id, source): record.outcome for record in reader.read()}
+    if reader.faults:
+        raise DataError(sorted(reader.faults))
     return outcomes
 
 
@@ -174,4 +177,4 @@ def _describe(figures: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

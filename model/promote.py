@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from model.contract import ContractError, load_contract
+from model.command_line import run_command
+from model.contract import ContractError, contract_path, load_contract
 from model.database import DatabaseUnknownError, connect
-from model.registry import RegistryError, approve, current, list_versions, newest_candidate, rollback
+from model.registry import Registered, RegistryError, approve, current, list_versions, newest_candidate, rollback
 from vigie_scoring.errors import ScorerError
 
 if TYPE_CHECKING:
@@ -25,20 +26,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what.add_argument("--version", help="default: the newest candidate")
     what.add_argument("--rollback", action="store_true", help="approve again the version before this one")
     what.add_argument("--list", action="store_true", help="change nothing")
+    parser.add_argument("--reason", default="", help="why, for a model that is no better than the base rate")
     parser.add_argument("--dsn", help="database; by default what PGHOST and its kin name")
     given = parser.parse_args(arguments)
     try:
-        name = load_contract(given.contract).name
         with closing(connect(given.dsn)) as conn:
+            name = _name_of(conn, given.contract)
             if given.rollback:
-                print(f"approved again: {rollback(conn, name, given.by).version}")
+                print(_approved(rollback(conn, name, given.by), "approved again"))
             elif not given.list:
-                print(f"approved: {approve(conn, given.version or _newest(conn, name), given.by).version}")
+                version = given.version or _newest(conn, name)
+                print(_approved(approve(conn, version, given.by, given.reason), "approved"))
             print(_listing(conn, name))
     except (ContractError, DatabaseUnknownError, RegistryError, ScorerError) as exc:
         print(exc, file=sys.stderr)
         return 1
     return 0
+
+
+def _name_of(conn: "Connection", contract: str) -> str:
+    # The registry holds its contracts itself: their files may be elsewhere, or gone.
+    known = not contract_path(contract).is_file() and list_versions(conn, contract)
+    return contract if known else load_contract(contract).name
+
+
+def _approved(model: Registered, how: str) -> str:
+    warnings = [f"  {line}" for line in model.metrics.get("warnings", ())]
+    return "\n".join([f"{how}: {model.version}; make run covers the customers of {model.contract}", *warnings])
 
 
 def _newest(conn: "Connection", contract: str) -> str:
@@ -55,4 +69,4 @@ def _listing(conn: "Connection", contract: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from model.gate import describe_gate
 from vigie_scoring.scorer import Scorer, load_verified
 
 if TYPE_CHECKING:
@@ -63,15 +64,15 @@ def register(conn: "Connection", artefacts: Artefacts) -> str:
         cursor.execute(
             """
             INSERT INTO model_registry (version, contract, algorithm, scorer, scorer_sha256, pipeline,
-                pipeline_sha256, contract_toml, contract_sha256, training_sha256, metrics)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                pipeline_sha256, contract_toml, contract_sha256, training_sha256, metrics, content_fingerprint)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
             ON CONFLICT (version) DO NOTHING
             """,
             (
                 record["version"], record["contract"], record["algorithm"], artefacts.scorer,
                 record["scorer_sha256"], artefacts.pipeline, record["pipeline_sha256"],
                 artefacts.contract_toml, record["contract_sha256"], record["training"]["sha256"],
-                json.dumps(record),
+                json.dumps(record), record.get("content_fingerprint"),
             ),
         )  # fmt: skip
         if cursor.rowcount == 0:
@@ -79,21 +80,35 @@ def register(conn: "Connection", artefacts: Artefacts) -> str:
     return str(record["version"])
 
 
-def approve(conn: "Connection", version: str, by: str) -> Registered:
-    """Make a version the approved one of its contract, and that contract the one runs use; names who decided."""
+def approve(conn: "Connection", version: str, by: str, reason: str = "") -> Registered:
+    """Make a version the approved one of its contract, and that contract the one runs use; names who decided.
+
+    A model that is no better than the base rate needs a reason, kept with it, which stands for later approvals too.
+    """
     if not by.strip():
         raise RegistryError("approve: by is empty; name who approves")
     with conn, conn.cursor() as cursor:
         found = _lock(cursor, version)
+        better = is_better(found.metrics)
+        if not better and not (reason.strip() or _known_reason(cursor, version)):
+            raise RegistryError(_why_not(found))
         cursor.execute("SELECT scorer FROM model_registry WHERE version = %s", (version,))
         scorer = bytes(cursor.fetchone()[0])  # type: ignore[index]
-        details = {"model_version": version, "contract": found.contract, "scorer_sha256": found.scorer_sha256}
+        details: dict[str, object] = {
+            "model_version": version, "contract": found.contract, "scorer_sha256": found.scorer_sha256,
+            "better_than_base_rate": better,
+        }  # fmt: skip
         if sound := hashlib.sha256(scorer).hexdigest() == found.scorer_sha256:
-            _switch(cursor, found, by)
+            _switch(cursor, found, by, reason.strip())
         _audit(cursor, "MODEL_APPROVED", details, "ok" if sound else "refused")
         approved = _lock(cursor, version)
     load_verified(scorer, found.scorer_sha256)  # raises what was audited as refused
     return approved
+
+
+def is_better(metrics: Mapping[str, Any]) -> bool:
+    """Whether a model is better than the base rate; models of earlier versions were not asked."""
+    return bool(metrics.get("base_rate", {}).get("better", True))
 
 
 def rollback(conn: "Connection", contract: str, by: str) -> Registered:
@@ -157,6 +172,19 @@ def list_versions(conn: "Connection", contract: str) -> list[Registered]:
 SELECT = "SELECT version, contract, algorithm, scorer_sha256, pipeline_sha256, state, metrics FROM model_registry"
 
 
+def _why_not(found: Registered) -> str:
+    verdict = describe_gate(found.metrics["base_rate"])
+    remedy = (
+        f'REASON="…" approves it all the same, and keeps the reason: make promote VERSION={found.version} REASON="…"'
+    )
+    return f"{found.version} is not approved: {verdict}. Train on more customers or other columns; {remedy}"
+
+
+def _known_reason(cursor: Any, version: str) -> str:
+    cursor.execute("SELECT approval_reason FROM model_registry WHERE version = %s", (version,))
+    return str(cursor.fetchone()[0] or "")
+
+
 def _lock(cursor: Any, version: str) -> Registered:
     cursor.execute(f"{SELECT} WHERE version = %s FOR UPDATE", (version,))
     if (row := cursor.fetchone()) is None:
@@ -164,7 +192,7 @@ def _lock(cursor: Any, version: str) -> Registered:
     return Registered(*row)
 
 
-def _switch(cursor: Any, found: Registered, by: str) -> None:
+def _switch(cursor: Any, found: Registered, by: str, reason: str) -> None:
     cursor.execute(
         "UPDATE model_registry SET state = 'retired', retired_at = clock_timestamp() "
         "WHERE contract = %s AND state = 'approved' AND version <> %s RETURNING version",
@@ -173,14 +201,14 @@ def _switch(cursor: Any, found: Registered, by: str) -> None:
     retired = [row[0] for row in cursor.fetchall()]
     cursor.execute(
         "UPDATE model_registry SET state = 'approved', approved_by = %s, approved_at = clock_timestamp(), "
-        "retired_at = NULL WHERE version = %s",
-        (by, found.version),
+        "approval_reason = coalesce(nullif(%s, ''), approval_reason), retired_at = NULL WHERE version = %s",
+        (by, reason, found.version),
     )
     for version in retired:
         _audit(cursor, "MODEL_RETIRED", {"model_version": version, "contract": found.contract})
 
 
-def _audit(cursor: Any, event_type: str, details: Mapping[str, str], status: str = "ok") -> None:
+def _audit(cursor: Any, event_type: str, details: Mapping[str, object], status: str = "ok") -> None:
     # Who approved stands in the registry itself: a person's name is no fact for the audit log.
     cursor.execute(
         "INSERT INTO audit_log (event_id, occurred_at, agent, event_type, status, details) "

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from model.bank_files import FILES, Row
+from model.claiming import claim_contract, count_others
 from model.contract import Contract
 from model.database import copy_rows
+from model.identity import Content
+from model.taken_numbers import refuse_taken_numbers
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -18,35 +21,43 @@ class Deliverable(Protocol):
     @property
     def contract(self) -> Contract: ...
     @property
-    def customers(self) -> Sequence[Row]: ...
+    def content(self) -> Content: ...
     @property
-    def features(self) -> Sequence[tuple[str, str, str]]: ...
+    def customers(self) -> Iterable[Row]: ...
     @property
-    def consents(self) -> Sequence[Row]: ...
+    def features(self) -> Iterable[tuple[str, str, str]]: ...
     @property
-    def feedback(self) -> Sequence[Row]: ...
+    def consents(self) -> Iterable[Row]: ...
     @property
-    def declared(self) -> Sequence[tuple[str, str]]: ...
+    def feedback(self) -> Iterable[Row]: ...
+    @property
+    def declared(self) -> Iterable[tuple[str, str]]: ...
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """Rows that were new or had changed, by table."""
+    """Rows that were new or had changed, by table; customers replaced, and those of the contract not delivered."""
 
     changed: dict[str, int]
+    replaced: int = 0
+    others: int = 0
 
 
-def store(conn: "Connection", delivery: Deliverable) -> Loaded:
-    """Stage by COPY, then merge; everything is rolled back when anything fails."""
+def store(conn: "Connection", delivery: Deliverable, replace: bool = False) -> Loaded:
+    """Stage by COPY, then merge; everything is rolled back when anything fails.
+
+    Raises LoadRefusedError when the contract's name is loaded with other content, unless that is to be replaced.
+    """
+    name, customers = delivery.contract.name, sorted({customer for customer, _, _ in delivery.features})
     with conn, conn.cursor() as cursor:
-        return Loaded(
-            {
-                "customers": _store_customers(cursor, delivery.customers),
-                "features": _store_features(cursor, delivery),
-                "consents": _store_consents(cursor, delivery.consents) + _store_declared(cursor, delivery),
-                "feedback": _store_feedback(cursor, delivery.feedback),
-            }
-        )
+        replaced = claim_contract(cursor, name, delivery.content, customers, replace)
+        changed = {
+            "customers": _store_customers(cursor, delivery.customers),
+            "features": _store_features(cursor, delivery),
+            "consents": _store_consents(cursor, delivery.consents) + _store_declared(cursor, delivery),
+            "feedback": _store_feedback(cursor, delivery.feedback),
+        }
+        return Loaded(changed, replaced, count_others(cursor, name))
 
 
 def _stage(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -57,9 +68,10 @@ def _stage(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Seque
     copy_rows(cursor, f"staged_{table}", columns, rows)
 
 
-def _store_customers(cursor: Any, customers: Sequence[Row]) -> int:
+def _store_customers(cursor: Any, customers: Iterable[Row]) -> int:
     columns = list(FILES["customers.csv"])
     _stage(cursor, "customers", columns, (row.values() for row in customers))  # type: ignore[misc]
+    refuse_taken_numbers(cursor)
     listed = ", ".join(columns)
     updated = ", ".join(f"{c} = EXCLUDED.{c}" for c in columns[1:])
     known, new = (", ".join(f"{t}.{c}" for c in columns[1:]) for t in ("customers", "EXCLUDED"))
@@ -88,7 +100,7 @@ def _store_features(cursor: Any, delivery: Deliverable) -> int:
     return int(cursor.rowcount)
 
 
-def _store_consents(cursor: Any, consents: Sequence[Row]) -> int:
+def _store_consents(cursor: Any, consents: Iterable[Row]) -> int:
     columns = list(FILES["consents.csv"])
     _stage(cursor, "consents", columns, (row.values() for row in consents))  # type: ignore[misc]
     listed = ", ".join(columns)
@@ -118,7 +130,7 @@ def _store_declared(cursor: Any, delivery: Deliverable) -> int:
     return int(cursor.rowcount)
 
 
-def _store_feedback(cursor: Any, feedback: Sequence[Row]) -> int:
+def _store_feedback(cursor: Any, feedback: Iterable[Row]) -> int:
     columns = list(FILES["feedback.csv"])
     _stage(cursor, "feedback", columns, (row.values() for row in feedback))  # type: ignore[misc]
     listed = ", ".join(columns)

@@ -3,7 +3,6 @@
 import argparse
 import csv
 import random
-import sys
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from model.bank import Population, draw_population
+from model.command_line import run_command
 from model.feedback_text import FeedbackWriter
 from model.people import draw_person
 
@@ -181,4 +181,4 @@ def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -14,9 +14,9 @@ from typing import Any
 
 import joblib  # type: ignore[import-untyped]
 import numpy as np
-from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
 
-from model.candidates import EBM_SETTINGS, SEED, Candidate, find_candidate, fit
+from model.candidates import OUTER_BAGS, Candidate, EbmSettings, find_candidate
+from model.command_line import run_command
 from model.compare import RULE, Comparison, Progress, compare
 from model.contract import Contract, ContractError, Feature, contract_path, load_contract
 from model.database import connect, names_database
@@ -24,16 +24,28 @@ from model.design import Matrix, design_matrix
 from model.export import EXPORTER, export_scorer, write_scorer
 from model.fairness import measure_fairness
 from model.faults import DataError
+from model.folds import People, find_people
+from model.gate import describe_gate
+from model.identity import Content
+from model.judging import HeldOut, hold_out, judge
 from model.leaks import find_leaks
 from model.metrics import interval_by_bootstrap, measure, reliability, roc_points
-from model.registry import Artefacts, RegistryError, approve, current, register
+from model.registry import Artefacts, RegistryError, approve, current, is_better, register
 from model.sources import SourceError, find_training_data, local_home
-from model.validate import Table, read_table
+from model.tuning import RULE as SETTINGS_RULE
+from model.tuning import fit_tuned, sample_people
+from model.validate import Table, describe_rows, read_table
+from model.waiting import MINUTES, Budget, OutOfTimeError, time_bound
 from vigie_scoring.drift import build_reference
 from vigie_scoring.scorer import Scorer
 
 LIBRARIES = ("interpret-core", "scikit-learn", "numpy")
 QUICK = "ebm"
+DEMO = "the demo's own first model"
+LEAST = 20
+# Cells (rows by inputs) that are compared, and fitted in the end; more would take longer and change next to nothing.
+COMPARED_CELLS, FITTED_CELLS = 300_000, 3_000_000
+LEAST_ROWS = 5_000
 REMEDY = "set used = false in the contract; if it really was known before they left: make train … ARGS=--allow-leaks"
 
 
@@ -54,20 +66,24 @@ class Trained:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Command line: `python -m model.train --contract bank [--data FILE] [--out DIR] [--quick]`.
 
-    Where the environment names a database (PGHOST and its kin), the model is registered too, and
-    approved when its contract has no approved model yet.
+    Where the environment names a database (PGHOST and its kin), the model is registered as a candidate, which
+    `make promote` approves.
     """
     given = _parse(arguments)
+    budget = Budget(given.minutes)
     try:
         contract = load_contract(given.contract)
-        table = read_table(find_training_data(contract, given.data), contract, labelled=True)
-        trained = train(table, given.quick, given.allow_leaks, lambda line: print(line, flush=True))
+        source = find_training_data(contract, given.data)
+        table = read_table(source, contract, labelled=True)
+        print("\n".join(describe_rows(source.name, table.counted)), flush=True)
+        with time_bound(budget):
+            trained = train(table, given.quick, given.allow_leaks, lambda line: print(line, flush=True), budget)
         folder = given.out or default_folder(contract)
         write(trained, folder)
         print(f"trained {trained.version}; scorer.json, pipeline.joblib and training.json are in {folder}")
         if names_database() and not given.no_register:
-            print(_register(folder, contract_path(given.contract)))
-    except (ContractError, SourceError, TrainingError, RegistryError) as exc:
+            print(_register(folder, given.contract, given.demo))
+    except (ContractError, SourceError, TrainingError, RegistryError, OutOfTimeError) as exc:
         print(exc, file=sys.stderr)
         return 1
     except DataError as exc:
@@ -84,6 +100,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fit the glass-box only, without comparing")
     parser.add_argument("--no-register", action="store_true", help="do not touch the registry")
     parser.add_argument("--allow-leaks", action="store_true", help="train although a column gives the answer away")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help=f"how long it may take ({MINUTES:g})")
+    parser.add_argument(
+        "--demo", action="store_true", help="approve the made-up bank's first model (make deploy-local)"
+    )
     return parser.parse_args(arguments)
 
 
@@ -92,47 +112,90 @@ def default_folder(contract: Contract) -> Path:
     return local_home() / "model" / contract.name
 
 
-def _register(folder: Path, contract: Path) -> str:
-    artefacts = Artefacts.read(folder, contract)
+def _register(folder: Path, contract: str, demo: bool) -> str:
+    artefacts = Artefacts.read(folder, contract_path(contract))
+    name = artefacts.record["contract"]
     with closing(connect()) as conn:
         version = register(conn, artefacts)
-        approved = current(conn, artefacts.record["contract"])
+        approved = current(conn, name)
         if approved and approved.version == version:
             return f"{version} is registered and approved already"
-        if approved:
-            return f"{version} is registered; {approved.version} stays approved until make promote"
-        approve(conn, version, by=f"{getpass.getuser()} (first model of its contract)")
-    return f"{version} is registered and approved: the first model of its contract"
+        if demo and not approved and name == "bank":
+            approve(conn, version, f"{getpass.getuser()} ({DEMO})", DEMO)
+            return f"{version} is registered and approved: {DEMO}"
+    stays = f"{approved.version} stays approved until then" if approved else "no run uses it until then"
+    command = f"make promote CONTRACT={contract}"
+    if is_better(artefacts.record):
+        return f"{version} is registered, not approved ({stays}). To approve it:\n  {command}"
+    return (
+        f"{version} is registered, not approved: {describe_gate(artefacts.record['base_rate'])}.\n"
+        f'To approve it all the same, say why: {command} REASON="…"'
+    )
 
 
-def train(table: Table, quick: bool = False, allow_leaks: bool = False, progress: Progress = lambda _: None) -> Trained:
-    """Report leaks, compare the candidates (or not, when quick), fit the chosen one, export it."""
-    check_trainable(table, allow_leaks, progress)
+def train(
+    table: Table,
+    quick: bool = False,
+    allow_leaks: bool = False,
+    progress: Progress = lambda _: None,
+    budget: Budget | None = None,
+) -> Trained:
+    """Report leaks, compare the candidates (or not, when quick), fit the chosen one, export it, judge it."""
+    people = find_people(table)
+    remarks = list(people.remarks(table.contract.id_column))
+    for remark in remarks:
+        progress(remark)
+    check_trainable(table, allow_leaks, progress, people)
     inputs = used_inputs(table)
     matrix = design_matrix(table.rows, inputs)
-    comparison = None if quick else compare(matrix, labels_of(table), inputs, progress)
+    compared = compared_rows(people, inputs)
+    comparison = None if quick else compare_rows(table, matrix, inputs, people, compared, progress, budget)
     candidate = find_candidate(comparison.chosen if comparison else QUICK)
-    held_out = _hold_out(comparison, candidate, table, matrix, inputs, progress)
-    progress(f"fitting {candidate.title.lower()} on {len(table):,} customers")
-    pipeline = fit(candidate, inputs, matrix, labels_of(table))
+    held_out = hold_out(comparison, compared, candidate, labels_of(table), matrix, inputs, people, progress)
+    pipeline, settings, fitted = _fit(candidate, table, matrix, inputs, people, progress)
     version = name_version(table, candidate, compared=comparison is not None)
-    scorer = _export(pipeline, table, inputs, version, candidate, matrix)
+    scorer = _export(pipeline, table, inputs, version, candidate, matrix[fitted])
     record = _record(table, version, candidate, comparison, held_out, scorer)
+    record |= judge(record, held_out, labels_of(table), matrix, inputs, people, progress)
+    record["warnings"] = [r for r in remarks if r.startswith("WARNING")] + record["warnings"]
+    record |= {"settings": str(settings) if candidate.key.startswith("ebm") else "", "fitted_rows": len(fitted)}
     return Trained(version, pipeline, scorer, record)
 
 
-def check_trainable(table: Table, allow_leaks: bool, progress: Progress) -> None:
+def check_trainable(table: Table, allow_leaks: bool, progress: Progress, people: People | None = None) -> None:
     """Refuse a table with one outcome only, or with a leak that nobody has allowed."""
-    positives = int(labels_of(table).sum())
-    if min(positives, len(table) - positives) < 20:
-        remedy = "at least 20 who left and 20 who stayed are needed; check the contract's label"
-        raise TrainingError(f"{positives} of {len(table)} customers left: {remedy}")
+    labels = labels_of(table)
+    groups = (people or find_people(table)).groups
+    left, stayed = (len(np.unique(groups[labels == outcome])) for outcome in (1, 0))
+    if min(left, stayed) < LEAST:
+        remedy = f"at least {LEAST} who left and {LEAST} who stayed are needed; check the contract's label"
+        raise TrainingError(f"{left} of {len(np.unique(groups))} customers left: {remedy}")
     leaks = find_leaks(table)
     for leak in leaks:
         progress(f"LEAK {leak}")
     if leaks and not allow_leaks:
         listed = "\n  ".join(str(leak) for leak in leaks)
         raise TrainingError(f"the answer leaks into the inputs:\n  {listed}\n{REMEDY}")
+
+
+def compared_rows(people: People, inputs: Sequence[Feature]) -> Any:
+    """The rows that candidates are compared on: all of them, or whole people drawn by a fixed seed."""
+    return sample_people(people.groups, max(LEAST_ROWS, COMPARED_CELLS // max(1, len(inputs))))
+
+
+def compare_rows(
+    table: Table,
+    matrix: Matrix,
+    inputs: Sequence[Feature],
+    people: People,
+    rows: Any,
+    progress: Progress,
+    budget: Budget | None = None,
+) -> Comparison:
+    """Compare the candidates on these rows of the table."""
+    if len(rows) < len(table):
+        progress(f"comparing on {len(rows):,} of {len(table):,} rows, drawn by a fixed seed")
+    return compare(matrix[rows], labels_of(table)[rows], inputs, progress, groups=people.groups[rows], budget=budget)
 
 
 def labels_of(table: Table) -> Any:
@@ -153,7 +216,14 @@ def name_version(table: Table, candidate: Candidate, compared: bool = False) -> 
     A model that was `compared` with others has more to show than a quick one, and is registered beside it.
     """
     libraries = [f"{name}=={version_of(name)}" for name in LIBRARIES]
-    parts = [table.sha256, table.contract.fingerprint(), candidate.key, repr(EBM_SETTINGS), EXPORTER, *libraries]
+    parts = [
+        table.sha256,
+        table.contract.fingerprint(),
+        candidate.key,
+        repr((candidate.settings, OUTER_BAGS)),
+        EXPORTER,
+        *libraries,
+    ]
     parts += ["compared"] if compared else []
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
     return "-".join(filter(None, (table.contract.name, max(table.as_of), digest[:8])))
@@ -177,22 +247,16 @@ def write(trained: Trained, folder: Path) -> None:
     (folder / "training.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _hold_out(
-    comparison: Comparison | None,
-    candidate: Candidate,
-    table: Table,
-    matrix: Matrix,
-    inputs: Sequence[Feature],
-    progress: Progress,
-) -> tuple[Any, Any]:
-    """Row numbers and predictions made for them by a model that had not seen them."""
-    if comparison:
-        return np.arange(len(table)), comparison.result(candidate.key).held_out[0]
-    progress("measuring on a held-out fifth")
-    labels = labels_of(table)
-    known, unseen = train_test_split(np.arange(len(table)), test_size=0.2, stratify=labels, random_state=SEED)
-    model = fit(candidate, inputs, matrix[known], labels[known])
-    return unseen, model.predict_proba(matrix[unseen])[:, 1]
+def _fit(
+    candidate: Candidate, table: Table, matrix: Matrix, inputs: Sequence[Feature], people: People, progress: Progress
+) -> tuple[Any, EbmSettings, Any]:
+    """The pipeline, its settings, and the rows that it was fitted on."""
+    rows = sample_people(people.groups, max(LEAST_ROWS, FITTED_CELLS // max(1, len(inputs))))
+    of = f" of {len(table):,}" if len(rows) < len(table) else ""
+    progress(f"fitting {candidate.title.lower()} on {len(rows):,}{of} rows")
+    labels, groups = labels_of(table)[rows], people.groups[rows]
+    pipeline, settings = fit_tuned(candidate, inputs, matrix[rows], labels, groups)
+    return pipeline, settings, rows
 
 
 def _export(
@@ -210,16 +274,17 @@ def _record(
     version: str,
     candidate: Candidate,
     comparison: Comparison | None,
-    held_out: tuple[Any, Any],
+    held_out: HeldOut,
     scorer: str,
 ) -> dict[str, Any]:
-    rows, probability = held_out
+    rows, probability = held_out.rows, held_out.probability
     labels = labels_of(table)[rows]
     ece = interval_by_bootstrap(labels, probability)
     return {
         "version": version,
         "contract": table.contract.name,
         "contract_sha256": table.contract.fingerprint(),
+        "content_fingerprint": Content.of(table.contract).fingerprint(),
         "algorithm": candidate.key,
         "title": candidate.title,
         "training": {"rows": len(table), "left": int(labels_of(table).sum()), "sha256": table.sha256},
@@ -230,12 +295,12 @@ def _record(
         "reliability": reliability(labels, probability),
         "fairness": measure_fairness(table, rows, labels, probability),
         "comparison": comparison.as_json() if comparison else None,
-        "rule": RULE if comparison else "quick: the glass-box, without comparing",
+        "rule": f"{RULE}; {SETTINGS_RULE}" if comparison else "quick: the glass-box, without comparing",
         "roc": roc_points(labels, probability),
         "importance": measure_importance(Scorer.from_json(scorer), table),
-        "protocol": "out-of-fold predictions of the first repeat" if comparison else "a held-out fifth",
+        "protocol": held_out.protocol,
     }
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from dashboard import markup
+from dashboard.card import find_card
 from dashboard.markup import Html
 from dashboard.queries import list_models
 from dashboard.view import ROOT, View, choose, current_view, read_cached, show, show_title
 
-CARD = ROOT / "MODEL_CARD.md"
 STATES = {"candidate": "", "approved": "low", "retired": "medium"}
 _IMAGE = re.compile(r"!\[(?P<alt>[^\]]*)\]\((?P<path>[^)\s]+)\)")
 # Tables of the card, too long for this panel, and what the list above it says already.
@@ -78,23 +79,24 @@ def identity_panel(view: View, model: Row) -> Html:
 
 def show_card(view: View) -> None:
     """MODEL_CARD.md with its pictures, which live beside it."""
-    if not CARD.exists():
+    card = find_card(ROOT)
+    if not card.exists():
         show(markup.panel(view.words("model.card"), markup.prose(view.words("empty.no_card"))))
         return
     with st.expander(view.words("model.card"), expanded=True):
-        text = CARD.read_text(encoding="utf-8")
+        text = card.read_text(encoding="utf-8")
         start = 0
         for image in _IMAGE.finditer(text):
             st.markdown(text[start : image.start()])
-            _show_image(image["path"], image["alt"])
+            _show_image(card.parent, image["path"], image["alt"])
             start = image.end()
         st.markdown(text[start:])
 
 
-def _show_image(path: str, alt: str) -> None:
-    """A picture of the repository; what lies elsewhere, or is missing, is named instead."""
-    file = (ROOT / path).resolve()
-    if file.is_relative_to(ROOT) and file.exists():
+def _show_image(folder: Path, path: str, alt: str) -> None:
+    """A picture of the card's folder; what lies elsewhere, or is missing, is named instead."""
+    file = (folder / path).resolve()
+    if file.is_relative_to(folder.resolve()) and file.exists():
         st.image(str(file), caption=alt or None)
     else:
         st.markdown(f"*{alt or path}*")

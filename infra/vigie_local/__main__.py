@@ -3,30 +3,56 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import os
+import resource
 import sys
 
+from model.command_line import run_command
 from vigie_local import commands
-from vigie_local.errors import LocalCloudError
 from vigie_local.settings import load_settings
+from vigie_operations.errors import OperationError
+
+# The machine's doing, not a fault of this program: nothing is gained by showing where it was met.
+_MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns its exit code."""
     options = parser().parse_args(arguments)
     command: commands.Command = options.run
+    raise_open_files()
+    ask_this_machine_directly()
     try:
         return command(load_settings(), options)
-    except LocalCloudError as error:
+    except OperationError as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nInterrupted. What was started goes on; make down stops it.", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader has gone (`| head`): Python would complain once more while closing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except OSError as error:
+        if error.errno not in _MACHINE_ERRORS:
+            raise
+        print(f"\n{error}\nWhat keeps this machine from running Vigie: make doctor", file=sys.stderr)
+        return 1
+
+
+def raise_open_files(wanted: int = 8192) -> None:
+    """Allow as many open files as this account may have: some systems begin with 256, and services inherit it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def ask_this_machine_directly() -> None:
+    """Keep what is asked of this machine's own services away from a proxy that the shell names."""
+    for name in ("no_proxy", "NO_PROXY"):
+        kept = [part.strip() for part in os.environ.get(name, "").split(",") if part.strip()]
+        os.environ[name] = ",".join([*kept, *(own for own in ("127.0.0.1", "localhost") if own not in kept)])
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,7 +83,6 @@ def parser() -> argparse.ArgumentParser:
     add("down", commands.down, "stop everything that was started")
     add("clean", commands.clean, "stop everything and delete the local state")
     _add_load(add("load", commands.load, "load your own CSV files"))
-    _add_logs(add("logs", commands.follow_logs, "follow the agents' logs"))
     tool = add("with-cloud", commands.with_cloud, "run a program with the local cloud's addresses")
     tool.add_argument("program", nargs=argparse.REMAINDER, help="such as: python -m model.train")
     return top
@@ -67,14 +92,8 @@ def _add_load(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", required=True, help="a folder of CSV files, or one CSV with --contract")
     command.add_argument("--contract", default="", help="the feature contract the data follow")
     command.add_argument("--faults", default="", help="write every fault of a refused file to this CSV")
-
-
-def _add_logs(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--agent", default="", help="planner, nlp, prediction, action or audit; all by default")
-    command.add_argument("--json", action="store_true", help="the JSON lines as the agents wrote them")
-    command.add_argument("--no-follow", action="store_true", help="print what is there and end")
-    command.add_argument("--since", type=float, default=15, metavar="MINUTES", help="how far back to begin (15)")
+    command.add_argument("--replace", action="store_true", help="replace the customers of this contract")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -53,13 +53,24 @@ def can_reach(path: Path, account: Account) -> bool:
     return all(_may_enter(folder, account) for folder in folders)
 
 
+def can_read_all(folder: Path, account: Account) -> bool:
+    """Whether the account may read each file below `folder`, enter each folder, and run what its owner may run."""
+    return all(_may(path, account, _needed(path)) for path in (folder, *folder.rglob("*")) if path.exists())
+
+
+def _needed(path: Path) -> int:
+    runs = path.is_dir() or path.stat().st_mode & stat.S_IXUSR
+    return 0o5 if runs else 0o4
+
+
 def _may_enter(folder: Path, account: Account) -> bool:
-    status = folder.stat()
-    if status.st_uid == account.uid:
-        return bool(status.st_mode & stat.S_IXUSR)
-    if status.st_gid == account.gid:
-        return bool(status.st_mode & stat.S_IXGRP)
-    return bool(status.st_mode & stat.S_IXOTH)
+    return _may(folder, account, 0o1)
+
+
+def _may(path: Path, account: Account, wanted: int) -> bool:
+    status = path.stat()
+    shift = 6 if status.st_uid == account.uid else 3 if status.st_gid == account.gid else 0
+    return status.st_mode >> shift & wanted == wanted
 
 
 def give_folder(folder: Path, account: Account | None) -> None:

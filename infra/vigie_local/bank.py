@@ -31,7 +31,7 @@ def fill_bank(settings: LocalSettings) -> None:
             current.note = "an approved one is registered already"
         else:
             _train(settings)
-            current.note = "trained, registered and approved"
+            current.note = "trained, registered and approved: the demo's own first model"
 
 
 def tool_variables(settings: LocalSettings) -> dict[str, str]:
@@ -44,6 +44,7 @@ def tool_variables(settings: LocalSettings) -> dict[str, str]:
         "LOCALSTACK_PORT": str(settings.localstack_port),
         "MODEL_PORT": str(settings.model_port),
         "DASHBOARD_PORT": str(settings.dashboard_port),
+        "DASHBOARD_URL": settings.dashboard_public_url,
         "PGHOST": settings.postgres_host,
         "PGPORT": str(settings.postgres_port),
         "PGDATABASE": DATABASE,
@@ -70,7 +71,7 @@ def _synthesise(settings: LocalSettings) -> None:
 
 def _train(settings: LocalSettings) -> None:
     # The comparison with other kinds of models takes minutes and changes nothing here: make train does it.
-    _module(settings, "train", "model.train", "--quick", "--data", str(_folder(settings)))
+    _module(settings, "train", "model.train", "--quick", "--demo", "--data", str(_folder(settings)))
 
 
 def _folder(settings: LocalSettings) -> Path:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,7 @@ class Build:
 
 def build(settings: LocalSettings, repository: Path = REPOSITORY) -> Build:
     """Runs `sam build` unless the last build was made of the very same sources."""
-    folder = settings.home / "build"
+    folder = settings.build
     stamp = folder / "fingerprint"
     fingerprint = sources_fingerprint(repository, settings.layer_platform)
     template = folder / "template.yaml"
@@ -63,6 +64,9 @@ def sam_environment(settings: LocalSettings) -> dict[str, str]:
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
             "SAM_CLI_TELEMETRY": "0",
+            # The home folder may be read-only.
+            "__SAM_CLI_APP_DIR": str(settings.home / "sam-settings"),
+            **uv_cache(settings),
             # SAM asks for the stack's events every five seconds, which suits AWS.
             "SAM_CLI_POLL_DELAY": "0.5",
             "VIGIE_LAYER_PLATFORM": settings.layer_platform,
@@ -74,23 +78,43 @@ def sam_environment(settings: LocalSettings) -> dict[str, str]:
     return environment
 
 
-def sam(settings: LocalSettings) -> str:
-    """The SAM CLI of this clone."""
+def uv_cache(settings: LocalSettings) -> dict[str, str]:
+    """Return where uv, which builds the layers, keeps what it downloads when its own folder cannot be written."""
+    if os.environ.get("UV_CACHE_DIR"):
+        return {}
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv"
+    return {} if can_make(usual) else {"UV_CACHE_DIR": str(settings.tools / "cache" / "uv")}
+
+
+def can_make(folder: Path) -> bool:
+    """Whether this folder can be written, or made."""
+    present = next(place for place in (folder, *folder.parents) if place.exists())
+    return present.is_dir() and os.access(present, os.W_OK | os.X_OK)
+
+
+def run_sam(settings: LocalSettings, arguments: Sequence[str], log: str, repository: Path) -> None:
+    """Run the SAM CLI of this clone; raise StepError with its log's tail when it fails."""
     program = settings.tools / "sam" / "bin" / "sam"
     if not program.exists():
         raise StepError(f"{program} is missing. Run make, which installs it.")
-    return str(program)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    # `sam deploy` leaves an empty folder for each function and layer.
+    with tempfile.TemporaryDirectory(
+        dir=settings.home, prefix="temporary-sam-", ignore_cleanup_errors=True
+    ) as temporary:
+        environment = sam_environment(settings) | {"TMPDIR": temporary}
+        run_tool([str(program), *arguments], environment, settings.logs / log, repository)
 
 
 def _run_sam_build(settings: LocalSettings, repository: Path, folder: Path) -> None:
     template = repository / "template.yaml"
     if not template.exists():
         raise StepError(f"{template} is missing: there is nothing to build.")
-    command = [
-        sam(settings), "build", "--template-file", str(template), "--base-dir", str(repository),
+    arguments = [
+        "build", "--template-file", str(template), "--base-dir", str(repository),
         "--build-dir", str(folder), "--config-file", str(repository / "samconfig.toml"), "--config-env", "local",
     ]  # fmt: skip
-    run_tool(command, sam_environment(settings), settings.logs / "sam-build.log", repository)
+    run_sam(settings, arguments, "sam-build.log", repository)
 
 
 def _source_files(repository: Path) -> Iterator[Path]:

@@ -9,33 +9,56 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from vigie_local import bank, services
+from vigie_local import bank, doctor, services, summary
 from vigie_local.build import build
+from vigie_local.container import names_this_machine
 from vigie_local.deploy import deploy, is_broken
-from vigie_local.errors import RunError, ServiceError
+from vigie_local.errors import ServiceError
 from vigie_local.localstack import aws_client
 from vigie_local.migrations import OWNER, apply_migrations, prepare_database
 from vigie_local.postgres import write_private
-from vigie_local.secrets import publish_secrets, role_passwords, set_role_passwords
-from vigie_local.settings import LocalSettings
+from vigie_local.secrets import (
+    endpoint_in_force,
+    publish_secrets,
+    restore_secrets,
+    role_passwords,
+    set_role_passwords,
+)
+from vigie_local.settings import DATABASE, LOOPBACK, LocalSettings
 from vigie_local.steps import step
-from vigie_operations import logs, report
-from vigie_operations import redrive as redriving
-from vigie_operations import resume as going_on
-from vigie_operations.run import run as run_once
+from vigie_operations import redrive as redrive_operation
+from vigie_operations import resume as resume_operation
+from vigie_operations import run as run_operation
+from vigie_operations.errors import RunError
+from vigie_operations.report import RunReport, endpoint_line
+from vigie_operations.targets import Target, local_target
 
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+LOCALHOST_NOTE = (
+    "  {given} names this container: the model is asked at {host}, the machine that runs the containers.\n"
+    "  A server there has to listen on more than 127.0.0.1 (Ollama: OLLAMA_HOST=0.0.0.0)."
+)
 Command = Callable[[LocalSettings, argparse.Namespace], int]
+WriteSecrets = Callable[[LocalSettings, Any], list[str]]
 
 
 def up(settings: LocalSettings, _options: argparse.Namespace) -> int:
     """Starts the services that a deployment needs."""
+    doctor.require_sound(settings)
     print("Services", flush=True)
     services.start_services(services.cloud_services(settings), say)
     return 0
 
 
-def deploy_stack(settings: LocalSettings, options: argparse.Namespace) -> int:
+def deploy_stack(
+    settings: LocalSettings, options: argparse.Namespace, write_secrets: WriteSecrets = publish_secrets
+) -> int:
     """Services, schema, stack and secrets: everything but data and a run."""
     up(settings, options)
     print("Deployment", flush=True)
@@ -47,7 +70,7 @@ def deploy_stack(settings: LocalSettings, options: argparse.Namespace) -> int:
         built = build(settings)
         current.note = "built" if built.fresh else "unchanged"
     with step("Secrets") as current:
-        written = publish_secrets(settings, aws_client("secretsmanager", settings.endpoint))
+        written = write_secrets(settings, aws_client("secretsmanager", settings.endpoint))
         current.note = f"{len(written)} written" if written else "unchanged"
     with step("Stack vigie") as current:
         current.note = "deployed" if deploy(settings, built) else "unchanged"
@@ -60,12 +83,11 @@ def deploy_local(settings: LocalSettings, options: argparse.Namespace) -> int:
     services.require_ports(services.all_services(settings))
     deploy_stack(settings, options)
     bank.fill_bank(settings)
-    print(report.provider_line(settings.provider), flush=True)
     print(flush=True)
     status = run(settings, options)
     print(flush=True)
     start_dashboard(settings, options)
-    print("\n".join(["", *report.what_next(settings)]))
+    print("\n".join(["", *summary.what_next(settings)]))
     print(f"\nReady in {time.monotonic() - began:.0f} s.", flush=True)
     return status
 
@@ -96,7 +118,9 @@ def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
     try:
         deploy_stack(settings, options)
         bank.fill_bank(settings)
-        say(report.provider_line(settings.provider))
+        say_where_calls_go(settings)
+        if settings.in_container and names_this_machine(settings.llm_base_url):
+            say(LOCALHOST_NOTE.format(given=settings.llm_base_url, host=settings.host_machine))
         ready.touch()
         while not (ended := services.not_running(services.cloud_services(settings))):
             time.sleep(1)
@@ -105,7 +129,7 @@ def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
         return 0
     finally:
         ready.unlink(missing_ok=True)
-        down(settings, options)
+        _stop_all(settings)
 
 
 def make_password(settings: LocalSettings, _options: argparse.Namespace) -> int:
@@ -119,26 +143,27 @@ def make_password(settings: LocalSettings, _options: argparse.Namespace) -> int:
 def run(settings: LocalSettings, options: argparse.Namespace) -> int:
     """One execution, its progress and its summary; exit code 1 when it did not succeed in full."""
     _require_running(settings)
-    finished = run_once(settings, getattr(options, "input", ""))
-    print("\n".join(["", *finished.lines()]), flush=True)
-    return 0 if finished.status == "succeeded" else 1
+    return _show([run_operation.run(target_of(settings), getattr(options, "input", ""))])
 
 
 def resume(settings: LocalSettings, options: argparse.Namespace) -> int:
     """Completes a run from the database; brings back the cloud first where it is gone."""
     services.start_services([services.cloud_services(settings)[0]], say)
-    going_on.require_open(settings, options.run_id)
-    deploy_stack(settings, options)
-    finished = going_on.resume(settings, options.run_id)
-    print("\n".join(["", *finished.lines()]), flush=True)
-    return 0 if finished.status == "succeeded" else 1
+    target = target_of(settings)
+    resume_operation.require_open(target, options.run_id)
+
+    # Where the run's calls go was settled when it was planned, whatever this shell's variables say.
+    def keep_secrets(settings: LocalSettings, secrets_manager: Any) -> list[str]:
+        return restore_secrets(settings, secrets_manager, resume_operation.endpoint_of_run(target, options.run_id))
+
+    deploy_stack(settings, options, keep_secrets)
+    return _show([resume_operation.resume(target, options.run_id)])
 
 
 def redrive(settings: LocalSettings, options: argparse.Namespace) -> int:
     """Starts another run over those who failed in closed runs."""
     _require_running(settings)
-    finished = redriving.redrive(settings, options.run_id)
-    return 0 if all(report.status == "succeeded" for report in finished) else 1
+    return _show(redrive_operation.redrive(target_of(settings), options.run_id))
 
 
 def load(settings: LocalSettings, options: argparse.Namespace) -> int:
@@ -146,19 +171,16 @@ def load(settings: LocalSettings, options: argparse.Namespace) -> int:
     _require_running(settings)
     command = ["python", "-m", "model.load", "--data", options.data]
     command += ["--contract", options.contract] if options.contract else []
+    command += ["--replace"] if options.replace else []
     return bank.run_with_cloud(settings, command + (["--faults", options.faults] if options.faults else []))
-
-
-def follow_logs(settings: LocalSettings, options: argparse.Namespace) -> int:
-    """The agents' logs, until interrupted."""
-    with contextlib.suppress(KeyboardInterrupt):
-        logs.show_logs(settings, options.agent, options.json, not options.no_follow, options.since * 60)
-    return 0
 
 
 def start_dashboard(settings: LocalSettings, _options: argparse.Namespace) -> int:
     """Starts the dashboard."""
     _require_running(settings)
+    if settings.dashboard_host != LOOPBACK:
+        say(f"The dashboard runs in a container of its own: {settings.dashboard_host}:{settings.dashboard_port}")
+        return 0
     services.start_services([services.dashboard_entry(settings)], say)
     return 0
 
@@ -174,14 +196,25 @@ def status(settings: LocalSettings, _options: argparse.Namespace) -> int:
     for entry in services.all_services(settings):
         state = "running" if entry.service.is_running() else "not running"
         print(f"  {entry.name:<13} {state:<12} 127.0.0.1:{entry.port}  log: {entry.service.log}")
+    for service in services.services_elsewhere(settings):
+        state = "running" if service.answers() else "no answer"
+        print(f"  {service.name:<13} {state:<12} {service.host}:{service.port}  (not run from here)")
     return 0
 
 
 def down(settings: LocalSettings, _options: argparse.Namespace) -> int:
     """Stops what was started."""
+    if settings.in_container:
+        raise ServiceError(
+            "The containers are stopped from outside: docker compose down (with --volumes to delete what they keep)."
+        )
+    _stop_all(settings)
+    return 0
+
+
+def _stop_all(settings: LocalSettings) -> None:
     stopped = services.stop_services(services.all_services(settings), say)
     say("Everything is stopped." if stopped else "Nothing was running.")
-    return 0
 
 
 def clean(settings: LocalSettings, options: argparse.Namespace) -> int:
@@ -189,9 +222,43 @@ def clean(settings: LocalSettings, options: argparse.Namespace) -> int:
     down(settings, options)
     services.database_server(settings).remove()
     if settings.home.exists():
-        shutil.rmtree(settings.home)
+        _remove(settings.home)
         say(f"Removed {settings.home}")
     return 0
+
+
+def say_where_calls_go(settings: LocalSettings) -> None:
+    """Prints the model provider that the secret holds now."""
+    endpoint = endpoint_in_force(aws_client("secretsmanager", settings.endpoint))
+    if endpoint:
+        say(endpoint_line(endpoint))
+
+
+def target_of(settings: LocalSettings) -> Target:
+    """Return this local cloud as a target of operations; its database can be reached without LocalStack."""
+
+    def connect(role: str) -> Connection:
+        return services.database_server(settings).connect(DATABASE, role, role_passwords(settings.private)[role])
+
+    return replace(local_target(settings.localstack_port, settings.home), connector=connect)
+
+
+def _show(reports: list[RunReport]) -> int:
+    """Print the summaries of runs; return 1 when one of them did not succeed in full."""
+    for report in reports:
+        print("\n".join(["", *report.lines()]), flush=True)
+    return 0 if all(report.status == "succeeded" for report in reports) else 1
+
+
+def _remove(folder: Path) -> None:
+    """Delete a folder; one that is a mount point or a link stays, empty."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def say(text: str) -> None:

@@ -7,10 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vigie_local.build import Build, sam, sam_environment
+from vigie_local.build import Build, run_sam
 from vigie_local.localstack import aws_client
 from vigie_local.settings import REGION, REPOSITORY, STACK, LocalSettings
-from vigie_local.steps import run_tool
 
 # Where SAM puts the code it deploys.
 ARTIFACTS_BUCKET = "vigie-artifacts"
@@ -73,9 +72,9 @@ def _create_bucket(settings: LocalSettings) -> None:
 
 
 def _run_sam_deploy(settings: LocalSettings, built: Build, repository: Path) -> None:
-    command = [
-        sam(settings), "deploy", "--template-file", str(built.template), "--stack-name", STACK,
+    arguments = [
+        "deploy", "--template-file", str(built.template), "--stack-name", STACK,
         "--config-file", str(repository / "samconfig.toml"), "--config-env", "local",
         "--region", REGION, "--s3-bucket", ARTIFACTS_BUCKET, "--no-progressbar",
     ]  # fmt: skip
-    run_tool(command, sam_environment(settings), settings.logs / "sam-deploy.log", repository)
+    run_sam(settings, arguments, "sam-deploy.log", repository)

@@ -3,15 +3,17 @@
 LocalCloudError
 ├── SettingError        a variable's value cannot be used
 ├── PortTakenError      another program listens where a service should
+├── MachineError        the machine lacks something Vigie needs
 ├── ServiceError        a service did not start or did not stop
-├── StepError           a tool (sam, a migration, training) failed
-└── RunError            an execution could not be started, or failed
+└── StepError           a tool (sam, a migration, training) failed
 """
 
 from __future__ import annotations
 
+from vigie_operations.errors import OperationError
 
-class LocalCloudError(Exception):
+
+class LocalCloudError(OperationError):
     """When a command of the local cloud cannot go on; the text says what to do."""
 
 
@@ -27,13 +29,13 @@ class PortTakenError(LocalCloudError):
     """When another program listens where a service should."""
 
 
+class MachineError(LocalCloudError):
+    """When the machine lacks something Vigie needs."""
+
+
 class ServiceError(LocalCloudError):
     """When a service did not start or did not stop."""
 
 
 class StepError(LocalCloudError):
     """When a tool that a step needs failed."""
-
-
-class RunError(LocalCloudError):
-    """When an execution could not be started, or failed."""

@@ -126,6 +126,8 @@ class LocalStack:
             "GATEWAY_LISTEN": f"{self.listen}:{self.port}",
             "LOCALSTACK_HOST": f"{LOOPBACK}:{self.port}",
             "FILESYSTEM_ROOT": str(files),
+            # It keeps a cache in its home folder, and would read the operator's own AWS settings there.
+            "HOME": str(files),
             # Below it the gateway puts what S3 stores.
             "TMPDIR": str(self._temporary),
             # Inside a container it would otherwise write to /var/lib/localstack.

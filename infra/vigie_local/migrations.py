@@ -5,11 +5,12 @@ Migrations are forward only and run by yoyo, which remembers the ones it has app
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from vigie_local.errors import StepError
+from vigie_local.errors import ServiceError, StepError
 from vigie_local.postgres import SUPERUSER, PostgresServer
 from vigie_local.settings import DATABASE, REPOSITORY
 
@@ -27,7 +28,7 @@ MIGRATIONS = REPOSITORY / "infra" / "migrations"
 
 def prepare_database(server: PostgresServer, owner_password: str, dbname: str = DATABASE) -> None:
     """Makes the owner (who may make the functions' roles) and the database; keeps what exists."""
-    connection = server.connect(SUPERUSER)
+    connection = _connect_superuser(server)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
@@ -42,6 +43,26 @@ def prepare_database(server: PostgresServer, owner_password: str, dbname: str = 
         connection.close()
 
 
+def _connect_superuser(server: PostgresServer) -> Connection:
+    import psycopg2
+
+    try:
+        return server.connect(SUPERUSER)
+    except psycopg2.OperationalError as error:
+        raise ServiceError(_no_way_in(server, str(error).strip())) from error
+
+
+def _no_way_in(server: PostgresServer, said: str) -> str:
+    where = f"PostgreSQL on {server.host}:{server.port}"
+    if "authentication failed" not in said:
+        return f"{where} cannot be reached: {said}"
+    return (
+        f"{where} refuses the password in {server.password_file}: it is not the one that the database was made with. "
+        "Put that one back; in containers `docker compose restart postgres cloud` makes the file's password the one "
+        "in force; or start afresh, which deletes the data: make clean, or docker compose down --volumes."
+    )
+
+
 def apply_migrations(
     server: PostgresServer, owner_password: str, folder: Path = MIGRATIONS, dbname: str = DATABASE
 ) -> list[str]:
@@ -52,7 +73,7 @@ def apply_migrations(
     backend = get_backend(uri)
     try:
         with backend.lock():
-            waiting = backend.to_apply(read_migrations(str(folder)))
+            waiting = backend.to_apply(read_migrations(glob.escape(str(folder))))
             return [_apply(backend, migration) for migration in waiting]
     finally:
         backend.connection.close()

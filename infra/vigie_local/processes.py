@@ -1,7 +1,8 @@
 """Background processes: started once, found again by pid and start time, stopped with what they started.
 
 A pid file holds the pid, the process's start time and its command. A pid that the system has given to
-another program since has another start time, so that program is never mistaken for ours.
+another program since has another start time, so that program is never mistaken for ours. Linux counts that time from
+the system's start: setting the clock changes nothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -129,10 +131,28 @@ def _find(pid_file: Path) -> psutil.Process | None:
     try:
         record = json.loads(pid_file.read_text())
         process = psutil.Process(int(record["pid"]))
-        same = abs(process.create_time() - float(record["started"])) < _CLOCK_TOLERANCE_S
+        same = _is_same(process, record)
     except (FileNotFoundError, ValueError, KeyError, TypeError, psutil.NoSuchProcess):
         return None
     return process if same and _alive(process) else None
+
+
+def _is_same(process: psutil.Process, record: dict[str, Any]) -> bool:
+    born = _birth(process.pid)
+    if born and record.get("birth"):
+        return bool(born == record["birth"])
+    return bool(abs(process.create_time() - float(record["started"])) < _CLOCK_TOLERANCE_S)
+
+
+def _birth(pid: int) -> str:
+    """Return when a process started, counted from a start of the system; empty where that is not known."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        # The program's name, in parentheses, may hold anything; the 20th field after it is the time.
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return f"{boot}/{fields[19]}"
+    except (OSError, IndexError):
+        return ""
 
 
 def _write_record(pid_file: Path, pid: int, command: tuple[str, ...]) -> None:
@@ -140,7 +160,7 @@ def _write_record(pid_file: Path, pid: int, command: tuple[str, ...]) -> None:
         started = psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
         started = time.time()
-    record = {"pid": pid, "started": started, "command": list(command)}
+    record = {"pid": pid, "started": started, "birth": _birth(pid), "command": list(command)}
     partial = pid_file.with_suffix(".new")
     partial.write_text(json.dumps(record))
     os.replace(partial, pid_file)

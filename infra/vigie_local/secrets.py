@@ -12,11 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vigie.endpoint import Endpoint
+from vigie_llm.recipients import endpoint_of
 from vigie_local.migrations import ROLES, set_password
 from vigie_local.postgres import SUPERUSER, PostgresServer, write_private
 from vigie_local.settings import DATABASE, LocalSettings, ModelProvider
+from vigie_operations.errors import RunError
 
 LLM_SECRET = "vigie/llm"
+WAY_FIELDS = ("proxy_url", "no_proxy", "ca_bundle")
 
 
 def database_secret(role: str) -> str:
@@ -48,12 +52,50 @@ def set_role_passwords(server: PostgresServer, passwords: Mapping[str, str]) -> 
 
 def publish_secrets(settings: LocalSettings, secrets_manager: Any) -> list[str]:
     """Writes every secret that is missing or differs; returns the names of those written."""
-    wanted: dict[str, Mapping[str, object]] = {
+    wanted = _database_secrets(settings) | {LLM_SECRET: provider_facts(settings.provider)}
+    return [name for name, content in wanted.items() if _put(secrets_manager, name, content)]
+
+
+def restore_secrets(settings: LocalSettings, secrets_manager: Any, planned: Endpoint | None) -> list[str]:
+    """Writes the secrets that a restarted LocalStack lost, and changes none that is there; returns their names.
+
+    Raises:
+        RunError: the model provider that a run was planned with is another than the secret's, or than the variables'.
+    """
+    lost = {name: content for name, content in _database_secrets(settings).items() if not _read(secrets_manager, name)}
+    present = endpoint_in_force(secrets_manager)
+    if present is None:
+        lost[LLM_SECRET] = provider_facts(_provider_of(settings, planned))
+    elif planned not in (None, present):
+        raise RunError(
+            f"The run was planned with {planned}; the secret {LLM_SECRET} now points to {present}. Nothing was "
+            "changed. Deploy with the run's provider (make deploy-local) and resume again, or leave the run: make run"
+        )
+    return [name for name, content in lost.items() if _put(secrets_manager, name, content)]
+
+
+def endpoint_in_force(secrets_manager: Any) -> Endpoint | None:
+    """Where `vigie/llm` points now; None when there is no such secret."""
+    content = _read(secrets_manager, LLM_SECRET)
+    return endpoint_of(ModelProvider(**content)) if content else None
+
+
+def _provider_of(settings: LocalSettings, planned: Endpoint | None) -> ModelProvider:
+    """The provider that a run was planned with, as far as the variables give it: a key is stored nowhere else."""
+    for provider in (settings.provider, settings.local_rules):
+        if planned in (None, endpoint_of(provider)):
+            return provider
+    raise RunError(
+        f"The run was planned with {planned}, and the secret {LLM_SECRET} went with LocalStack. Set the variables of "
+        "that deployment (GROQ_API_KEY, or LLM_BASE_URL, LLM_MODEL and LLM_API_KEY) and resume again"
+    )
+
+
+def _database_secrets(settings: LocalSettings) -> dict[str, Mapping[str, object]]:
+    return {
         database_secret(role): connection_facts(role, password, settings)
         for role, password in role_passwords(settings.private).items()
     }
-    wanted[LLM_SECRET] = provider_facts(settings.provider)
-    return [name for name, content in wanted.items() if _put(secrets_manager, name, content)]
 
 
 def connection_facts(role: str, password: str, settings: LocalSettings) -> dict[str, object]:
@@ -74,17 +116,22 @@ def provider_facts(provider: ModelProvider) -> dict[str, object]:
         "base_url": provider.base_url,
         "api_key": provider.api_key,
         "model": provider.model,
-    }
+    } | {name: value for name in WAY_FIELDS if (value := getattr(provider, name))}
 
 
 def _put(secrets_manager: Any, name: str, content: Mapping[str, object]) -> bool:
     text = json.dumps(content)
-    try:
-        present = secrets_manager.get_secret_value(SecretId=name)["SecretString"]
-    except secrets_manager.exceptions.ResourceNotFoundException:
+    present = _read(secrets_manager, name)
+    if present is None:
         secrets_manager.create_secret(Name=name, SecretString=text)
-        return True
-    if json.loads(present) == content:
-        return False
-    secrets_manager.put_secret_value(SecretId=name, SecretString=text)
-    return True
+    elif present != content:
+        secrets_manager.put_secret_value(SecretId=name, SecretString=text)
+    return present != content
+
+
+def _read(secrets_manager: Any, name: str) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(secrets_manager.get_secret_value(SecretId=name)["SecretString"])
+    except secrets_manager.exceptions.ResourceNotFoundException:
+        return None
+    return content

@@ -9,8 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from vigie_local import ports
+from vigie_local.container import ServiceElsewhere
 from vigie_local.errors import LocalCloudError, ServiceError
 from vigie_local.localstack import CREDENTIALS, LocalStack
 from vigie_local.postgres import PostgresServer
@@ -104,6 +106,10 @@ def dashboard(settings: LocalSettings) -> WebService:
     options = {
         "server.address": settings.listen,
         "server.port": str(settings.dashboard_port),
+        "server.baseUrlPath": settings.dashboard_path,
+        # Pages may be read, and their data asked for, from this address; without it Streamlit asks an outside server
+        # for its own.
+        "browser.serverAddress": urlsplit(settings.dashboard_url).hostname or "localhost",
         "server.headless": "true",
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
@@ -114,8 +120,12 @@ def dashboard(settings: LocalSettings) -> WebService:
         log=settings.logs / "dashboard.log",
         command=(sys.executable, "-m", "streamlit", "run", "dashboard/streamlit_app.py", *arguments),
         environment=service_environment({**CREDENTIALS, "AWS_ENDPOINT_URL": settings.endpoint}),
-        health=f"http://{LOOPBACK}:{settings.dashboard_port}/_stcore/health",
+        health=f"http://{LOOPBACK}:{settings.dashboard_port}{_below(settings)}/_stcore/health",
     )
+
+
+def _below(settings: LocalSettings) -> str:
+    return f"/{settings.dashboard_path}" if settings.dashboard_path else ""
 
 
 def cloud_services(settings: LocalSettings) -> list[Entry]:
@@ -134,7 +144,16 @@ def dashboard_entry(settings: LocalSettings) -> Entry:
 
 
 def all_services(settings: LocalSettings) -> list[Entry]:
-    return [*cloud_services(settings), dashboard_entry(settings)]
+    """Every service that this machine, or this container, runs itself."""
+    ours = settings.dashboard_host == LOOPBACK
+    return [*cloud_services(settings), *([dashboard_entry(settings)] if ours else [])]
+
+
+def services_elsewhere(settings: LocalSettings) -> list[ServiceElsewhere]:
+    """Those that another machine or container runs."""
+    database = ServiceElsewhere("PostgreSQL", settings.postgres_host, settings.postgres_port)
+    dashboard = ServiceElsewhere("dashboard", settings.dashboard_host, settings.dashboard_port)
+    return [service for service in (database, dashboard) if service.host != LOOPBACK]
 
 
 def database_server(settings: LocalSettings) -> PostgresServer:

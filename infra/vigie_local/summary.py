@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from vigie_llm.recipients import Provider, endpoint_of
 from vigie_local.localstack import CREDENTIALS
-from vigie_local.settings import LocalSettings, ModelProvider
+from vigie_local.settings import LocalSettings
+from vigie_operations.report import endpoint_line
 
 
-def provider_line(provider: ModelProvider) -> str:
-    """Who answers the agents' questions, and whether anything leaves this machine."""
-    if provider.leaves_machine:
-        return f"Language model: {provider.model} at {provider.base_url} (pseudonymised feedback is sent there)"
-    return f"Language model: {provider.model}, rules on this machine (nothing leaves it)"
+def provider_line(provider: Provider) -> str:
+    """Return who answers the agents' questions, and whether anything leaves this machine."""
+    return endpoint_line(endpoint_of(provider))
 
 
 def what_next(settings: LocalSettings) -> list[str]:

@@ -158,6 +158,10 @@ def _check_options(data: Mapping[str, object]) -> None:
         raise _bad("'tools' : this model does not support tool calling", param="tools")
     if data.get("n") not in (None, 1):
         raise _bad("'n' : number must be at most 1", param="n")
+    if data.get("reasoning_effort") is not None:
+        raise _bad("reasoning_effort is not supported with this model", param="reasoning_effort")
+    if data.get("seed") is not None and (not isinstance(data["seed"], int) or isinstance(data["seed"], bool)):
+        raise _bad("'seed' : value must be an integer", param="seed")
     temperature = data.get("temperature")
     if temperature is not None and not (_is_number(temperature) and 0 <= float(str(temperature)) <= 2):
         raise _bad("'temperature' : number must be between 0 and 2", param="temperature")

@@ -61,3 +61,54 @@ def bad_gateway() -> Reply:
     """502 with a web page instead of JSON, as proxies in front of an API answer."""
     page = b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
     return Reply(502, page, "error_502", content_type="text/html")
+
+
+def json_not_generated() -> Reply:
+    """400 when the model failed to generate JSON, as happens now and then with the same request."""
+    return validation_failed("jsonschema: missing properties", '{"sentiment": ')
+
+
+def forbidden() -> Reply:
+    """403 when the key's project may not use the model."""
+    message = "The model `vigie` is blocked at the project level. Please have a project admin enable this model."
+    return error_reply(403, message, type_="permissions_error", code="model_permission_blocked_project",
+                       outcome="forbidden")  # fmt: skip
+
+
+def decommissioned(model: str) -> Reply:
+    """400 for a model that the provider has taken out of service."""
+    message = f"The model `{model}` has been decommissioned and is no longer supported."
+    return error_reply(400, message, code="model_decommissioned", outcome="model_decommissioned")
+
+
+def no_json_schema() -> Reply:
+    """400 for a model without strict answers; this refusal has no code."""
+    message = "This model does not support response format `json_schema`."
+    return error_reply(400, message, param="response_format", outcome="no_json_schema")
+
+
+def unexplained() -> Reply:
+    """400 without a code or a parameter, as servers answer that are not Groq."""
+    return error_reply(400, "Bad Request", outcome="unexplained_400")
+
+
+def capacity_exceeded() -> Reply:
+    """498, Groq's own: the service tier has no room at the moment."""
+    return error_reply(498, "Flex tier capacity exceeded.", type_="capacity_exceeded", code="capacity_exceeded",
+                       outcome="capacity_exceeded")  # fmt: skip
+
+
+def cancelled() -> Reply:
+    """499, Groq's own: the request was cancelled."""
+    return error_reply(499, "Request cancelled.", type_="cancelled", outcome="cancelled")
+
+
+def web_page() -> Reply:
+    """200 with a web page, as portals and proxies answer in an API's place."""
+    page = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
+    return Reply(200, page, "web_page", content_type="text/html")
+
+
+def error_body() -> Reply:
+    """200 with an error in the body, as gateways in front of several providers answer."""
+    return error_reply(200, "Upstream error", type_="upstream_error", outcome="error_body")

@@ -14,10 +14,11 @@ SECONDS_A_MINUTE = 60.0
 
 @dataclass(slots=True)
 class Bucket:
-    """A token bucket that holds one minute's budget, full at the start and refilled continuously."""
+    """A token bucket that holds one window's budget, full at the start and refilled continuously."""
 
     limit: int
     clock: Callable[[], float]
+    window: float = SECONDS_A_MINUTE
     level: float = field(init=False)
     updated: float = field(init=False)
 
@@ -27,7 +28,7 @@ class Bucket:
 
     @property
     def per_second(self) -> float:
-        return self.limit / SECONDS_A_MINUTE
+        return self.limit / self.window
 
     def refill(self) -> None:
         now = self.clock()
@@ -50,15 +51,16 @@ class RateLimiter:
         requests_per_minute: int | None,
         tokens_per_minute: int | None,
         clock: Callable[[], float] = monotonic,
+        requests_window: float = SECONDS_A_MINUTE,
     ) -> None:
-        self.requests = Bucket(requests_per_minute, clock) if requests_per_minute else None
+        self.requests = Bucket(requests_per_minute, clock, requests_window) if requests_per_minute else None
         self.tokens = Bucket(tokens_per_minute, clock) if tokens_per_minute else None
 
     def admit(self, model: str, tokens: int) -> Reply | None:
         """Charge one request of `tokens` tokens; a 429 or 413 answer when it does not fit."""
         self._refill()
         if self.tokens and tokens > self.tokens.limit:
-            return self._too_large(model, tokens)
+            return self._too_large(model, tokens, self.tokens.limit)
         for bucket, amount, kind in ((self.requests, 1, "requests"), (self.tokens, tokens, "tokens")):
             if bucket and bucket.level < amount:
                 return self._refuse(model, bucket, amount, kind)
@@ -85,6 +87,14 @@ class RateLimiter:
         """A 429 that no bucket asked for, as in a provider's bad hour."""
         return self._reply(model, "requests", 30, 30, 1, 2.0)
 
+    def too_large(self, model: str) -> Reply:
+        """A 413 for a request of more tokens than a minute has, whatever the limit that is set."""
+        return self._too_large(model, 9_000, 8_000)
+
+    def day_limit(self, model: str) -> Reply:
+        """A 429 because a day's tokens are used up: no header announced it, and waiting takes long."""
+        return self._reply(model, "tokens", 200_000, 199_990, 700, 432.5)
+
     def _refill(self) -> None:
         for bucket in (self.requests, self.tokens):
             if bucket:
@@ -106,8 +116,7 @@ class RateLimiter:
         reply.headers += [*self.headers(), ("retry-after", str(max(1, math.ceil(wait))))]
         return reply
 
-    def _too_large(self, model: str, tokens: int) -> Reply:
-        limit = self.tokens.limit if self.tokens else 0
+    def _too_large(self, model: str, tokens: int, limit: int) -> Reply:
         message = (
             f"Request too large for model `{model}` in organization `org_vigie_local` service tier `on_demand` on "
             f"tokens per minute (TPM): Limit {limit}, Requested {tokens}, "

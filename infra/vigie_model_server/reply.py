@@ -17,6 +17,8 @@ REASONS = {
     405: "Method Not Allowed",
     413: "Content Too Large",
     429: "Too Many Requests",
+    498: "Capacity Exceeded",
+    499: "Request Cancelled",
     500: "Internal Server Error",
     502: "Bad Gateway",
     503: "Service Unavailable",

@@ -5,7 +5,7 @@ import hmac
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,15 +17,26 @@ from vigie_model_server.connection import HttpConnection, Pace
 from vigie_model_server.control import control_reply
 from vigie_model_server.errors import (
     bad_gateway,
+    cancelled,
+    capacity_exceeded,
+    decommissioned,
+    error_body,
     error_reply,
+    forbidden,
     invalid_key,
+    json_not_generated,
+    no_json_schema,
     server_error,
+    unexplained,
     unknown_model,
     unknown_url,
+    web_page,
 )
 from vigie_model_server.faults import FaultPlan
 from vigie_model_server.garble import garbled
 from vigie_model_server.rate_limit import RateLimiter, estimated_tokens
+from vigie_model_server.reasoners import OUTCOMES as DRESSED
+from vigie_model_server.reasoners import dressed
 from vigie_model_server.recorder import Recorded, Recorder, without_key
 from vigie_model_server.reply import Delivery, Reply
 from vigie_model_server.request_reader import Request
@@ -33,6 +44,18 @@ from vigie_model_server.settings import Settings
 
 PREFIXES = ("/openai/v1", "/v1")
 DELIVERIES: Mapping[str, Delivery] = {"half_answer": "half", "trickle": "trickle", "hang": "hang", "reset": "reset"}
+REFUSALS: Mapping[str, Callable[[], Reply]] = {
+    "error_502": bad_gateway,
+    "unauthorised": invalid_key,
+    "json_validate_failed": json_not_generated,
+    "capacity_exceeded": capacity_exceeded,
+    "cancelled": cancelled,
+    "forbidden": forbidden,
+    "no_json_schema": no_json_schema,
+    "unexplained_400": unexplained,
+    "web_page": web_page,
+    "error_body": error_body,
+}
 GARBLED = frozenset({"refusal", "not_json", "truncated_json", "wrong_json", "empty"})
 
 
@@ -52,7 +75,7 @@ class ModelServer:
         self.settings = settings
         self.recorder.max_bytes = settings.record_bytes
         if old is None or _limits(old) != _limits(settings):
-            self.limiter = RateLimiter(settings.requests_per_minute, settings.tokens_per_minute)
+            self.limiter = _limiter(settings)
         if old is None or _faults(old) != _faults(settings):
             self.faults = FaultPlan(settings)
         self.obedience = Obedience(settings.obey_attacker, settings.obey_beyond_schema)
@@ -60,7 +83,7 @@ class ModelServer:
     def reset(self) -> None:
         """Back to the settings of the start, with empty record, full buckets and no counts."""
         self.apply(self.started_with)
-        self.limiter = RateLimiter(self.settings.requests_per_minute, self.settings.tokens_per_minute)
+        self.limiter = _limiter(self.settings)
         self.faults = FaultPlan(self.settings)
         self.recorder.clear()
         self.most_in_flight = self.in_flight
@@ -140,12 +163,17 @@ class ModelServer:
         """Faults that strike before the model has answered anything."""
         if outcome in ("error_500", "error_503"):
             return server_error(int(outcome[-3:]))
-        if outcome == "error_502":
-            return bad_gateway()
-        if outcome == "rate_limited":
-            return self.limiter.storm(MODEL_ID)
-        if outcome == "unauthorised":
-            return invalid_key()
+        if outcome in REFUSALS:
+            return REFUSALS[outcome]()
+        of_the_model = {"model_not_found": unknown_model, "model_decommissioned": decommissioned}
+        of_the_limits = {
+            "rate_limited": self.limiter.storm, "too_large": self.limiter.too_large, "day_limit": self.limiter.day_limit
+        }  # fmt: skip
+        refuse = (of_the_model | of_the_limits).get(outcome)
+        if refuse is not None:
+            reply = refuse(MODEL_ID)
+            reply.outcome = outcome
+            return reply
         if outcome in ("reset", "hang"):
             return Reply(0, b"", outcome, delivery=DELIVERIES[outcome])
         return None
@@ -157,6 +185,8 @@ class ModelServer:
         if chat.max_tokens is not None and estimated_tokens(content) > chat.max_tokens:
             content, finish = content.encode()[: chat.max_tokens * 4].decode("utf-8", "ignore"), "length"
         reply = completion(chat, body, content, finish, delay)
+        if outcome in DRESSED:
+            reply = dressed(reply, outcome)
         reply.outcome = outcome
         reply.delivery = DELIVERIES.get(outcome, "whole")
         reply.headers += self.limiter.headers()
@@ -204,7 +234,12 @@ def _models(request: Request, route: str) -> Reply:
 
 
 def _limits(settings: Settings) -> tuple[object, ...]:
-    return settings.requests_per_minute, settings.tokens_per_minute
+    return settings.requests_per_minute, settings.tokens_per_minute, settings.requests_window_seconds
+
+
+def _limiter(settings: Settings) -> RateLimiter:
+    window = settings.requests_window_seconds
+    return RateLimiter(settings.requests_per_minute, settings.tokens_per_minute, requests_window=window)
 
 
 def _faults(settings: Settings) -> Settings:

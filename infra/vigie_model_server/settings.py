@@ -22,6 +22,26 @@ OUTCOMES = (
     "half_answer",
     "trickle",
     "hang",
+    # Refusals that Groq documents, by their code; the last two have status 200.
+    "json_validate_failed",
+    "too_large",
+    "day_limit",
+    "capacity_exceeded",
+    "cancelled",
+    "forbidden",
+    "model_not_found",
+    "model_decommissioned",
+    "no_json_schema",
+    "unexplained_400",
+    "web_page",
+    "error_body",
+    # Answers of reasoning models, and odd figures.
+    "cut_at_length",
+    "null_content",
+    "parts",
+    "thoughts",
+    "fenced",
+    "odd_usage",
 )
 DISTRIBUTIONS = ("fixed", "uniform", "lognormal")
 OBEDIENCE = ("off", "injections", "always")
@@ -38,13 +58,15 @@ class Settings:
     latency_ms: median delay before an answer. latency_spread_ms: half width for `uniform`, standard
     deviation for `lognormal`. rates: probability by outcome, drawn from `seed` and the request's own
     text, so that order of arrival changes nothing. plan: outcomes for the next requests in order of
-    arrival, before rates apply.
+    arrival, before rates apply. requests_window_seconds: what `requests_per_minute` is for, in fact; Groq's limit of
+    requests is a day's, 86400.
     """
 
     latency_ms: float = 0.0
     latency_spread_ms: float = 0.0
     latency_distribution: str = "fixed"
     requests_per_minute: int | None = None
+    requests_window_seconds: float = 60.0
     tokens_per_minute: int | None = None
     rates: Mapping[str, float] = field(default_factory=dict)
     plan: tuple[str, ...] = ()
@@ -107,6 +129,7 @@ def _frozen(name: str, value: object) -> object:
 def _check(settings: Settings) -> None:
     for name in ("latency_ms", "latency_spread_ms", "trickle_interval_ms", "hang_seconds"):
         _check_number(name, getattr(settings, name), minimum=0)
+    _check_number("requests_window_seconds", settings.requests_window_seconds, minimum=1)
     for name in ("trickle_bytes", "record_bytes"):
         _check_number(name, getattr(settings, name), minimum=1, whole=True)
     _check_number("seed", settings.seed, minimum=0, whole=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
@@ -28,8 +29,10 @@ LOCALSTACK_PORT = 4566
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.option("--target", type=click.Choice(["local", "aws"]), default="local", show_default=True, envvar="VIGIE_TARGET",
-              help="Where the stack is deployed.")  # fmt: skip
+@click.option(
+    "--target", type=click.Choice(["local", "aws"]), default="local", show_default=True, envvar="VIGIE_TARGET",
+    help="Where the stack is deployed.",
+)  # fmt: skip
 @click.option("--stack", default=STACK, show_default=True, help="Name of the stack on AWS.")
 @click.option("--region", help="AWS region; boto3's default chain unless given.")
 @click.option("--profile", help="AWS profile; boto3's default chain unless given.")
@@ -119,11 +122,13 @@ def show_status(target: Target, as_json: bool) -> int:
 @vigie.command("logs")
 @click.option("--agent", default="", help=f"One of {', '.join(logs.AGENTS)}; all by default.")
 @click.option("--follow/--no-follow", default=True, show_default=True, help="Wait for more lines.")
+@click.option("--json", "raw", is_flag=True, help="Print the JSON lines as the agents wrote them.")
 @click.option("--since", type=float, default=15, show_default=True, metavar="MINUTES", help="How far back to begin.")
 @operation
-def show_logs(target: Target, as_json: bool, agent: str, follow: bool, since: float) -> int:
+def show_logs(target: Target, as_json: bool, agent: str, follow: bool, raw: bool, since: float) -> int:
     """Follow the agents' structured logs."""
-    logs.show_logs(target, agent, raw=as_json, follow=follow, since_s=since * 60)
+    with contextlib.suppress(KeyboardInterrupt):
+        logs.show_logs(target, agent, raw=raw or as_json, follow=follow, since_s=since * 60)
     return 0
 
 
@@ -208,7 +213,3 @@ def show_reports(reports: Iterable[RunReport], as_json: bool) -> int:
 def show(result: Any, as_json: bool) -> None:
     """Print lines of text, or a result as JSON."""
     click.echo(json.dumps(result, indent=2) if as_json else "\n".join(result))
-
-
-if __name__ == "__main__":
-    vigie()

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from vigie.endpoint import Endpoint
+from vigie_llm.recipients import LOCAL_MODEL, LOCAL_RULES
+
 SEGMENTS = ("High", "Medium", "Low")
 REASONS = {
     "AnalysisGivenUp": "given up with their batch, which went on",
@@ -40,6 +43,7 @@ class RunReport:
     catalogue_reasons: Mapping[str, int] = field(default_factory=dict)
     # Per step, why customers ended it without a result.
     reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON can hold it."""
@@ -65,6 +69,7 @@ class RunReport:
             self._failed("no action", "action_failed", "decide", "action_withdrawn"),
             f"  failed             {count('failed', 0):>6}",
             f"  audit events       {self.audit_events:>6}   {self._audit()}",
+            *self.notes,
             *self._why_nobody(),
             *self._what_was_lost(),
         ]
@@ -125,3 +130,11 @@ class RunReport:
 
 def _told(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{customers} {REASONS.get(reason, reason)}" for reason, customers in reasons.items())
+
+
+def endpoint_line(endpoint: Endpoint) -> str:
+    """Return who answers the agents' questions, and whether anything leaves this machine."""
+    if endpoint.recipient == LOCAL_RULES:
+        return f"Language model: {endpoint.model}, rules on this machine (nothing leaves it)"
+    place = "on this machine, at " if endpoint.recipient == LOCAL_MODEL else "at "
+    return f"Language model: {endpoint.model} {place}{endpoint.address} (pseudonymised feedback is sent there)"

@@ -7,10 +7,11 @@ from itertools import count
 
 from botocore.exceptions import ClientError
 
+from vigie.endpoint import Endpoint
 from vigie_operations.errors import RunError
 from vigie_operations.progress import say
 from vigie_operations.report import RunReport
-from vigie_operations.run import follow_run, start_execution
+from vigie_operations.run import follow_run, planned_endpoint, start_execution
 from vigie_operations.targets import Target
 
 LONGEST_NAME = 80
@@ -47,6 +48,12 @@ def require_open(target: Target, run_id: str) -> None:
         raise RunError(
             f"RUN={run_id!r} is closed ({found[0]}) and stays as it is. Who failed in it: make redrive RUN={run_id}"
         )
+
+
+def endpoint_of_run(target: Target, run_id: str) -> Endpoint | None:
+    """Return where a run's calls go; None when an earlier version planned it."""
+    with target.connected() as connection:
+        return planned_endpoint(connection, run_id)
 
 
 def next_name(run_id: str, status_of: Callable[[str], str | None]) -> str:

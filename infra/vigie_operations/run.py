@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from vigie.endpoint import Endpoint
 from vigie.runs import MOST_INPUT_BYTES
 from vigie_operations.errors import RunError
+from vigie_operations.model_trouble import model_trouble
 from vigie_operations.progress import RunProgress, say, shown_progress
-from vigie_operations.report import RunReport
+from vigie_operations.report import RunReport, endpoint_line
 from vigie_operations.targets import Target
 
 if TYPE_CHECKING:
@@ -32,6 +34,16 @@ _SEGMENTS = """
 _FROM_CATALOGUE = """
     SELECT source_reason, count(*) FROM actions WHERE run_id = %s AND source = 'catalogue' GROUP BY 1 ORDER BY 2 DESC
 """
+_MODELS = """
+    SELECT contract, version, approved_at::date::text FROM model_registry WHERE state = 'approved'
+    ORDER BY approved_at DESC
+"""
+_WAITING = """
+    SELECT version, contract FROM model_registry
+    WHERE state = 'candidate' AND registered_at > coalesce(
+        (SELECT max(approved_at) FROM model_registry WHERE state = 'approved'), '-infinity')
+    ORDER BY registered_at DESC LIMIT 1
+"""
 _LEFT_OUT = """
     SELECT (details ->> 'left_out_without_profiling_consent')::int
     FROM audit_log WHERE run_id = %s AND event_type = 'RUN_PLANNED'
@@ -47,7 +59,7 @@ def run(target: Target, input_text: str) -> RunReport:
     """
     arn = start_execution(target, _parse_input(input_text))
     run_id = arn.rpartition(":")[2]
-    say(f"Run {run_id}")
+    say(f"Run {run_id}{_covered(target)}")
     return follow_run(target, arn, run_id)
 
 
@@ -56,6 +68,7 @@ def follow_run(target: Target, arn: str, run_id: str) -> RunReport:
     states = target.client("stepfunctions")
     began = time.monotonic()
     with target.connected() as connection:
+        _say_where_calls_go(states, arn, run_id, connection)
         execution = _follow(states, arn, run_id, connection)
         seconds = time.monotonic() - began
         if execution["status"] != "SUCCEEDED":
@@ -127,6 +140,24 @@ def _content_of(text: str) -> str:
     return Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text
 
 
+def planned_endpoint(connection: Connection, run_id: str) -> Endpoint | None:
+    """Return where a run's calls go; None before it is planned, or when an earlier version planned it."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT llm_recipient, llm_address, llm_model FROM runs WHERE run_id = %s", (run_id,))
+        found = cursor.fetchone()
+    return Endpoint(*found) if found and all(found) else None
+
+
+def _say_where_calls_go(states: Any, arn: str, run_id: str, connection: Connection) -> None:
+    """Say it as soon as the run is planned: what the run froze holds, whatever the secret says later."""
+    while read_progress(connection, run_id).planned is None:
+        if states.describe_execution(executionArn=arn)["status"] != "RUNNING":
+            return
+        time.sleep(_POLL_S)
+    if endpoint := planned_endpoint(connection, run_id):
+        say(endpoint_line(endpoint))
+
+
 def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[str, Any]:
     with shown_progress() as show:
         while True:
@@ -135,6 +166,24 @@ def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[
             if execution["status"] != "RUNNING":
                 return execution
             time.sleep(_POLL_S)
+
+
+def _covered(target: Target) -> str:
+    """Return whose customers a run covers: those of the contract whose model was approved last."""
+    with target.connected() as connection, connection, connection.cursor() as cursor:
+        cursor.execute(_MODELS)
+        models = cursor.fetchall()
+        cursor.execute(_WAITING)
+        waiting = cursor.fetchone()
+    said = ""
+    if models:
+        contract, version, day = models[0]
+        said = f" over the customers of contract {contract} (model {version}, approved last, on {day})"
+    if others := ", ".join(str(row[0]) for row in models[1:]):
+        said += f"\n  not over those of {others}: make promote CONTRACT=… VERSION=… lets runs cover another contract"
+    if waiting:
+        said += f"\n  model {waiting[0]} is trained and not approved: make promote CONTRACT={waiting[1]} approves it"
+    return said
 
 
 def _failure(run_id: str, execution: dict[str, Any]) -> str:
@@ -169,5 +218,5 @@ def _report(connection: Connection, output: dict[str, Any], seconds: float) -> R
         run_id=run_id, status=output["status"], seconds=seconds, customers=output["customers"],
         segments={row[0]: row[1] for row in segments}, without_lost={row[0]: row[2] for row in segments},
         action_sources=sources, catalogue_reasons=catalogue, reasons=output.get("reasons") or {},
-        audit_events=events, left_out=left_out, audit=output.get("audit", {}),
+        audit_events=events, left_out=left_out, audit=output.get("audit", {}), notes=model_trouble(connection, run_id),
     )  # fmt: skip

@@ -51,7 +51,9 @@ class StackState:
 
     def lines(self) -> list[str]:
         """Return what a person reads."""
-        runs = [f"  {run.run_id:<34} {run.status:<10} {run.planned:>8} customers  {run.planned_at}" for run in self.runs]
+        runs = [
+            f"  {run.run_id:<34} {run.status:<10} {run.planned:>8} customers  {run.planned_at}" for run in self.runs
+        ]
         queues = [
             f"  {queue.name:<18} waiting {queue.waiting}, in flight {queue.in_flight}, given up {queue.given_up}"
             for queue in self.queues

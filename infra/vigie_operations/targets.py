@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +47,8 @@ class Target:
     stack: str = STACK
     endpoint: str | None = None
     start_hint: str = ""
+    # The local cloud knows its database without LocalStack, which forgets its secrets when it stops.
+    connector: Callable[[str], Connection] | None = field(default=None, repr=False)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of this target."""
@@ -96,6 +98,8 @@ class Target:
         Raises:
             TargetError: the role's secret does not exist, or the database cannot be reached.
         """
+        if self.connector:
+            return self.connector(role)
         secret = self._database_secret(role)
         try:
             return psycopg2.connect(
@@ -156,9 +160,7 @@ def local_target(port: int, home: Path) -> Target:
     return Target(
         name="local",
         # LocalStack takes any credentials; these are worth nothing anywhere else.
-        session=boto3.Session(
-            region_name=LOCAL_REGION, aws_access_key_id="test", aws_secret_access_key="test"
-        ),
+        session=boto3.Session(region_name=LOCAL_REGION, aws_access_key_id="test", aws_secret_access_key="test"),
         folder=home,
         endpoint=f"http://127.0.0.1:{port}",
         start_hint="Start the local cloud: make deploy-local",

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from model.command_line import run_command
 from tests.bench.cloud import BenchCloud, bench_cloud
 from tests.bench.machine import describe_commit, describe_machine, now
 from tests.bench.options import Options
 from tests.bench.parts import PARTS, CloudPart, LonePart, choose
 from tests.bench.table import lines
-from vigie_local.errors import LocalCloudError
+from vigie_operations.errors import OperationError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,7 +43,7 @@ def measure(chosen: Sequence[CloudPart | LonePart], options: Options, path: Path
             print(f"\n{part.name}: {part.text}", flush=True)
             try:
                 found[part.name] = _run(part, cloud, options)
-            except (LocalCloudError, OSError) as error:
+            except (OperationError, OSError) as error:
                 failed = True
                 print(f"  {part.name} could not be measured: {error}", file=sys.stderr, flush=True)
                 continue
@@ -111,4 +112,4 @@ def read_options(given: argparse.Namespace) -> Options:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -23,6 +23,7 @@ from vigie_local.secrets import role_passwords
 from vigie_local.services import database_server, local_aws, model_server
 from vigie_local.settings import DATABASE, LocalSettings, service_environment
 from vigie_local.steps import run_tool, step
+from vigie_operations.targets import Target
 
 OWNER = "owner"
 
@@ -33,6 +34,11 @@ class BenchCloud:
 
     settings: LocalSettings
     customers: int
+
+    @property
+    def target(self) -> Target:
+        """This cloud as a target of operations."""
+        return commands.target_of(self.settings)
 
     def client(self, service: str) -> Any:
         """A boto3 client of this cloud."""

@@ -36,7 +36,7 @@ def environment_with_functions() -> dict[str, str]:
     functions = [str(REPOSITORY / "functions" / name) for name in FUNCTIONS]
     # The browser to open pages in, where the caller named one.
     chosen = {name: os.environ[name] for name in ("CHROMIUM",) if name in os.environ}
-    return base | {"PYTHONPATH": os.pathsep.join([base["PYTHONPATH"], *functions])} | chosen
+    return base | {"PYTHONPATH": os.pathsep.join(functions)} | chosen
 
 
 def _figures(module: list[str], say: Callable[[str], None]) -> dict[str, Any]:

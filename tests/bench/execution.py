@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.bench.cloud import BenchCloud
-from vigie_local.errors import RunError
+from vigie_operations.errors import RunError
 from vigie_operations.run import start_execution
 
 # Each question costs the emulator some milliseconds of CPU; the end's own time makes up for asking seldom.
@@ -50,7 +50,7 @@ def execute(
     """
     states = cloud.client("stepfunctions")
     began = time.time()
-    arn = start_execution(states, {"purpose": "benchmark", **content})
+    arn = start_execution(cloud.target, {"purpose": "benchmark", **content})
     run_id = arn.rpartition(":")[2]
     told = began
     while True:

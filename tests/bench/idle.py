@@ -9,7 +9,7 @@ from tests.bench.cloud import BenchCloud
 from tests.bench.execution import execute
 from tests.bench.options import Options
 from tests.bench.table import Row, ratio
-from vigie_local.errors import RunError
+from vigie_operations.errors import RunError
 
 FUNCTIONS = ("vigie-planner", "vigie-nlp-agent", "vigie-prediction-agent", "vigie-action-agent", "vigie-audit-agent")
 FINE_POLL_S = 0.1

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg2
 from botocore.exceptions import BotoCoreError, ClientError
 
+from model.command_line import run_command
 from tests.chaos import report
 from tests.chaos.boundaries import disturb_every_boundary
 from tests.chaos.checking import check_again
@@ -105,4 +106,4 @@ def parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

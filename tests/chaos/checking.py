@@ -23,6 +23,10 @@ SUMS = (
     ("actions", "action_withdrawn", "action_failed"),
 )
 REASONED = ("skipped", "failed", "withdrawn")
+# What the model server calls its refusals of every call.
+OF_THE_ACCOUNT = {"unauthorised", "forbidden", "model_not_found", "model_decommissioned", "no_json_schema", "web_page"}
+# Attempts of one customer that may be refused: a text gets shorter twice.
+MOST_REFUSED = 3
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def check(cloud: BenchCloud, run_id: str, execution: dict[str, Any]) -> list[Fin
         *steps(cloud, run_id),
         *results(cloud, run_id),
         *calls(cloud, run_id),
+        *burned(cloud, run_id),
         *events(cloud, run_id),
         *log_lines(cloud, run_id),
         *counts(cloud, run_id, output),
@@ -123,6 +128,31 @@ def calls(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
             answered.add((customer, purpose))
 
 
+def burned(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
+    """What concerns every call is asked once with each entry, costs nobody a step, and no refusal is repeated often."""
+    requests = [request for request in cloud.model_requests() if request["outcome"] in OF_THE_ACCOUNT]
+    asked = Counter(prompt for request in requests if (prompt := _prompt_of(request)))
+    for times in asked.values():
+        if times > 1:
+            yield Finding("doubled", f"a call that is refused for the account's sake was made {times} times")
+    often = cloud.query(
+        "SELECT customer_id, purpose, count(*) FROM egress_ledger WHERE run_id = %s AND outcome = 'refused'"
+        " GROUP BY 1, 2 HAVING count(*) > %s",
+        run_id,
+        MOST_REFUSED,
+    )
+    yield from (Finding("doubled", f"{row[2]} calls for {row[0]} ({row[1]}) were refused") for row in often)
+    without = cloud.query(
+        "SELECT s.customer_id FROM run_steps s WHERE run_id = %s AND step = 'analyse' AND reason = 'ModelRefused'"
+        " AND NOT EXISTS (SELECT FROM egress_ledger e WHERE e.run_id = s.run_id AND e.customer_id = s.customer_id"
+        " AND e.purpose = 'feedback_analysis' AND e.outcome = 'refused')",
+        run_id,
+    )
+    yield from (
+        Finding("wrong", f"the analysis of {row[0]} ended as refused, and no call of it was") for row in without
+    )
+
+
 def events(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
     """As many audit events as the tables imply."""
     told = dict(cloud.query("SELECT event_type, count(*) FROM audit_log WHERE run_id = %s GROUP BY 1", run_id))
@@ -147,6 +177,11 @@ def log_lines(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
 def counts(cloud: BenchCloud, run_id: str, output: dict[str, Any]) -> Iterator[Finding]:
     """The execution's output says what the tables hold."""
     yield from _compare(cloud, run_id, output["customers"])
+    for step in STEPS:
+        ended = "SELECT count(*) FROM run_steps WHERE run_id = %s AND step = %s"
+        ((number,),) = cloud.query(ended, run_id, step)
+        if number != output["customers"]["planned"]:
+            yield Finding("wrong", f"{output['customers']['planned']} are planned, {number} came to an end in {step}")
     ((gaps,),) = cloud.query("SELECT count(*) FROM run_gaps WHERE run_id = %s", run_id)
     if output["audit"].get("gaps") not in (gaps, None):
         yield Finding("wrong", f"the output says {output['audit'].get('gaps')} gaps, the table holds {gaps}")

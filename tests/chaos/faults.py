@@ -18,12 +18,12 @@ import psycopg2
 
 from tests.chaos.ground import AGENTS, Ground, prepare
 from vigie_local import commands
-from vigie_local.errors import RunError
 from vigie_local.ports import is_taken
 from vigie_local.processes import running_pid
 from vigie_local.secrets import LLM_SECRET, role_passwords
 from vigie_local.services import database_server, local_aws
 from vigie_local.settings import DATABASE
+from vigie_operations.errors import RunError
 
 Undo = Callable[[], None]
 Fault = Callable[[Ground, random.Random], Undo]
@@ -73,6 +73,15 @@ def model(outcome: str) -> Fault:
 def model_storm(ground: Ground, rng: random.Random) -> Undo:
     """Every call is refused with 429 for some seconds."""
     ground.cloud.set_model_keeping(rates={"rate_limited": 1.0})
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    ground.cloud.set_model_keeping(rates={})
+    return _nothing
+
+
+def model_mended(ground: Ground, rng: random.Random) -> Undo:
+    """Every call is refused for the account's sake, until somebody mends it."""
+    refusal = rng.choice(("unauthorised", "forbidden", "model_not_found", "model_decommissioned", "web_page"))
+    ground.cloud.set_model_keeping(rates={refusal: 1.0})
     time.sleep(rng.uniform(*OUTAGE_SECONDS))
     ground.cloud.set_model_keeping(rates={})
     return _nothing
@@ -227,9 +236,13 @@ KINDS: dict[str, Fault] = {
         for outcome in (
             *("error_500", "error_503", "rate_limited", "unauthorised", "reset", "refusal", "not_json"),
             *("truncated_json", "wrong_json", "empty", "half_answer", "trickle", "hang"),
+            *("json_validate_failed", "too_large", "capacity_exceeded", "day_limit", "cancelled"),
+            *("forbidden", "model_decommissioned", "no_json_schema", "unexplained_400", "web_page", "error_body"),
+            *("cut_at_length", "null_content", "parts", "thoughts", "fenced", "odd_usage"),
         )
     },
     "model-storm": model_storm,
+    "model-mended": model_mended,
     "duplicates": duplicates,
     "reordered": reordered,
     "poison": poison,

@@ -110,7 +110,7 @@ def _nothing() -> None:
 
 def _start(ground: Ground, customers: int) -> str:
     content = {"limit": customers, "batch_size": BATCH_SIZE, "purpose": "test"}
-    return start_execution(ground.cloud.client("stepfunctions"), content)
+    return start_execution(ground.cloud.target, content)
 
 
 def _wait(ground: Ground, arn: str, seconds: float) -> dict[str, Any]:

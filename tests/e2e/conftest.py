@@ -22,6 +22,7 @@ from vigie_local.localstack import CREDENTIALS, aws_client
 from vigie_local.ports import free_port
 from vigie_local.secrets import role_passwords
 from vigie_local.settings import DATABASE, REGION, STATE_MACHINE, LocalSettings, service_environment
+from vigie_operations.targets import Target
 
 CUSTOMERS = 240
 MACHINE = f"arn:aws:states:{REGION}:000000000000:stateMachine:{STATE_MACHINE}"
@@ -44,6 +45,19 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         return aws_client(service, self.settings.endpoint)
+
+    @property
+    def target(self) -> Target:
+        """This cloud as a target of operations."""
+        return commands.target_of(self.settings)
+
+    def vigie(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the `vigie` command on this cloud, as an operator does."""
+        extra = {"VIGIE_HOME": str(self.settings.home), "LOCALSTACK_PORT": str(self.settings.localstack_port)}
+        return subprocess.run(
+            [sys.executable, "-m", "vigie_operations", *arguments], env=service_environment(extra),
+            capture_output=True, text=True, timeout=DEADLINE_SECONDS,
+        )  # fmt: skip
 
     def start(self, name: str, execution_input: dict[str, Any]) -> str:
         """Start an execution with the AWS CLI; return its ARN."""

@@ -14,16 +14,10 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.conftest import Cloud
-from vigie_operations import audit_export
 
 RUN = "audit-export"
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(autouse=True)
-def settings(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit_export, "load_settings", lambda: cloud.settings)
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +39,8 @@ def alone(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
 def test_the_cover_sheet_s_command_verifies_the_folder_and_finds_what_was_changed(
     cloud: Cloud, events: list[tuple[str]], tmp_path: Path
 ) -> None:
-    assert audit_export.main(["run", "--run", RUN, "--out", str(tmp_path)]) == 0
+    exported = cloud.vigie("audit", "export", RUN, "--out", str(tmp_path))
+    assert exported.returncode == 0, exported.stderr
     cover = (tmp_path / "cover.md").read_text(encoding="utf-8")
     command = re.search(r"^python verify\.py .+$", cover, re.MULTILINE)
     assert command
@@ -67,13 +62,12 @@ def test_the_cover_sheet_s_command_verifies_the_folder_and_finds_what_was_change
     assert f"event {json.loads(lines[place])['index']}" in told.stdout
 
 
-def test_one_event_is_proved_without_the_others(
-    events: list[tuple[str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_event_is_proved_without_the_others(cloud: Cloud, events: list[tuple[str]], tmp_path: Path) -> None:
     [event_id] = events[3]
-    assert audit_export.main(["inclusion", "--event", event_id, "--out", str(tmp_path)]) == 0
+    proved = cloud.vigie("audit", "prove-event", event_id, "--out", str(tmp_path))
+    assert proved.returncode == 0, proved.stderr
     proof = tmp_path / f"inclusion-{event_id}.json"
-    assert f"-m vigie.verify inclusion {proof}" in capsys.readouterr().out
+    assert f"-m vigie.verify inclusion {proof}" in proved.stdout
     told = _verify("inclusion", proof)
     assert (told.returncode, told.stdout.splitlines()[0]) == (0, "VALID"), told.stdout
     proof.write_text(proof.read_text(encoding="utf-8").replace(event_id, events[4][0]), encoding="utf-8")
@@ -82,17 +76,47 @@ def test_one_event_is_proved_without_the_others(
 
 def test_growth_between_two_checkpoints_is_proved(cloud: Cloud, events: list[tuple[str]], tmp_path: Path) -> None:
     cloud.run(f"{RUN}-later", {"limit": 2})
-    assert audit_export.main(["consistency", "--out", str(tmp_path)]) == 0
+    assert cloud.vigie("audit", "prove-growth", "--out", str(tmp_path)).returncode == 0
     [proof] = tmp_path.glob("consistency-*.json")
     told = _verify("consistency", proof)
     assert (told.returncode, told.stdout.splitlines()[0]) == (0, "VALID"), told.stdout
     assert "only grew" in told.stdout
 
 
-def test_an_event_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    nobody = "018f2d7e-0000-7000-8000-000000000000"
-    assert audit_export.main(["inclusion", "--event", nobody]) == 2
-    assert nobody in capsys.readouterr().err
+def test_an_event_that_is_not_there_is_named(cloud: Cloud) -> None:
+    missing = "018f2d7e-0000-7000-8000-000000000000"
+    refused = cloud.vigie("audit", "prove-event", missing)
+    assert refused.returncode == 2
+    assert missing in refused.stderr
+
+
+def test_the_log_is_verified_in_words_and_as_json(cloud: Cloud, events: list[tuple[str]], tmp_path: Path) -> None:
+    said = cloud.vigie("audit", "verify", "--out", str(tmp_path))
+    assert said.returncode == 0, said.stderr
+    assert "VALID" in said.stdout.splitlines()
+    as_json = cloud.vigie("--json", "audit", "verify", "--out", str(tmp_path))
+    assert as_json.returncode == 0, as_json.stderr
+    assert json.loads(as_json.stdout)["valid"] is True
+
+
+def test_what_is_held_about_a_customer_is_written_for_its_owner_only(cloud: Cloud, tmp_path: Path) -> None:
+    [(customer_id,)] = cloud.query("SELECT customer_id::text FROM customers ORDER BY customer_id LIMIT 1")
+    exported = cloud.vigie("--json", "customer", "export", customer_id, "--out", str(tmp_path))
+    assert exported.returncode == 0, exported.stderr
+    written = tmp_path / f"{customer_id}.json"
+    assert str(written) in json.loads(exported.stdout)
+    assert written.stat().st_mode & 0o077 == 0
+
+
+def test_the_state_of_the_stack_is_shown(cloud: Cloud, events: list[tuple[str]]) -> None:
+    found = json.loads(cloud.vigie("--json", "status").stdout)
+    assert RUN in {run["run_id"] for run in found["runs"]} or len(found["runs"]) == 5
+    assert [queue["name"] for queue in found["queues"]] == [
+        "vigie-nlp",
+        "vigie-prediction",
+        "vigie-action",
+        "vigie-audit",
+    ]
 
 
 def _verify(kind: str, proof: Path) -> subprocess.CompletedProcess[str]:

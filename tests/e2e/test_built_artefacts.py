@@ -22,7 +22,7 @@ def packages(folder: Path) -> set[str]:
 
 def built(cloud: Cloud) -> Iterator[tuple[str, Path]]:
     """Each built function and layer, with the folder that Python imports from."""
-    for folder in sorted((cloud.settings.home / "build").iterdir()):
+    for folder in sorted(cloud.settings.build.iterdir()):
         if folder.is_dir():
             yield folder.name, folder / "python" if folder.name.endswith("Layer") else folder
 

@@ -61,13 +61,13 @@ def test_batches_whose_agent_cannot_work_fail_alone_and_the_run_ends(cloud: Clou
 
 def test_who_failed_is_redriven_once_as_another_run(cloud: Cloud, given_up: dict[str, Any]) -> None:
     before = cloud.query("SELECT md5(r::text) FROM runs r WHERE run_id = 'dead-predictions'")
-    [report] = redrive(cloud.settings, "dead-predictions")
+    [report] = redrive(cloud.target, "dead-predictions")
     assert (report.status, report.customers["planned"], report.customers["failed"]) == ("succeeded", 6, 0)
     marked = cloud.query("SELECT DISTINCT redriven_as FROM dead_letters WHERE run_id = 'dead-predictions'")
     assert marked == [(report.run_id,)]
     same = "SELECT customer_id FROM run_customers WHERE run_id = %s ORDER BY 1"
     assert cloud.query(same, report.run_id) == cloud.query(same, "dead-predictions")
-    assert redrive(cloud.settings, "dead-predictions") == []
+    assert redrive(cloud.target, "dead-predictions") == []
     assert cloud.query("SELECT md5(r::text) FROM runs r WHERE run_id = 'dead-predictions'") == before
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from tests.e2e.conftest import Cloud, wait_until
 from vigie_local import commands, services
-from vigie_local.errors import RunError
-from vigie_operations.audit_export import verify_log
+from vigie_operations.audit_export import export_log
+from vigie_operations.errors import RunError
 from vigie_operations.resume import require_open, resume
 
 CUSTOMERS = 60
@@ -56,16 +56,16 @@ def assert_nobody_lost_or_doubled(cloud: Cloud, run_id: str) -> None:
 def test_after_an_aborted_execution_the_run_goes_on_under_a_number(cloud: Cloud) -> None:
     arn = start_and_wait_for_its_middle(cloud, "aborted")
     with pytest.raises(RunError, match="RUN='aborted' is under way as execution aborted"):
-        resume(cloud.settings, "aborted")
+        resume(cloud.target, "aborted")
     cloud.client("stepfunctions").stop_execution(executionArn=arn)
     wait_until(lambda: cloud.aws("stepfunctions", "describe-execution", "--execution-arn", arn)["status"] == "ABORTED")
 
-    report = resume(cloud.settings, "aborted")
+    report = resume(cloud.target, "aborted")
     assert (report.run_id, report.status, report.customers["planned"]) == ("aborted", "succeeded", CUSTOMERS)
     assert report.audit["gaps"] == 0
     assert_nobody_lost_or_doubled(cloud, "aborted")
     with pytest.raises(RunError, match=r"is closed \(succeeded\) and stays as it is"):
-        require_open(cloud.settings, "aborted")
+        require_open(cloud.target, "aborted")
 
 
 def test_after_a_lost_cloud_the_run_is_completed_from_the_database(
@@ -81,10 +81,11 @@ def test_after_a_lost_cloud_the_run_is_completed_from_the_database(
     assert problems == [("cloudwatch", "EventNotLogged")]
     # So is the key: the one that signs from here on vouches for every event, and the earlier checkpoints are named.
     capfd.readouterr()
-    assert verify_log(cloud.settings, Namespace(out=tmp_path)) == 0
-    assert "older checkpoints are signed with keys that LocalStack forgot" in capfd.readouterr().out
+    exported = export_log(cloud.target, tmp_path)
+    assert exported.verify() == 0
+    assert "older checkpoints are signed with keys that LocalStack forgot" in "\n".join(exported.lines())
 
 
 def test_an_unknown_run_is_refused_by_name(cloud: Cloud) -> None:
     with pytest.raises(RunError, match=r"RUN='unheard-of' was never planned\. Every planned run is closed"):
-        require_open(cloud.settings, "unheard-of")
+        require_open(cloud.target, "unheard-of")

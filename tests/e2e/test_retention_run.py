@@ -321,15 +321,18 @@ def test_an_input_that_cannot_be_ends_with_the_planner_s_own_words(cloud: Cloud,
 
 
 LAMBDA = {"errorMessage": "say it", "errorType": "InvalidInputError", "stackTrace": []}
+NUMBER = json.dumps({"errorMessage": 7, "errorType": "x"})
 CAUSES = {
     "a function's error": (json.dumps(LAMBDA), "say it"),
     "the same in another order, without spaces": (json.dumps(LAMBDA, sort_keys=True, separators=(",", ":")), "say it"),
-    "a message that looks like JSON": (json.dumps({"errorMessage": '{"a": 1}'}), '{"a": 1}'),
+    "the type alone first": (json.dumps({"errorType": "Sandbox.Timedout", "errorMessage": "late"}), "late"),
+    "a message that looks like JSON": (json.dumps(LAMBDA | {"errorMessage": '{"a": 1}'}), '{"a": 1}'),
+    "a message with quotes and braces": (json.dumps(LAMBDA | {"errorMessage": 'x="}{"'}), 'x="}{"'),
     "text": ("The task was stopped.", "The task was stopped."),
     "JSON without a message": ('{"reason": "errorMessage"}', '{"reason": "errorMessage"}'),
-    "a message that is no text": ('{"errorMessage": 7}', '{"errorMessage": 7}'),
+    "a message that is no text": (NUMBER, NUMBER),
     "what only looks like JSON": ('{"errorMessage": oh no}', '{"errorMessage": oh no}'),
-    "cut off": ('{"errorMessage": "oh', '{"errorMessage": "oh'),
+    "cut off": ('{"errorType": "x", "errorMessage": "oh', '{"errorType": "x", "errorMessage": "oh'),
     "none": (None, "no cause is given: the function did not answer in its time"),
 }
 
@@ -337,7 +340,7 @@ CAUSES = {
 def test_whatever_the_cause_of_a_failure_its_class_and_words_are_the_execution_s(cloud: Cloud) -> None:
     states = cloud.client("stepfunctions")
     definition = json.loads(STATE_MACHINE_FILE.read_text(encoding="utf-8"))["States"]
-    names = ("ReadError", "UnwrapError", "NoCause", "RunFailed")
+    names = ("ReadError", "UnwrapError", "AnyMessage", "TakeMessage", "NoCause", "RunFailed")
     tail = {"StartAt": "ReadError", "States": {name: definition[name] for name in names}}
     role = "arn:aws:iam::000000000000:role/any"
     made = states.create_state_machine(name="only-the-end", definition=json.dumps(tail), roleArn=role)

@@ -60,6 +60,8 @@ def finished(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     try:
         command("model.load", "--data", fewer)
         command("model.train", "--data", fewer, "--quick", "--out", str(folder / "first"))
+        assert versions("approved") == []
+        command("model.promote", "--by", "the tests")
         first = versions("approved")
         command("model.train", "--data", more, "--quick", "--out", str(folder / "second"))
         assert versions("approved") == first

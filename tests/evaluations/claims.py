@@ -21,6 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from model.command_line import run_command
 from vigie_local.settings import REPOSITORY, load_settings
 
 REGISTER = REPOSITORY / "docs" / "governance" / "claims.toml"
@@ -199,4 +200,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

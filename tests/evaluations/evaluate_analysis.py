@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
+from model.command_line import run_command
 from tests.evaluations.analysis_figures import Finding, Judged, figures
 from tests.evaluations.privacy.labelled import CannotMeasureError, identity_of, numbered_lines
 from vigie.secrets import LlmSecret
@@ -209,4 +210,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from model.command_line import run_command
 from tests.evaluations.privacy.corpus import LabelledMessage, generate
 from tests.evaluations.privacy.fuzz import disguise, leak
 from tests.evaluations.privacy.labelled import CannotMeasureError, read_labelled
@@ -128,4 +129,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

@@ -33,6 +33,7 @@ from vigie_llm.action import Offer, WordedAction, ask_for_action, read_action
 from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer
 from vigie_llm.ledger import Earlier, Entry, Ledger
+from vigie_llm.opening import open_ledger, refusal_audited
 from vigie_llm.provider import Provider
 
 STEP = "decide"
@@ -56,15 +57,16 @@ class Actor:
         """Decide on a batch; the answer says how many customers came to what, and how many remain.
 
         Raises:
-            BusinessError: the batch cannot be decided on at all.
+            BusinessError: the batch cannot be decided on at all, or would go elsewhere than planned.
             TransientError: it could not be decided on now.
         """
         with self._database.exclusive(request.origin, STEP, message.run_id, message.batch_no):
-            batch = self._take_up(message, request)
+            with refusal_audited(self._database, request, message.batch_no):
+                batch = self._take_up(message, request)
             slices = Slices(
-                list(batch.candidates.values()),
+                batch.in_turn(),
                 self._provider.slice_size,
-                lambda some: self._enter(some, batch, request),
+                lambda some: self._enter(some, batch, request, message.without_model),
             )
             for chunk in self._provider.run(slices, _accept, request.seconds_left):
                 self._store(chunk, batch, request)
@@ -77,26 +79,33 @@ class Actor:
             run = load_run(transaction, message.run_id)
             candidates = load_candidates(transaction, message.run_id, message.batch_no)
             offers = load_offers(transaction)
+            ledger = open_ledger(self._provider, run, PURPOSE, run.prompt_versions["action"])
+            earlier = ledger.earlier(transaction, [candidate.customer_id for candidate in candidates])
             details = {"batch_no": message.batch_no, "customers": len(candidates)}
             transaction.audit(Event("BATCH_START", details=details))
-        ledger = self._provider.ledger(run.run_id, PURPOSE, run.prompt_versions["action"])
-        return _Batch(run, ledger, offers, {candidate.customer_id: candidate for candidate in candidates})
+        return _Batch(run, ledger, offers, {candidate.customer_id: candidate for candidate in candidates}, earlier)
 
-    def _enter(self, candidates: Sequence[Candidate], batch: "_Batch", request: Request) -> list[Call]:
-        """Commit what can be decided at once; the others' calls may leave after it."""
+    def _enter(
+        self, candidates: Sequence[Candidate], batch: "_Batch", request: Request, without_model: bool
+    ) -> list[Call]:
+        """Commit what can be decided at once, all of it where the model was waited for in vain; the others' calls may
+        leave after it."""
         with self._database.transaction(request.origin) as transaction:
-            earlier = batch.ledger.earlier(transaction, [candidate.customer_id for candidate in candidates])
             impossible = [(candidate, why_not(candidate)) for candidate in candidates]
             ends = [StepEnd(candidate.customer_id, *why) for candidate, why in impossible if why]
             end_steps(transaction, batch.run.run_id, STEP, ends)
             ready = [candidate for candidate, why in impossible if why is None]
             transaction.audit(*(_consent_check(candidate) for candidate in ready))
-            decided = [batch.decide(candidate, earlier.get(candidate.customer_id)) for candidate in ready]
-            _save(transaction, batch.run, [action for action in decided if isinstance(action, Action)])
+            decided = [batch.decide(candidate) for candidate in ready]
             asked = [ask for ask in decided if isinstance(ask, Ask)]
             for ask in asked:
                 if ask.lost:
                     batch.ledger.end_without_answer(transaction, ask.candidate.customer_id, ask.lost, "lost")
+            actions = [action for action in decided if isinstance(action, Action)]
+            if without_model:
+                actions += [batch.catalogue(ask.candidate, "unavailable") for ask in asked]
+                asked = []
+            _save(transaction, batch.run, actions)
             return batch.ledger.enter(transaction, [batch.entry(ask) for ask in asked])
 
     def _store(self, chunk: list[Outcome[WordedAction]], batch: "_Batch", request: Request) -> None:
@@ -113,7 +122,7 @@ class Actor:
     def _store_together(self, chunk: Sequence[Outcome[WordedAction]], batch: "_Batch", request: Request) -> None:
         with self._database.transaction(request.origin) as transaction:
             batch.ledger.end(transaction, list(chunk))
-            _save(transaction, batch.run, [batch.action(outcome) for outcome in chunk])
+            _save(transaction, batch.run, [batch.action(outcome) for outcome in chunk if not outcome.is_open])
 
     def _store_withdrawn(self, outcome: Outcome[WordedAction], batch: "_Batch", request: Request) -> None:
         candidate = batch.candidates[outcome.call.customer_id]
@@ -136,26 +145,45 @@ class Actor:
             details = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": slices.remaining}
             transaction.audit(Event("BATCH_END", details=details))
         metrics.add_metric("ActionsDecided", MetricUnit.Count, outcomes.get("done", 0))
-        return {"outcomes": outcomes, "remaining": slices.remaining}
+        return {"outcomes": outcomes} | slices.answer
 
 
 class _Batch:
     """A batch being decided on: its run, its customers, and what may be offered to them."""
 
     def __init__(
-        self, run: Run, ledger: Ledger, offers: dict[str, tuple[Offer, ...]], candidates: dict[UUID, Candidate]
+        self,
+        run: Run,
+        ledger: Ledger,
+        offers: dict[str, tuple[Offer, ...]],
+        candidates: dict[UUID, Candidate],
+        earlier: dict[UUID, Earlier],
     ) -> None:
         self.run = run
         self.ledger = ledger
         self.candidates = candidates
         self._offers = offers
+        self._earlier = earlier
+
+    def in_turn(self) -> list[Candidate]:
+        """Those first who were asked about least often: what stops one customer's calls keeps nobody else waiting."""
+        return sorted(self.candidates.values(), key=self._attempts)
+
+    def _attempts(self, candidate: Candidate) -> int:
+        earlier = self._earlier.get(candidate.customer_id)
+        return earlier.attempt if earlier else 0
 
     def segment(self, candidate: Candidate) -> str:
         assert candidate.probability is not None  # noqa: S101  (see deciding.why_not)
         return self.run.decision.segment(candidate.probability, candidate.annual_value_eur)
 
-    def decide(self, candidate: Candidate, earlier: Earlier | None) -> Action | Ask:
+    def decide(self, candidate: Candidate) -> Action | Ask:
+        earlier = self._earlier.get(candidate.customer_id)
         return decide(candidate, self.segment(candidate), earlier, self.offers_of(candidate))
+
+    def catalogue(self, candidate: Candidate, how: str) -> Action:
+        """The catalogue's action, where a call ended so."""
+        return from_catalogue(candidate, self.segment(candidate), REASONS[how], self.offers_of(candidate))
 
     def offers_of(self, candidate: Candidate) -> tuple[Offer, ...]:
         return self._offers[candidate.language]
@@ -171,10 +199,9 @@ class _Batch:
     def action(self, outcome: Outcome[WordedAction]) -> Action:
         """The action that comes of a call: the model's, or the catalogue's for a reason."""
         candidate = self.candidates[outcome.call.customer_id]
-        segment = self.segment(candidate)
         if outcome.result is not None:
-            return from_model(candidate, segment, outcome.result, outcome.call.egress_id)
-        return from_catalogue(candidate, segment, REASONS[outcome.how], self.offers_of(candidate))
+            return from_model(candidate, self.segment(candidate), outcome.result, outcome.call.egress_id)
+        return self.catalogue(candidate, outcome.how)
 
 
 def _accept(call: Call, answer: ChatAnswer) -> tuple[WordedAction, dict[str, Any]]:

@@ -15,6 +15,8 @@ from vigie.runtime import collect_seldom, open_database, request_of
 from vigie.task_tokens import TaskTokens
 from vigie_llm.provider import LlmSettings, Provider
 
+# The message attribute that the state machine sets once the model was waited for in vain.
+WITHOUT_MODEL = "without_model"
 logger = Logger(location=None)
 metrics = Metrics()
 processor = BatchProcessor(EventType.SQS)
@@ -26,7 +28,7 @@ collect_seldom()
 
 def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
     """Decide on the customers of one batch."""
-    message = BatchMessage.parse(record.body)
+    message = BatchMessage.parse(record.body, without_model=WITHOUT_MODEL in record.message_attributes)
     logger.append_keys(run_id=message.run_id, batch_no=message.batch_no)
     request = request_of("action_agent", lambda_context).for_run(message.run_id)
     answer(message.task_token, tokens, lambda: actor.act(message, request, tokens, metrics), request.seconds_left)

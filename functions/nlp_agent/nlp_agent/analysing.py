@@ -5,13 +5,14 @@ delivery ended, and pays for no answer twice.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from nlp_agent.cases import Ask, Candidate, Decision, Reuse, Skip, decide, join_feedback
+from nlp_agent.cases import Ask, Candidate, Decision, Reuse, Skip, decide, in_turn, join_feedback
 from nlp_agent.store import insert_analyses, load_candidates
 from vigie.audit import Event
 from vigie.database import Database, Transaction
@@ -22,7 +23,6 @@ from vigie.runtime import Request
 from vigie.steps import StepEnd, count_outcomes, end_steps
 from vigie.task_tokens import TaskTokens
 from vigie_llm.analysis import (
-    MAX_FEEDBACK_CHARACTERS,
     Analysis,
     analysis_from,
     as_stored,
@@ -32,6 +32,7 @@ from vigie_llm.analysis import (
 from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer
 from vigie_llm.ledger import Entry, Ledger
+from vigie_llm.opening import open_ledger, refusal_audited
 from vigie_llm.provider import Provider
 from vigie_llm.pseudonymise import pseudonymise
 
@@ -56,15 +57,17 @@ class Analyst:
         """Analyse a batch; the answer says how many customers came to what, and how many remain.
 
         Raises:
-            BusinessError: the batch cannot be analysed at all.
+            BusinessError: the batch cannot be analysed at all, or would go elsewhere than planned.
             TransientError: it could not be analysed now.
         """
         with self._database.exclusive(request.origin, STEP, message.run_id, message.batch_no):
-            run, decisions, ledger = self._take_up(message, request)
-            candidates = {decision.candidate.customer_id: decision.candidate for decision in decisions}
+            with refusal_audited(self._database, request, message.batch_no):
+                run, decisions, ledger = self._take_up(message, request)
+            decided = {decision.candidate.customer_id: decision for decision in decisions}
             slices = Slices(decisions, self._provider.slice_size, lambda some: self._enter(some, run, ledger, request))
-            for chunk in self._provider.run(slices, _accept, request.seconds_left):
-                self._store(chunk, candidates, ledger, request)
+            for ended in self._provider.run(slices, _accept, request.seconds_left):
+                chunk = [_left_open(outcome, decided) for outcome in ended]
+                self._store(chunk, decided, ledger, request)
                 slices.ended(chunk)
                 tokens.heartbeat(message.task_token)
             return self._hand_back(message, slices, ledger, request, metrics)
@@ -73,12 +76,12 @@ class Analyst:
         with self._database.transaction(request.origin) as transaction:
             run = load_run(transaction, message.run_id)
             candidates = load_candidates(transaction, message.run_id, message.batch_no)
-            ledger = self._provider.ledger(run.run_id, PURPOSE, run.prompt_versions["analysis"])
+            ledger = open_ledger(self._provider, run, PURPOSE, run.prompt_versions["analysis"])
             earlier = ledger.earlier(transaction, [candidate.customer_id for candidate in candidates])
             transaction.audit(
                 Event("BATCH_START", details={"batch_no": message.batch_no, "customers": len(candidates)})
             )
-        return run, [decide(candidate, earlier.get(candidate.customer_id)) for candidate in candidates], ledger
+        return run, in_turn([decide(each, earlier.get(each.customer_id)) for each in candidates]), ledger
 
     def _enter(self, decisions: Sequence[Decision], run: Run, ledger: Ledger, request: Request) -> list[Call]:
         """Commit what was decided: skipped customers end here, the others' calls may leave after it."""
@@ -104,25 +107,25 @@ class Analyst:
         return calls
 
     def _store(
-        self, chunk: list[Outcome[Analysis]], candidates: dict[UUID, Candidate], ledger: Ledger, request: Request
+        self, chunk: list[Outcome[Analysis]], decided: dict[UUID, Decision], ledger: Ledger, request: Request
     ) -> None:
         """Commit what came of some calls; when a consent went meanwhile, one customer at a time."""
         try:
-            self._store_together(chunk, candidates, ledger, request)
+            self._store_together(chunk, decided, ledger, request)
         except ConsentChangedError:
             for outcome in chunk:
                 try:
-                    self._store_together([outcome], candidates, ledger, request)
+                    self._store_together([outcome], decided, ledger, request)
                 except ConsentChangedError:
                     self._store_withdrawn(outcome, ledger, request)
 
     def _store_together(
-        self, chunk: list[Outcome[Analysis]], candidates: dict[UUID, Candidate], ledger: Ledger, request: Request
+        self, chunk: list[Outcome[Analysis]], decided: dict[UUID, Decision], ledger: Ledger, request: Request
     ) -> None:
         with self._database.transaction(request.origin) as transaction:
             ledger.end(transaction, chunk)
             found = [
-                (candidates[outcome.call.customer_id], outcome.call.egress_id, outcome.result)
+                (decided[outcome.call.customer_id].candidate, outcome.call.egress_id, outcome.result)
                 for outcome in chunk
                 if outcome.result is not None
             ]
@@ -130,7 +133,7 @@ class Analyst:
             failed = [
                 StepEnd(outcome.call.customer_id, "failed", REASONS[outcome.how])
                 for outcome in chunk
-                if outcome.result is None
+                if outcome.result is None and not outcome.is_open
             ]
             end_steps(transaction, ledger.run_id, STEP, failed)
 
@@ -150,7 +153,7 @@ class Analyst:
             details = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": slices.remaining}
             transaction.audit(Event("BATCH_END", details=details))
         metrics.add_metric("CustomersAnalysed", MetricUnit.Count, outcomes.get("done", 0))
-        return {"outcomes": outcomes, "remaining": slices.remaining}
+        return {"outcomes": outcomes} | slices.answer
 
 
 def _accept(call: Call, answer: ChatAnswer) -> tuple[Analysis, dict[str, Any]]:
@@ -158,11 +161,18 @@ def _accept(call: Call, answer: ChatAnswer) -> tuple[Analysis, dict[str, Any]]:
     return analysis, as_stored(analysis)
 
 
+def _left_open(outcome: Outcome[Analysis], decided: dict[UUID, Decision]) -> Outcome[Analysis]:
+    """The same outcome, open where another round may ask with a shorter text."""
+    decision = decided[outcome.call.customer_id]
+    may_pass = outcome.is_too_long and isinstance(decision, Ask) and decision.can_be_shorter
+    return replace(outcome, is_open=True) if may_pass else outcome
+
+
 def _entry(ask: Ask, prompt_version: str) -> Entry:
     candidate = ask.candidate
-    text = join_feedback(candidate.feedback, MAX_FEEDBACK_CHARACTERS)
+    text = join_feedback(candidate.feedback, ask.most_characters)
     masked = pseudonymise(text, candidate.known, candidate.language)
-    request = ask_for_analysis(prompt_version, masked.text, candidate.language, candidate.known)
+    request = ask_for_analysis(prompt_version, masked.text[: ask.most_characters], candidate.language, candidate.known)
     assert candidate.consent_id is not None  # noqa: S101  (decided in cases.decide)
     return Entry(candidate.customer_id, candidate.consent_id, ask.attempt, request, masked.counts)
 

@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from vigie_llm.analysis import MAX_FEEDBACK_CHARACTERS
 from vigie_llm.ledger import Earlier
 from vigie_llm.pseudonymise import KnownIdentity
 
 SEPARATOR = "\n\n"
+# How often a text that was refused for its length is shortened, to a quarter each time.
+SHORTENED = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,25 @@ class Reuse:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """The model is to be asked; `lost` is an earlier call whose outcome nobody knows."""
+    """The model is to be asked; `lost` is an earlier call whose outcome nobody knows.
+
+    `refused`: how many calls of this run about the customer were refused, for their length where they are made again.
+    """
 
     candidate: Candidate
     attempt: int
     lost: UUID | None = None
+    refused: int = 0
+
+    @property
+    def most_characters(self) -> int:
+        """How much of the feedback to ask about: a quarter after each refusal."""
+        return MAX_FEEDBACK_CHARACTERS >> 2 * min(self.refused, SHORTENED)
+
+    @property
+    def can_be_shorter(self) -> bool:
+        """Whether another attempt may have a shorter text."""
+        return self.refused < SHORTENED
 
 
 type Decision = Skip | Reuse | Ask
@@ -62,7 +79,12 @@ def decide(candidate: Candidate, earlier: Earlier | None) -> Decision:
     if earlier.outcome == "answered" and earlier.answer is not None:
         return Reuse(candidate, earlier.egress_id, earlier.answer)
     lost = earlier.egress_id if earlier.outcome is None else None
-    return Ask(candidate, attempt=earlier.attempt + 1, lost=lost)
+    return Ask(candidate, attempt=earlier.attempt + 1, lost=lost, refused=earlier.refused)
+
+
+def in_turn(decisions: list[Decision]) -> list[Decision]:
+    """Those first who were asked about least often: what stops one customer's calls keeps nobody else waiting."""
+    return sorted(decisions, key=lambda decision: decision.attempt if isinstance(decision, Ask) else 0)
 
 
 def join_feedback(texts: tuple[str, ...], most_characters: int) -> str:

@@ -20,7 +20,8 @@ metrics = Metrics()
 processor = BatchProcessor(EventType.SQS)
 settings = LlmSettings.from_environment()
 tokens = TaskTokens()
-analyst = Analyst(open_database(settings.database_secret), Provider(settings))
+provider = Provider(settings)
+analyst = Analyst(open_database(settings.database_secret), provider)
 collect_seldom()
 
 
@@ -34,6 +35,8 @@ def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Take up the batches of an SQS event; those that fail are delivered again."""
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse | dict[str, str]:
+    """Take up the batches of an SQS event; those that fail are delivered again. Or say where calls go."""
+    if event.get("do") == "describe_provider":
+        return provider.describe().facts()
     return process_partial_response(event, record_handler, processor, context)

@@ -103,17 +103,26 @@ def _require_known(transaction: Transaction, asked: PlanRequest, contract: str) 
 def _planned(
     asked: PlanRequest, settings: PlannerSettings, frozen: store.Frozen, plan: store.Plan, left_out: int
 ) -> Event:
-    details = {
+    details: dict[str, Any] = {
         "planned": plan.customers,
         "batches": plan.batches,
         "left_out_without_profiling_consent": left_out,
+        "contract": frozen.model.contract,
         "model_version": frozen.model.version,
         "scorer_sha256": frozen.model.scorer_sha256,
         "analysis_prompt": settings.analysis_prompt,
         "action_prompt": settings.action_prompt,
         "most_lost_analyses": frozen.most_lost_analyses,
+        **({"redrives": asked.redrive} if asked.redrive else {}),
+        **_endpoint(asked),
     }
-    return Event("RUN_PLANNED", details=details | ({"redrives": asked.redrive} if asked.redrive else {}))
+    return Event("RUN_PLANNED", details=details)
+
+
+def _endpoint(asked: PlanRequest) -> dict[str, str]:
+    """Where the run's calls go, as the audit event states it."""
+    frozen = asked.endpoint
+    return {"recipient": frozen.recipient, "address": frozen.address, "llm_model": frozen.model} if frozen else {}
 
 
 def _most_lost_analyses(settings: PlannerSettings) -> float:

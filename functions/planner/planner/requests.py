@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from vigie.endpoint import Endpoint
 from vigie.errors import InvalidInputError
 from vigie.runs import MOST_INPUT_BYTES
 
@@ -25,7 +26,10 @@ SHOWN_CHARACTERS = 60
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """A run to plan. Empty `customer_ids` and no `limit` mean everybody due; `redrive` is a run to take up again."""
+    """A run to plan. Empty `customer_ids` and no `limit` mean everybody due; `redrive` is a run to take up again.
+
+    `endpoint` is where the agents' calls go, which they say themselves: the planner may not read the secret.
+    """
 
     run_id: str
     customer_ids: tuple[UUID, ...] = ()
@@ -34,6 +38,7 @@ class PlanRequest:
     purpose: str = "retention"
     resumes: bool = False
     redrive: str | None = None
+    endpoint: Endpoint | None = None
 
     @classmethod
     def parse(cls, event: dict[str, Any]) -> "PlanRequest":
@@ -58,7 +63,8 @@ class PlanRequest:
         run_id = _run_id(event)
         resumed = RESUMES.fullmatch(run_id)
         named = resumed["run_id"] if resumed else run_id
-        return cls(named, customer_ids, limit, batch_size, purpose, resumed is not None, redrive)
+        endpoint = Endpoint.parse(event.get("endpoint"))
+        return cls(named, customer_ids, limit, batch_size, purpose, resumed is not None, redrive, endpoint)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The planner's SQL."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -127,17 +127,25 @@ def approved_model(transaction: Transaction, contract: str) -> ApprovedModel:
     """The approved model of a contract, or, when none is named, of the one that approved one last.
 
     Raises:
-        ModelNotApprovedError: there is none.
+        ModelNotApprovedError: there is none, or the customers of its contract are loaded with other features.
     """
     rows: list[Any] = transaction.fetch(
-        "SELECT version, contract, scorer_sha256 FROM model_registry"
+        "SELECT version, contract, scorer_sha256, content_fingerprint <> fingerprint IS TRUE"
+        " FROM model_registry LEFT JOIN loaded_contracts ON name = contract"
         " WHERE state = 'approved' AND (%(contract)s = '' OR contract = %(contract)s)"
         " ORDER BY approved_at DESC LIMIT 1",
         {"contract": contract},
     )
     if not rows:
         raise ModelNotApprovedError("no model is approved: train one with make train, approve it with make promote")
-    return ApprovedModel(*rows[0])
+    *model, differs = rows[0]
+    found = ApprovedModel(*model)
+    if differs:
+        raise ModelNotApprovedError(
+            f"model {found.version} was trained for another id column or other features than the customers of contract"
+            f" {found.contract} are loaded with: make train and make promote, or make load with the model's contract"
+        )
+    return found
 
 
 def unknown_customers(transaction: Transaction, customer_ids: tuple[UUID, ...], contract: str) -> list[UUID]:
@@ -175,8 +183,8 @@ def insert_run(transaction: Transaction, asked: PlanRequest, purpose: str, froze
     """Store a run; its counts follow."""
     transaction.cursor.execute(
         "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
-        " decision, batch_size, most_lost_analyses, batches, planned)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
+        " decision, batch_size, most_lost_analyses, llm_recipient, llm_address, llm_model, batches, planned)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
         (
             asked.run_id,
             purpose,
@@ -188,6 +196,7 @@ def insert_run(transaction: Transaction, asked: PlanRequest, purpose: str, froze
             json.dumps(frozen.decision.as_frozen()),
             frozen.batch_size,
             frozen.most_lost_analyses,
+            *(astuple(asked.endpoint) if asked.endpoint else (None, None, None)),
         ),
     )
 

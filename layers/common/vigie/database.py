@@ -1,7 +1,7 @@
 """PostgreSQL for functions: one lazily opened connection, reopened when lost, transactions explicit."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import psycopg2
@@ -12,14 +12,23 @@ from psycopg2.extensions import cursor as Cursor
 from vigie.audit import Event, Origin, insert_events, log_events
 from vigie.errors import BatchBusyError, ConsentChangedError, DatabaseUnavailableError, StatementRefusedError
 from vigie.secrets import DatabaseSecret
+from vigie.silence import SERVER_OPTIONS, TCP_PARAMETERS, WatchedCursor, bounded_wait
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 60
 LOCK_SECONDS = 20
+# Nothing for so long: the server, which ends a statement before that, is not there any more.
+SILENT_SECONDS = STATEMENT_SECONDS + 10
 CONSENT_NOT_IN_FORCE = "VG001"
 GONE = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
+
+
+class DatabaseCursor(WatchedCursor):
+    """A cursor that outwaits the server's own limit and no more."""
+
+    seconds = SILENT_SECONDS
 
 
 class Transaction:
@@ -41,9 +50,9 @@ class Transaction:
     def stream(self, sql: str, parameters: Any = None, at_once: int = 5_000) -> Iterator[tuple[Any, ...]]:
         """Run a query and give its rows one by one; no more than `at_once` of them are in memory."""
         with self.cursor.connection.cursor(name="stream") as cursor:
-            cursor.itersize = at_once
             cursor.execute(sql, parameters)
-            yield from cursor
+            while rows := cursor.fetchmany(at_once):
+                yield from rows
 
     def insert(self, sql: str, rows: list[tuple[Any, ...]], template: str | None = None) -> None:
         """Run an `INSERT … VALUES %s`, or another statement over `VALUES %s`; `template` casts a row's values."""
@@ -71,7 +80,7 @@ class Database:
         """
         connection = self._open()
         try:
-            with connection, connection.cursor() as cursor:
+            with _committing(connection) as cursor:
                 running = Transaction(cursor)
                 yield running
                 if running.events:
@@ -113,7 +122,7 @@ class Database:
             self._connection = None
 
     def _open(self) -> Connection:
-        if self._connection is not None and not self._connection.closed and self._answers():
+        if self._connection is not None and not self._connection.closed and self._answers(self._connection):
             return self._connection
         self.close()
         try:
@@ -126,10 +135,15 @@ class Database:
                 raise DatabaseUnavailableError("the database cannot be reached") from error
         return self._connection
 
-    def _answers(self) -> bool:
+    @staticmethod
+    def _answers(connection: Connection) -> bool:
         """Whether the server still has this session: a frozen environment may have outlived it."""
         try:
-            with self._connection as connection, connection.cursor() as cursor:  # type: ignore[union-attr]
+            with (
+                bounded_wait(connection, CONNECT_SECONDS),
+                connection,
+                connection.cursor() as cursor,
+            ):
                 cursor.execute("SELECT 1")
         except GONE:
             return False
@@ -143,7 +157,21 @@ class Database:
             user=secret.username,
             password=secret.password,
             connect_timeout=CONNECT_SECONDS,
+            cursor_factory=DatabaseCursor,
             application_name="vigie",
-            options=f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s -c timezone=UTC",
+            options=f"-c statement_timeout={STATEMENT_SECONDS}s -c lock_timeout={LOCK_SECONDS}s -c timezone=UTC "
+            + SERVER_OPTIONS,
+            **TCP_PARAMETERS,
         )
         return connection
+
+
+@contextmanager
+def _committing(connection: Connection) -> Iterator[Cursor]:
+    """Give a cursor; commit at the end, or roll back, without waiting for ever for either."""
+    with ExitStack() as ending, connection, connection.cursor() as cursor:
+        try:
+            yield cursor
+        finally:
+            if not connection.closed:
+                ending.enter_context(bounded_wait(connection, SILENT_SECONDS))

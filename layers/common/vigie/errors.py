@@ -7,6 +7,7 @@ VigieError
 │   ├── ModelNotApprovedError    no approved model, or a scorer that is not the registered one
 │   ├── PromptVersionError       the run was planned with a prompt version this code does not have
 │   ├── CountsDifferError        a run's counts do not add up to its plan
+│   ├── RecipientChangedError    the model provider is not the one the run was planned with
 │   └── DeadLettered             no delivery of a batch's message could be worked on
 ├── TransientError           another attempt may succeed: tried again here, then by SQS
 │   ├── DatabaseUnavailableError
@@ -15,6 +16,8 @@ VigieError
 ├── StatementRefusedError    the database refused a statement: a right, a constraint, a fault of ours
 └── SettingsError            deployment is wrong: a setting or a secret is missing or malformed
 """
+
+from vigie.endpoint import Endpoint
 
 
 class VigieError(Exception):
@@ -43,6 +46,17 @@ class PromptVersionError(BusinessError):
 
 class CountsDifferError(BusinessError):
     """When a run's counts do not add up to its plan; names step, counts and sum."""
+
+
+class RecipientChangedError(BusinessError):
+    """When the secret points at another recipient, address or model than the run was planned with."""
+
+    def __init__(self, run_id: str, planned: Endpoint, found: Endpoint) -> None:
+        super().__init__(
+            f"run {run_id} was planned with {planned}, and the secret points to {found}: nothing was sent there. "
+            "Set the secret to the one that is wanted; make redrive then takes these customers up in a run of its own"
+        )
+        self.found = found
 
 
 class DeadLettered(BusinessError):

@@ -14,6 +14,9 @@ COUNT = {"type": "integer", "minimum": 0}
 YES_OR_NO = {"type": "boolean"}
 WORD = {"type": "string", "pattern": "^[A-Za-z][A-Za-z_]{0,39}$"}
 VERSION = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}$"}
+# Recipient and address of a model provider: host names and addresses, without credentials.
+RECIPIENT = {"type": "string", "pattern": "^((local rules|model) on this machine|[A-Za-z0-9][A-Za-z0-9.:_%-]{0,252})$"}
+ADDRESS = {"type": "string", "pattern": "^https?://[A-Za-z0-9._:%\\[\\]-]{1,270}(/[A-Za-z0-9._~%-]+)*$"}
 SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 UUID = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
 PURPOSE = {"enum": ["feedback_analysis", "profiling", "retention_offers"]}
@@ -29,17 +32,21 @@ REASONS = {
 
 MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "RUN_PLANNED": (
-        "A run was planned: its customers, model and prompt versions are fixed from here on.",
+        "A run was planned: its customers, model, prompt versions and model provider are fixed from here on.",
         {
             "planned": COUNT,
             "batches": COUNT,
             "left_out_without_profiling_consent": COUNT,
+            "contract": VERSION,
             "model_version": VERSION,
             "scorer_sha256": SHA256,
             "analysis_prompt": VERSION,
             "action_prompt": VERSION,
             "most_lost_analyses": SHARE,
             "redrives": RUN_ID,
+            "recipient": RECIPIENT,
+            "address": ADDRESS,
+            "llm_model": VERSION,
         },
     ),
     "BATCH_START": ("An agent took up a batch.", {"batch_no": COUNT, "customers": COUNT}),
@@ -80,6 +87,11 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "EGRESS_BLOCKED": (
         "The egress guard found an identifier in an outgoing request: nothing left.",
         {"purpose": PURPOSE, "found": COUNTS},
+    ),
+    "RECIPIENT_REFUSED": (
+        "The secret points elsewhere than the run was planned with (recipient, address and model are the secret's):"
+        " of this batch nothing was sent.",
+        {"batch_no": COUNT, "recipient": RECIPIENT, "address": ADDRESS, "llm_model": VERSION},
     ),
     "ANALYSIS_SAVED": (
         "The analysis of a customer's feedback was stored.",
@@ -132,7 +144,12 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "MODEL_APPROVED": (
         "A person approved a model for production.",
-        {"model_version": VERSION, "scorer_sha256": SHA256, "contract": VERSION},
+        {
+            "model_version": VERSION,
+            "scorer_sha256": SHA256,
+            "contract": VERSION,
+            "better_than_base_rate": {"type": "boolean"},
+        },
     ),
     "MODEL_RETIRED": (
         "A model was taken out of production.",

@@ -9,14 +9,15 @@ from vigie.errors import InvalidInputError
 
 @dataclass(frozen=True, slots=True)
 class BatchMessage:
-    """One batch of one run, and the token to answer."""
+    """One batch of one run, and the token to answer. `without_model`: the model was waited for in vain."""
 
     run_id: str
     batch_no: int
     task_token: str
+    without_model: bool = False
 
     @classmethod
-    def parse(cls, body: str) -> "BatchMessage":
+    def parse(cls, body: str, without_model: bool = False) -> "BatchMessage":
         """Read an SQS message body.
 
         Raises:
@@ -27,6 +28,7 @@ class BatchMessage:
             run_id=_require(fields, "run_id", str),
             batch_no=_require(fields, "batch_no", int),
             task_token=_require(fields, "task_token", str),
+            without_model=without_model,
         )
 
 

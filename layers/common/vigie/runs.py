@@ -5,6 +5,7 @@ from typing import Any
 
 from vigie.database import Transaction
 from vigie.decision import Decision, read_decision
+from vigie.endpoint import Endpoint
 from vigie.errors import UnknownRunError
 
 # What an execution's input may hold on AWS, as UTF-8. LocalStack takes more.
@@ -21,6 +22,8 @@ class Run:
     scorer_sha256: str
     prompt_versions: dict[str, str]
     decision: Decision
+    # Missing in a run that was planned by an earlier version.
+    endpoint: Endpoint | None = None
 
 
 def load_run(transaction: Transaction, run_id: str) -> Run:
@@ -30,12 +33,13 @@ def load_run(transaction: Transaction, run_id: str) -> Run:
         UnknownRunError: no such run was planned.
     """
     rows: list[Any] = transaction.fetch(
-        "SELECT run_id, contract, model_version, scorer_sha256, prompt_versions, thresholds, decision"
+        "SELECT run_id, contract, model_version, scorer_sha256, prompt_versions, thresholds, decision,"
+        " llm_recipient, llm_address, llm_model"
         " FROM runs WHERE run_id = %s",
         (run_id,),
     )
     if not rows:
         raise UnknownRunError(f"run {run_id} was never planned: start one with make run")
-    found, contract, version, sha256, prompts, thresholds, rule = rows[0]
+    found, contract, version, sha256, prompts, thresholds, rule, *planned = rows[0]
     decision = read_decision(rule, thresholds["high"], thresholds["medium"])
-    return Run(found, contract, version, sha256, prompts, decision)
+    return Run(found, contract, version, sha256, prompts, decision, Endpoint(*planned) if all(planned) else None)

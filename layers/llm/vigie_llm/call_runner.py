@@ -7,27 +7,34 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
 from vigie_llm.calls import Call, Outcome
+from vigie_llm.causes import REMEDIES
 from vigie_llm.chat import ChatAnswer, ChatModel
 from vigie_llm.errors import (
+    AccountRefusedError,
     AnswerRejectedError,
     EgressBlockedError,
     ModelRefusedError,
     ModelUnavailableError,
+    NotNowError,
+    TextTooLongError,
 )
-from vigie_llm.pacing import Pacer
+from vigie_llm.pacing import PROBE_SECONDS, Pacer
+from vigie_llm.refusals import REFUSALS
 
 logger = Logger(child=True)
 CHUNK_SECONDS = 0.5
 # A call that begins with less than this would end at the deadline instead of with an answer.
 SECONDS_TO_BEGIN = 3.0
 DOWN_AFTER = 5
+EVERY_CALL = REFUSALS["every_call_refused"]
+BUSY = ("rate_limit_exceeded", "the account's limits are used up: wait, or raise them")
 # A slice is made ready while calls are under way, by a thread that shares the interpreter with theirs: begun any later
 # than this many rounds ahead, it is not ready when the last waiting call has left.
 ROUNDS_AHEAD = 2
@@ -44,6 +51,8 @@ class CallRunner:
         self.workers = concurrency + math.ceil(concurrency / 4)
         self.threads = ThreadPoolExecutor(self.workers, thread_name_prefix="call")
         self.places = threading.BoundedSemaphore(concurrency)
+        # The models that have answered: of another, refusals in a row may concern every call.
+        self.proven: set[str] = set()
 
     def run[T](
         self,
@@ -60,30 +69,33 @@ class CallRunner:
 
         Calls that could not begin well before the deadline yield nothing: they were never made, and the slices that
         would follow are never prepared. Once the provider has failed `DOWN_AFTER` calls in a row it counts as down
-        for this batch, and the rest end as unavailable.
+        for this batch, and the rest end as unavailable. When it refuses every call (`AccountRefusedError`), or asks
+        everybody to wait longer than can be waited here, the rest are not made either: they yield nothing.
         """
         preparing = _Preparing(iter(slices))
         under_way: _UnderWay[T] = _UnderWay(
-            lambda call: _ask(model, call, seconds_left), lambda call, answer: _check(call, answer, accept), self,
-            pacer, seconds_left,
+            lambda call: model.complete(call.request, seconds_left), lambda call, answer: _check(call, answer, accept),
+            self, pacer, seconds_left, model.model,
         )  # fmt: skip
         chunk: list[Outcome[T]] = []
         due = time.monotonic() + CHUNK_SECONDS
         try:
             while True:
-                is_over = preparing.is_over or not in_time(seconds_left)
+                is_over = preparing.is_over or under_way.is_halted or not in_time(seconds_left)
                 if not is_over and under_way.wants_more:
                     under_way.add(preparing.next_slice())
                 chunk += under_way.give_up()
                 if is_over and under_way.is_idle:
                     break
                 chunk += under_way.collect(due if is_over or not under_way.wants_more else 0.0)
-                if chunk and time.monotonic() >= due:
-                    yield chunk
+                if time.monotonic() >= due:
+                    if chunk:
+                        yield chunk
                     chunk = []
                     due = time.monotonic() + CHUNK_SECONDS
         finally:
             under_way.stop()
+        chunk += under_way.suspected()
         if chunk:
             yield chunk
         if preparing.error:
@@ -114,11 +126,12 @@ class _UnderWay[T]:
 
     def __init__(
         self,
-        ask: Callable[[Call], ChatAnswer | Outcome[T]],
+        ask: Callable[[Call], ChatAnswer],
         check: Callable[[Call, ChatAnswer], Outcome[T]],
         runner: CallRunner,
         pacer: Pacer | None,
         seconds_left: Callable[[], float],
+        model_id: str,
     ) -> None:
         self._ask = ask
         self._check = check
@@ -132,6 +145,10 @@ class _UnderWay[T]:
         self._ended: SimpleQueue[Outcome[T] | Exception] = SimpleQueue()
         self._takers = self._running = self._failures = 0
         self._told_down = False
+        self._model_id = model_id
+        # Refusals before any answer, of which it is not known yet whom they concern.
+        self._suspected: list[Outcome[T]] = []
+        self.is_halted = False
 
     @property
     def wants_more(self) -> bool:
@@ -159,6 +176,8 @@ class _UnderWay[T]:
             # The deadline is looked at before the failures: at the deadline, calls fail whatever the provider does.
             if not in_time(self._seconds_left):
                 self._waiting.clear()
+            if self.is_halted:
+                self._waiting.clear()
             if self._failures < DOWN_AFTER or not self._waiting:
                 return []
             given_up: list[Outcome[T]] = [Outcome(call, "unavailable") for call in self._waiting]
@@ -167,6 +186,10 @@ class _UnderWay[T]:
             logger.warning("model provider counts as down")
             self._told_down = True
         return given_up
+
+    def suspected(self) -> list[Outcome[T]]:
+        """Refusals before any answer: where every call is refused, their customers are asked about again."""
+        return [replace(outcome, is_open=self.is_halted) for outcome in self._suspected]
 
     def collect(self, until: float) -> list[Outcome[T]]:
         """What has ended; the first is waited for."""
@@ -195,15 +218,57 @@ class _UnderWay[T]:
             ended = _try(self._check, call, asked) if isinstance(asked, ChatAnswer) else asked
             with self._lock:
                 self._running -= 1
-                self._failures = self._failures + 1 if isinstance(ended, Outcome) and ended.how == "unavailable" else 0
-                self._ended.put(ended)
+                self._judge(call, ended)
+
+    def _judge(self, call: Call, ended: Outcome[T] | Exception) -> None:
+        """Hand over what came of a call, and stop the others where it concerns them."""
+        if isinstance(ended, AccountRefusedError):
+            self._halt(ended.code, ended.remedy, ended.status)
+        elif isinstance(ended, NotNowError) and self._is_too_busy(ended):
+            self._halt(*BUSY)
+        outcome = _outcome_of(call, ended) if isinstance(ended, Exception) else ended
+        if self._pacer and isinstance(ended, AccountRefusedError):
+            self._pacer.refused()
+        elif self._pacer and not isinstance(outcome, Outcome):
+            self._pacer.unsent()
+        self._ended_as(outcome)
+
+    def _ended_as(self, outcome: Outcome[T] | Exception) -> None:
+        if isinstance(outcome, Outcome):
+            self._failures = self._failures + 1 if outcome.how == "unavailable" else 0
+            if outcome.how == "refused" and self._model_id not in self._runner.proven:
+                self._suspect(outcome)
+                return
+            if outcome.answer is not None:
+                self._runner.proven.add(self._model_id)
+        self._ended.put(outcome)
+
+    def _is_too_busy(self, error: NotNowError) -> bool:
+        """Whether the provider asks for more patience than there is; a deadline of ours asks for none."""
+        return error.seconds > PROBE_SECONDS or (error.seconds > 0 and self._failures + 1 >= DOWN_AFTER)
+
+    def _suspect(self, outcome: Outcome[T]) -> None:
+        """Keep a refusal until it is known whether it concerns every call."""
+        self._suspected.append(outcome)
+        if len(self._suspected) >= DOWN_AFTER and self._model_id not in self._runner.proven:
+            self._halt(EVERY_CALL.code, EVERY_CALL.remedy)
+
+    def _halt(self, code: str, remedy: str, status: int | None = None) -> None:
+        """Make no more calls, and let the next round begin with one."""
+        self._waiting.clear()
+        if self._pacer:
+            self._pacer.hold(0.0)
+        if not self.is_halted:
+            logger.error("model provider refuses every call", code=code, remedy=remedy, status=status)
+        self.is_halted = True
 
     def _take(self) -> Call | None:
         """The next call once the pacer lets it go; None when there is none, or none that may begin."""
         with self._gate:
             while True:
                 with self._lock:
-                    if not self._waiting or self._failures >= DOWN_AFTER or not in_time(self._seconds_left):
+                    is_over = self.is_halted or self._failures >= DOWN_AFTER or not in_time(self._seconds_left)
+                    if is_over or not self._waiting:
                         self._takers -= 1
                         return None
                     pause = self._pacer.seconds_to_wait() if self._pacer else 0.0
@@ -220,16 +285,21 @@ def in_time(seconds_left: Callable[[], float]) -> bool:
     return seconds_left() >= SECONDS_TO_BEGIN
 
 
-def _ask[T](model: ChatModel, call: Call, seconds_left: Callable[[], float]) -> ChatAnswer | Outcome[T]:
-    try:
-        return model.complete(call.request, seconds_left)
-    except EgressBlockedError as error:
-        return Outcome(call, "blocked", found=error.found)
-    except ModelRefusedError as error:
-        logger.error("model provider refused a call", status=error.status)
-        return Outcome(call, "refused")
-    except ModelUnavailableError:
-        return Outcome(call, "unavailable")
+def _outcome_of(call: Call, error: Exception) -> "Outcome[Any] | Exception":
+    """What an error says of a call, in the ledger's words; errors of ours are given back."""
+    match error:
+        case EgressBlockedError():
+            return Outcome(call, "blocked", found=error.found)
+        case AccountRefusedError():
+            # Nothing about this call: its customer is asked about again once the account is mended.
+            return Outcome(call, "unavailable", is_open=True)
+        case ModelRefusedError():
+            logger.error("model provider refused a call", status=error.status, code=error.code)
+            return Outcome(call, "refused", is_too_long=isinstance(error, TextTooLongError))
+        case ModelUnavailableError():
+            logger.warning("model provider gave no answer", cause=error.cause, remedy=REMEDIES[error.cause])
+            return Outcome(call, "unavailable", cause=error.cause, is_open=isinstance(error, NotNowError))
+    return error
 
 
 def _check[T](

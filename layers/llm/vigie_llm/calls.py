@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from vigie_llm.causes import Cause
 from vigie_llm.chat import ChatAnswer, ChatRequest
 
 
@@ -19,7 +20,11 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Outcome[T]:
-    """What came of a call; `result` when it was answered. `how` is the ledger's word for it."""
+    """What came of a call; `result` when it was answered. `how` is the ledger's word for it.
+
+    `cause` says why no answer came. `is_open`: the call has ended and its customer has not, who is asked about again
+    in another round. `is_too_long`: a shorter text may pass.
+    """
 
     call: Call
     how: str
@@ -27,6 +32,9 @@ class Outcome[T]:
     content: dict[str, Any] | None = None
     answer: ChatAnswer | None = None
     found: dict[str, int] = field(default_factory=dict)
+    cause: Cause | None = None
+    is_open: bool = False
+    is_too_long: bool = False
 
     def without_content(self) -> "Outcome[T]":
         """The same outcome, with nothing kept of what was answered."""
@@ -46,6 +54,7 @@ class Slices[D]:
         self._enter = enter
         self._entered = 0
         self._open: dict[UUID, Call] = {}
+        self._again = self._closed = 0
 
     def __iter__(self) -> Iterator[list[Call]]:
         while self._entered < len(self._decisions):
@@ -60,6 +69,8 @@ class Slices[D]:
         """Note that these outcomes are stored."""
         for outcome in outcomes:
             del self._open[outcome.call.egress_id]
+            self._again += outcome.is_open
+            self._closed += not outcome.is_open
 
     @property
     def unsent(self) -> list[Call]:
@@ -69,4 +80,14 @@ class Slices[D]:
     @property
     def remaining(self) -> int:
         """How many customers have not come to an end, entered or not."""
-        return len(self._open) + len(self._decisions) - self._entered
+        return len(self._open) + self._again + len(self._decisions) - self._entered
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """What the state machine needs to know: how many remain, and whether no call brought anybody to an end.
+
+        Those who end without a call are no sign that the model is back.
+        """
+        remaining = self.remaining
+        is_stalled = self._closed == 0 and (self._again > 0 or remaining == len(self._decisions))
+        return {"remaining": remaining} | ({"stalled": True} if remaining and is_stalled else {})

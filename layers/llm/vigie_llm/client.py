@@ -1,8 +1,5 @@
 """The model provider, through the groq package: bounded, retried within the deadline, guarded byte by byte."""
 
-import json
-import math
-import random
 import threading
 import time
 from collections.abc import Callable
@@ -12,17 +9,43 @@ import groq
 import httpx
 
 from vigie.secrets import LlmSecret
+from vigie_llm.causes import Cause, cause_of
 from vigie_llm.chat import ChatAnswer, ChatRequest
-from vigie_llm.errors import EgressBlockedError, ModelRefusedError, ModelUnavailableError
+from vigie_llm.completions import Completion
+from vigie_llm.errors import (
+    AccountRefusedError,
+    EgressBlockedError,
+    ModelRefusedError,
+    ModelUnavailableError,
+    NotNowError,
+    TextTooLongError,
+)
+from vigie_llm.exchange import (
+    FIRST_PAUSE_SECONDS,
+    UNREACHABLE,
+    Asking,
+    Refused,
+    body_of,
+    limits_of,
+    most_tokens,
+    pause_before,
+    read_response,
+)
 from vigie_llm.guard import scan_outgoing
 from vigie_llm.pacing import Pacer, Sent
 from vigie_llm.pseudonymise import KnownIdentity
+from vigie_llm.reasoning import effort_of
+from vigie_llm.recipients import api_path
+from vigie_llm.recipients import provider_root as provider_root
+from vigie_llm.refusals import Concerns, judge
+from vigie_llm.route import Route, route_to
+from vigie_llm.slow_bodies import bound_body
 
 CALL_SECONDS = 20.0
 TRIES = 5
-FIRST_PAUSE_SECONDS = 0.25
-LONGEST_PAUSE_SECONDS = 30.0
-GROQ_PATH = "/openai/v1/"
+# A refusal for longer than this is of no budget that the headers tell: a day's tokens, a closed service.
+EXPLAINED_SECONDS = 15.0
+PROXY_WANTS_PASSWORD = 407
 
 _whose: ContextVar[KnownIdentity] = ContextVar("whose")
 
@@ -45,7 +68,7 @@ class GuardedTransport(httpx.BaseTransport):
         findings = scan_outgoing(request.read(), known)
         if findings:
             raise EgressBlockedError(finding.label for finding in findings)
-        return self._inner.handle_request(request)
+        return bound_body(self._inner.handle_request(request), CALL_SECONDS)
 
     def close(self) -> None:
         """Close the connections."""
@@ -59,18 +82,25 @@ class ThreadTransport(httpx.BaseTransport):
     end.
     """
 
-    def __init__(self) -> None:
-        self._certificates = httpx.create_ssl_context()
+    def __init__(self, route: Route | None = None) -> None:
+        self._route = route or Route()
+        self._certificates = self._route.certificates()
         self._own = threading.local()
         self._all: list[httpx.HTTPTransport] = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request over the calling thread's connection."""
+        """Send a request over the calling thread's connection.
+
+        Raises:
+            httpx.ProxyError: the proxy refuses, or cannot be reached.
+        """
         transport: httpx.HTTPTransport | None = getattr(self._own, "transport", None)
         if transport is None:
-            transport = self._own.transport = httpx.HTTPTransport(verify=self._certificates)
+            transport = self._own.transport = self._route.transport(self._certificates)
             self._all.append(transport)
-        return transport.handle_request(request)
+        if not self._route.proxy_url:
+            return transport.handle_request(request)
+        return _through_proxy(transport, request)
 
     def close(self) -> None:
         """Close every thread's connection."""
@@ -78,26 +108,44 @@ class ThreadTransport(httpx.BaseTransport):
             self._all.pop().close()
 
 
+def _through_proxy(transport: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+    """Send a request, and lay at the proxy's door what only it can have caused: no connection, or its own refusal."""
+    try:
+        response = transport.handle_request(request)
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        if cause_of(error) == "Tls":
+            raise
+        raise httpx.ProxyError("the proxy cannot be reached", request=request) from error
+    if response.status_code == PROXY_WANTS_PASSWORD:
+        response.close()
+        raise httpx.ProxyError("the proxy wants another user or password", request=request)
+    return response
+
+
 class GroqModel:
     """A `ChatModel` behind Groq's interface: Groq itself, the local model server, or a private model."""
 
-    def __init__(self, secret: LlmSecret) -> None:
+    def __init__(self, secret: LlmSecret, route: Route | None = None) -> None:
         self.model = secret.model
         self.pacer = Pacer()
-        # Whole, and parsed once for each call: the groq package posts to `/openai/v1/…` below its base, where a
-        # private model answers at `/v1/…`.
-        path = "/v1/" if secret.provider == "openai-compatible" else GROQ_PATH
-        self._url = provider_root(secret.base_url) + path + "chat/completions"
+        self._effort = effort_of(secret.model)
+        # Whole, and parsed once for each call.
+        self._url = f"{provider_root(secret.base_url)}{api_path(secret)}/chat/completions"
+        way = route or route_to(secret.base_url, secret.proxy_url, secret.no_proxy, secret.ca_bundle)
         self._client = groq.Groq(
             api_key=secret.api_key,
             base_url=provider_root(secret.base_url),
             timeout=CALL_SECONDS,
             max_retries=0,
-            http_client=httpx.Client(transport=GuardedTransport(ThreadTransport()), timeout=CALL_SECONDS),
+            http_client=httpx.Client(transport=GuardedTransport(ThreadTransport(way)), timeout=CALL_SECONDS),
         )
 
     def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
-        """Ask, trying again after connection errors, 429 and 5xx while the deadline allows."""
+        """Ask, trying again after what may pass while the deadline allows.
+
+        Raises:
+            ModelUnavailableError, ModelRefusedError, EgressBlockedError, or one of their kinds.
+        """
         token = _whose.set(request.known)
         try:
             return self._try_repeatedly(request, seconds_left)
@@ -109,106 +157,83 @@ class GroqModel:
         self._client.close()
 
     def _try_repeatedly(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
+        asking = Asking(request.max_tokens, effort=self._effort)
+        is_busy, asked_to_wait = False, 0.0
+        cause: Cause = "Deadline"
         for attempt in range(TRIES):
             if seconds_left() < 1:
-                raise ModelUnavailableError("no time left before the function's deadline")
+                raise NotNowError("no time left before the function's deadline", asked_to_wait, cause)
             if attempt:
                 self.pacer.sent()
             sent = self.pacer.now()
             try:
-                return self._ask(request, min(CALL_SECONDS, seconds_left()), sent)
-            except groq.APIConnectionError as error:
-                if isinstance(error.__cause__, EgressBlockedError):
-                    self.pacer.unsent()
-                    raise error.__cause__ from None
-                self.pacer.heard(sent, {})
-                pause = _pause(attempt, None)
-            except groq.APIStatusError as error:
-                self.pacer.heard(sent, _limits(error.response))
-                if error.status_code != 429 and error.status_code < 500:
-                    raise ModelRefusedError(error.status_code) from None
-                pause = _pause(attempt, error.response.headers.get("retry-after"))
-            except (groq.GroqError, ValueError):
-                # A body that is no JSON: as good as no answer.
-                self.pacer.heard(sent, {})
-                pause = _pause(attempt, None)
+                completion = self._ask(request, asking, min(CALL_SECONDS, seconds_left()), sent)
+            except Refused as refused:
+                cause = refused.cause
+                asked_to_wait = self._take_refusal(refused, asking, sent)
+                is_busy = refused.refusal.concerns is Concerns.MINUTE
+                pause = pause_before(attempt + 1, asked_to_wait)
+            else:
+                if asking.is_enough(completion):
+                    return asking.answer()
+                pause = pause_before(0)
             if attempt == TRIES - 1 or pause > seconds_left() - 1:
                 break
             time.sleep(pause)
-        raise ModelUnavailableError(f"no answer from {self.model} after {attempt + 1} attempts")
+        if asking.has_answer:
+            return asking.answer()
+        if is_busy or attempt == 0:
+            raise NotNowError(f"no answer from {self.model} now", asked_to_wait, cause)
+        raise ModelUnavailableError(f"no answer from {self.model} after {attempt + 1} attempts: {cause}", cause)
 
-    def _ask(self, request: ChatRequest, timeout: float, sent: Sent) -> ChatAnswer:
+    def _take_refusal(self, refused: Refused, asking: Asking, sent: Sent) -> float:
+        """Note what a refusal says; return the seconds that the provider asks everybody to wait.
+
+        Raises:
+            ModelRefusedError: another try of this call would be refused as well.
+        """
+        code, status, concerns = refused.refusal.code, refused.status, refused.refusal.concerns
+        is_mended = asking.drop_effort(refused)
+        if concerns is Concerns.ACCOUNT and not is_mended:
+            # Not heard: the pacer is told to probe by whoever stops the other calls.
+            raise AccountRefusedError(status, code, refused.refusal.remedy)
+        self.pacer.heard(sent, refused.limits)
+        if is_mended:
+            self._effort = None
+            return 0.0
+        if concerns is Concerns.LENGTH:
+            raise TextTooLongError(status, code)
+        if concerns is Concerns.CALL or (concerns is Concerns.GENERATION and not asking.may_generate_again()):
+            raise ModelRefusedError(status, code)
+        return self._hold_others(refused) if concerns is Concerns.MINUTE else refused.retry_after or 0.0
+
+    def _hold_others(self, refused: Refused) -> float:
+        """Where its budget does not explain a refusal, let every call wait as long as the provider asks."""
+        seconds = refused.retry_after or FIRST_PAUSE_SECONDS
+        if not refused.limits or seconds > EXPLAINED_SECONDS:
+            self.pacer.hold(seconds)
+        return seconds
+
+    def _ask(self, request: ChatRequest, asking: Asking, timeout: float, sent: Sent) -> Completion:
         # The package's typed method walks every request and answer through its type annotations, 1.4 to 2.0 ms
         # of CPU a call (docs/performance.md); its untyped one posts, checks the status and raises all the same.
         began = time.monotonic()
-        response = self._client.post(
-            self._url,
-            cast_to=httpx.Response,
-            body={
-                "model": self.model,
-                "messages": [
-                    {"role": "system", "content": request.system},
-                    {"role": "user", "content": request.user},
-                ],
-                "response_format": {
-                    "type": "json_schema",
-                    "json_schema": {"name": request.schema_name, "strict": True, "schema": request.schema},
-                },
-                "temperature": 0,
-                "max_completion_tokens": request.max_tokens,
-            },
-            options={"timeout": timeout},
+        body = body_of(self.model, request, asking)
+        try:
+            response = self._client.post(self._url, cast_to=httpx.Response, body=body, options={"timeout": timeout})
+        except groq.APIConnectionError as error:
+            if isinstance(error.__cause__, EgressBlockedError):
+                self.pacer.unsent()
+                raise error.__cause__ from None
+            raise Refused(UNREACHABLE, cause=cause_of(error)) from None
+        except groq.APIStatusError as error:
+            raise Refused.of(error.response, judge(error.status_code, error.response.content)) from None
+        except groq.GroqError:
+            raise Refused(UNREACHABLE, cause="Unreadable") from None
+        finally:
+            asking.milliseconds += round((time.monotonic() - began) * 1000)
+        completion = read_response(response)
+        self.pacer.heard(
+            sent, limits_of(response), min(completion.tokens_in + completion.tokens_out, most_tokens(request, asking))
         )
-        answer = _read_completion(json.loads(response.content), round((time.monotonic() - began) * 1000))
-        self.pacer.heard(sent, _limits(response), answer.tokens_in + answer.tokens_out)
-        return answer
-
-
-def provider_root(base_url: str) -> str:
-    """The address before `/openai/v1` or `/v1`: most providers document theirs with it."""
-    root = base_url.rstrip("/")
-    return root.removesuffix("/v1").removesuffix("/openai") if root.endswith("/v1") else root
-
-
-def _limits(response: httpx.Response) -> dict[str, str]:
-    """The headers that tell what is left of the provider's budget; each look-up in httpx's goes through them all."""
-    return {
-        name.decode("ascii"): value.decode("ascii", "replace")
-        for raw, value in response.headers.raw
-        if (name := raw.lower()).startswith(b"x-ratelimit-")
-    }
-
-
-def _read_completion(completion: object, latency_ms: int) -> ChatAnswer:
-    """What a body says, where it has the shape of a completion; an answer without content where it has not.
-
-    Nobody has checked what was read: any part may be missing or of another type.
-    """
-    choices = _get(completion, "choices")
-    first = choices[0] if isinstance(choices, list) and choices else None
-    content = _get(_get(first, "message"), "content")
-    usage = _get(completion, "usage")
-    return ChatAnswer(
-        content=content if isinstance(content, str) else "",
-        tokens_in=_count(_get(usage, "prompt_tokens")),
-        tokens_out=_count(_get(usage, "completion_tokens")),
-        latency_ms=latency_ms,
-    )
-
-
-def _get(value: object, name: str) -> object:
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and value >= 0 else 0
-
-
-def _pause(attempt: int, retry_after: str | None) -> float:
-    """Seconds to wait: at least what the provider asks for, or exponential up to a limit, with jitter."""
-    try:
-        asked = float(retry_after or 0)
-    except ValueError:
-        asked = 0.0
-    own = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0**attempt)
-    return (own if math.isnan(asked) else max(asked, own)) * random.uniform(1.0, 1.5)  # noqa: S311
+        return completion

@@ -11,12 +11,13 @@ from vigie.database import Transaction
 from vigie.ids import uuid7
 from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatRequest
+from vigie_llm.completions import clamp_count
 from vigie_llm.recipients import Recipient
 
 INSERT = """
 INSERT INTO egress_ledger (
-    egress_id, run_id, customer_id, purpose, consent_id, attempt, recipient, country, retention, model,
-    prompt_version, redacted_prompt, prompt_sha256, entity_counts
+    egress_id, run_id, customer_id, purpose, consent_id, attempt, recipient, country, retention, address,
+    model, prompt_version, redacted_prompt, prompt_sha256, entity_counts
 ) VALUES %s
 """
 END = """
@@ -25,7 +26,8 @@ FROM (VALUES %s) AS ended (id, how, content, sent, received, took)
 """
 END_TYPES = "(%s::uuid, %s::text, %s::text, %s::integer, %s::integer, %s::integer)"
 EARLIER = """
-SELECT DISTINCT ON (customer_id) customer_id, egress_id, attempt, outcome, answer
+SELECT DISTINCT ON (customer_id) customer_id, egress_id, attempt, outcome, answer,
+       count(*) FILTER (WHERE outcome = 'refused') OVER (PARTITION BY customer_id)
 FROM egress_ledger WHERE run_id = %s AND purpose = %s AND customer_id = ANY(%s)
 ORDER BY customer_id, attempt DESC
 """
@@ -45,12 +47,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """The newest earlier call for a customer in this run."""
+    """The newest earlier call for a customer in this run, and how many were refused."""
 
     egress_id: UUID
     attempt: int
     outcome: str | None
     answer: dict[str, Any] | None
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class Ledger:
     model: str
     prompt_version: str
     recipient: Recipient
+    address: str | None = None
 
     def enter(self, transaction: Transaction, entries: list[Entry]) -> list[Call]:
         """Enter calls; they may leave once the transaction is committed.
@@ -104,6 +108,7 @@ class Ledger:
             self.recipient.name,
             self.recipient.country,
             self.recipient.retention,
+            self.address,
             self.model,
             self.prompt_version,
             entry.request.user,
@@ -129,10 +134,12 @@ class Ledger:
         details: dict[str, Any] = {"egress_id": str(outcome.call.egress_id), "outcome": outcome.how}
         if outcome.answer:
             details |= {
-                "tokens_in": outcome.answer.tokens_in,
-                "tokens_out": outcome.answer.tokens_out,
-                "latency_ms": outcome.answer.latency_ms,
+                "tokens_in": clamp_count(outcome.answer.tokens_in),
+                "tokens_out": clamp_count(outcome.answer.tokens_out),
+                "latency_ms": clamp_count(outcome.answer.latency_ms),
             }
+        if outcome.cause:
+            details["reason"] = outcome.cause
         return Event("LLM_CALL_END", STATUS.get(outcome.how, "failed"), outcome.call.customer_id, details)
 
     def _refused(self, outcome: Outcome[Any]) -> Event:
@@ -146,7 +153,9 @@ class Ledger:
 def _end_row(outcome: Outcome[Any]) -> tuple[Any, ...]:
     answer = outcome.answer
     content = json.dumps(outcome.content, ensure_ascii=False) if outcome.content is not None else None
-    figures = (answer.tokens_in, answer.tokens_out, answer.latency_ms) if answer else (None, None, None)
+    # Others wrote them: one that the column cannot hold would lose the whole chunk's paid answers.
+    counts = (answer.tokens_in, answer.tokens_out, answer.latency_ms) if answer else (None, None, None)
+    figures = tuple(count if count is None else clamp_count(count) for count in counts)
     return (outcome.call.egress_id, outcome.how, content, *figures)
 
 

@@ -5,25 +5,47 @@ A provider that limits calls and tokens a minute says in each answer how much wa
 left now is that, plus the refill, less what was sent since: our own calls are counted, those of others are told from
 how much faster the budget shrinks than we spend it. That needs answers often: of a budget of a dozen calls a minute,
 or of 200 with four workers, several workers are refused some or leave a tenth unused; a refused call is asked again.
+
+What was heard only ever delays a call: levels refill by themselves, what was not renewed for `EXPIRES_SECONDS` is
+forgotten, and whatever the headers said, a call may leave `PROBE_SECONDS` after the last one.
 """
 
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from vigie_llm.durations import parse_duration
 
 KINDS = ("requests", "tokens")
 SECONDS_A_MINUTE = 60.0
-# Of the limit, for what others send all at once.
-RESERVE = 0.02
+# A limit is for a minute, unless its reset header fits an hour or a day better (Groq's requests are a day's).
+WINDOWS = (SECONDS_A_MINUTE, 3600.0, 86400.0)
+# Of less than this a rounded reset header says little.
+SPENT_TO_JUDGE = 5.0
+# Kept of the refill, for what others send all at once: 2 % of a minute's limit.
+RESERVE_SECONDS = 1.2
 # Others' pace is measured over at least this long, and counts half after this long without an answer, or after the
 # time in which the budget grows by this many calls.
 MEASURED_SECONDS = 0.25
 HALF_LIFE_SECONDS = 2.0
 HALF_LIFE_CALLS = 8
+# Others are never taken to spend more than so many times the refill: a wrong header would silence us for long.
+MOST_OF_OTHERS = 10.0
 # What was heard longer ago says little: one call goes out to ask.
 STALE_SECONDS = 2.0
+# What was heard longer ago says nothing.
+EXPIRES_SECONDS = 120.0
+# A limit that so many answers in a row no longer name is no longer there.
+ANSWERS_WITHOUT = 3
+# After so long without a call under way, the next one asks alone: much may have changed.
+IDLE_SECONDS = 5.0
+# The longest silence, whatever was heard.
+PROBE_SECONDS = 60.0
+# The next call is taken for the dearest of so many.
+CALLS_REMEMBERED = 64
 LONGEST_WAIT_SECONDS = 0.5
 SHORTEST_WAIT_SECONDS = 0.01
 
@@ -43,61 +65,94 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class _Budget:
-    """What was left when the call that was sent at `told` was taken up, and how fast others spend (a second)."""
+    """What was left at `since`, and how fast others spend (a second); `told` is when the call it is known from left."""
 
     limit: float
     remaining: float
     told: Sent
+    window: float = SECONDS_A_MINUTE
     others: float = 0.0
+    since: Sent | None = None
 
     @property
     def refill(self) -> float:
-        return self.limit / SECONDS_A_MINUTE
+        return self.limit / self.window
+
+    @property
+    def reserve(self) -> float:
+        return RESERVE_SECONDS * self.refill
 
     def level(self, now: Sent, kind: str, cost: float) -> float:
         """What is left now, less what is kept for others; a call takes `cost` of it."""
-        seconds = now.at - self.told.at
-        half_life = max(HALF_LIFE_SECONDS, HALF_LIFE_CALLS * cost / self.refill)
-        grown = (self.refill - self.others * math.exp2(-seconds / half_life)) * seconds
-        mine = now.spent(kind) - self.told.spent(kind)
-        return min(self.limit, self.remaining + grown) - mine - RESERVE * self.limit
+        return min(self.limit, self._uncapped(now, kind, cost)) - self.reserve
+
+    def settled(self, now: Sent, kind: str, cost: float) -> "_Budget":
+        """The same budget; what would have flowed over is forgotten, so that it cannot pay for later calls."""
+        if self._uncapped(now, kind, cost) <= self.limit:
+            return self
+        return replace(self, remaining=self.limit, since=now, others=self._others_at(now, cost))
 
     def pace_of_others(self, later: "_Budget", kind: str) -> float:
         """What others spend a second, from two answers."""
         seconds = later.told.at - self.told.at
         gone = self.remaining + self.refill * seconds - later.remaining
         measured = max(0.0, gone - (later.told.spent(kind) - self.told.spent(kind))) / seconds
-        return (self.others + measured) / 2
+        return min((self.others + measured) / 2, MOST_OF_OTHERS * later.refill)
+
+    def _uncapped(self, now: Sent, kind: str, cost: float) -> float:
+        since = self.since or self.told
+        grown = (self.refill - self._others_at(now, cost)) * (now.at - since.at)
+        return self.remaining + grown - (now.spent(kind) - since.spent(kind))
+
+    def _others_at(self, now: Sent, cost: float) -> float:
+        half_life = max(HALF_LIFE_SECONDS, HALF_LIFE_CALLS * cost / self.refill)
+        return self.others * math.exp2(-(now.at - (self.since or self.told).at) / half_life)
 
 
 class Pacer:
-    """Says when the next call may leave. Knows no limit until an answer tells one."""
+    """Says when the next call may leave. Knows no limit until an answer tells one.
+
+    While it probes (at first, after a pause, and after a refusal that concerns every call) one call is under way at a
+    time.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
         self._budgets: dict[str, _Budget] = {}
         self._bases: dict[str, _Budget] = {}
-        self._heard_at: float | None = None
+        self._probing = True
+        self._heard_at = self._sent_at = self._held_until = -math.inf
         self._under_way = 0
-        self._requests = self._tokens = self._tokens_a_call = 0.0
+        self._requests = self._tokens = 0.0
+        self._missed = dict.fromkeys(KINDS, 0)
+        self._costs: deque[int] = deque(maxlen=CALLS_REMEMBERED)
 
     def seconds_to_wait(self) -> float:
         """0 when a call may leave now, else when to ask again."""
         with self._lock:
-            if self._heard_at is None:
-                return 0.0 if self._under_way == 0 else SHORTEST_WAIT_SECONDS
             now = self._now()
-            if self._budgets and self._under_way and now.at - self._heard_at > STALE_SECONDS:
+            self._forget_expired(now)
+            if self._under_way == 0 and now.at - self._heard_at > IDLE_SECONDS:
+                self._probing = True
+            if now.at - self._sent_at >= PROBE_SECONDS:
+                return 0.0
+            if now.at < self._held_until:
+                return min(LONGEST_WAIT_SECONDS, max(SHORTEST_WAIT_SECONDS, self._held_until - now.at))
+            if (self._probing and self._under_way) or self._is_asking(now):
                 return SHORTEST_WAIT_SECONDS
             return max((self._wait(kind, budget, now) for kind, budget in self._budgets.items()), default=0.0)
 
     def sent(self) -> None:
         """A call is about to leave."""
         with self._lock:
+            now = self._now()
+            self._sent_at = now.at
+            for kind, budget in self._budgets.items():
+                self._budgets[kind] = budget.settled(now, kind, self._cost(kind))
             self._under_way += 1
             self._requests += 1
-            self._tokens += self._tokens_a_call
+            self._tokens += self._cost("tokens")
 
     def now(self) -> Sent:
         """This moment, which a call keeps until it is answered."""
@@ -114,15 +169,60 @@ class Pacer:
         with self._lock:
             self._under_way = max(0, self._under_way - 1)
             self._heard_at = self._clock()
-            # The dearest calls of late are what the next one is taken for.
-            self._tokens_a_call = max(tokens, 0.99 * self._tokens_a_call)
+            self._probing = False
+            if tokens > 0:
+                self._costs.append(tokens)
             for kind in KINDS:
-                limit, remaining = (_number(headers, f"x-ratelimit-{what}-{kind}") for what in ("limit", "remaining"))
-                if limit and remaining is not None:
-                    self._learn(kind, _Budget(limit, remaining, sent))
+                if self._read(kind, sent, headers) or not tokens:
+                    continue
+                self._missed[kind] += 1
+                if self._missed[kind] >= ANSWERS_WITHOUT:
+                    self._forget(kind)
+
+    def refused(self) -> None:
+        """A call has ended with a refusal that concerns every call: one at a time until one is answered."""
+        with self._lock:
+            self._under_way = max(0, self._under_way - 1)
+            self._probing = True
+
+    def hold(self, seconds: float) -> None:
+        """The provider asks everybody to wait; the call that follows goes alone."""
+        with self._lock:
+            self._held_until = max(self._held_until, self._clock() + min(seconds, PROBE_SECONDS))
+            self._probing = True
 
     def _now(self) -> Sent:
         return Sent(self._clock(), self._requests, self._tokens)
+
+    def _cost(self, kind: str) -> float:
+        return 1.0 if kind == "requests" else float(max(self._costs, default=0))
+
+    def _forget_expired(self, now: Sent) -> None:
+        for kind in [kind for kind, budget in self._budgets.items() if now.at - budget.told.at > EXPIRES_SECONDS]:
+            self._forget(kind)
+            self._probing = True
+
+    def _forget(self, kind: str) -> None:
+        self._budgets.pop(kind, None)
+        self._bases.pop(kind, None)
+
+    def _is_asking(self, now: Sent) -> bool:
+        """Whether what was heard is stale, and a call that left since will soon tell more."""
+        is_stale = bool(self._budgets) and now.at - self._heard_at > STALE_SECONDS
+        return is_stale and self._under_way > 0 and now.at - self._sent_at <= STALE_SECONDS
+
+    def _read(self, kind: str, sent: Sent, headers: Mapping[str, str]) -> bool:
+        """Learn from the headers; False where they name no such limit."""
+        limit, remaining = (_number(headers, f"x-ratelimit-{what}-{kind}") for what in ("limit", "remaining"))
+        if limit is None or limit < 1 or remaining is None:
+            return False
+        self._missed[kind] = 0
+        known = self._budgets.get(kind)
+        remaining = min(limit, max(0.0, remaining))
+        reset = parse_duration(headers.get(f"x-ratelimit-reset-{kind}"))
+        window = _window(limit, remaining, reset) or (known.window if known else SECONDS_A_MINUTE)
+        self._learn(kind, _Budget(limit, remaining, sent, window))
+        return True
 
     def _learn(self, kind: str, heard: _Budget) -> None:
         known, base = self._budgets.get(kind), self._bases.get(kind)
@@ -131,17 +231,28 @@ class Pacer:
         others = known.others if known else 0.0
         if base and heard.told.at - base.told.at >= MEASURED_SECONDS:
             others = base.pace_of_others(heard, kind)
-        self._budgets[kind] = _Budget(heard.limit, heard.remaining, heard.told, others)
+        self._budgets[kind] = replace(heard, others=others)
         if base is None or heard.told.at - base.told.at >= MEASURED_SECONDS:
             self._bases[kind] = self._budgets[kind]
 
     def _wait(self, kind: str, budget: _Budget, now: Sent) -> float:
-        cost = 1.0 if kind == "requests" else self._tokens_a_call
-        # Others are taken to have as many calls under way as we, of which the last answer says nothing yet.
-        missing = cost * (1 + self._under_way) - budget.level(now, kind, cost)
+        cost = self._cost(kind)
+        # Others are taken to have as many calls under way as we, of which the last answer says nothing yet. More than
+        # a full budget is never there.
+        needed = min(cost * (1 + self._under_way), budget.limit - budget.reserve)
+        missing = needed - budget.level(now, kind, cost)
         if missing <= 0:
             return 0.0
         return min(LONGEST_WAIT_SECONDS, max(SHORTEST_WAIT_SECONDS, missing / budget.refill))
+
+
+def _window(limit: float, remaining: float, reset: float | None) -> float | None:
+    """The time a limit is for, told from how long what was spent takes to come back; None when that cannot be said."""
+    spent = limit - remaining
+    if not reset or (spent < SPENT_TO_JUDGE and remaining > 0):
+        return None
+    implied = limit * reset / spent
+    return min(WINDOWS, key=lambda window: abs(math.log(implied / window)))
 
 
 def _number(headers: Mapping[str, str], name: str) -> float | None:

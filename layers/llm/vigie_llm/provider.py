@@ -3,21 +3,24 @@
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from vigie.errors import VigieError
+from vigie.endpoint import Endpoint
+from vigie.errors import RecipientChangedError, VigieError
 from vigie.secrets import LlmSecret, read_secret
 from vigie.settings import AgentSettings
 from vigie_llm.call_runner import ROUNDS_AHEAD, CallRunner
 from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.client import GroqModel
-from vigie_llm.errors import ModelRefusedError
+from vigie_llm.errors import AccountRefusedError, ModelRefusedError
 from vigie_llm.ledger import Ledger
-from vigie_llm.recipients import recipient_of
+from vigie_llm.recipients import endpoint_of, recipient_of
+from vigie_llm.route import Route, route_to
+from vigie_llm.watch import CallsUnderWay, Watch
 
 logger = Logger(child=True)
 UNAUTHORISED = 401
@@ -32,6 +35,10 @@ class LlmSettings(AgentSettings):
 
     llm_secret: str
     llm_concurrency: int
+    # The way to the provider, where the secret does not name it.
+    llm_proxy: str = ""
+    llm_no_proxy: str = ""
+    llm_ca_bundle: str = ""
 
 
 class Provider:
@@ -39,12 +46,14 @@ class Provider:
 
     def __init__(self, settings: LlmSettings) -> None:
         self._fetch = read_secret(LlmSecret, settings.llm_secret)
+        self._settings = settings
         sys.setswitchinterval(SWITCH_SECONDS)
         self._runner = CallRunner(settings.llm_concurrency)
         self._secret: LlmSecret | None = None
         self._model: GroqModel | None = None
         self._replaced: list[GroqModel] = []
         self._asked_again_for: GroqModel | None = None
+        self._is_in_doubt = False
         self._rotating = threading.Lock()
 
     @property
@@ -57,10 +66,19 @@ class Provider:
         """The model's id."""
         return self._current().model
 
-    def ledger(self, run_id: str, purpose: str, prompt_version: str) -> Ledger:
-        """The pages of the ledger for calls to this provider."""
-        secret = self._refresh()
-        return Ledger(run_id, purpose, secret.model, prompt_version, recipient_of(secret))
+    def describe(self) -> Endpoint:
+        """Where calls would go now, read afresh; never the key."""
+        return endpoint_of(self._fetch(True))
+
+    def ledger(self, run_id: str, purpose: str, prompt_version: str, planned: Endpoint | None = None) -> Ledger:
+        """The pages of the ledger for calls to this provider.
+
+        Raises:
+            RecipientChangedError: the secret points elsewhere than the run was planned with.
+        """
+        secret = self._refresh(run_id, planned)
+        address = endpoint_of(secret).address
+        return Ledger(run_id, purpose, secret.model, prompt_version, recipient_of(secret), address)
 
     def run[T](
         self,
@@ -68,11 +86,26 @@ class Provider:
         accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
         seconds_left: Callable[[], float],
     ) -> Iterator[list[Outcome[T]]]:
-        """Make the calls, to whom the ledger opened last names; see `CallRunner.run`."""
-        yield from self._runner.run(self, slices, accept, seconds_left, self._current().pacer)
+        """Make the calls, to whom the ledger opened last names; see `CallRunner.run`.
+
+        No call begins once the secret points elsewhere: those that are left yield nothing, as at the deadline.
+        """
+        watch = Watch(lambda: endpoint_of(self._fetch(False)), endpoint_of(self._read()))
+        model = CallsUnderWay(self, seconds_left)
+        yield from self._runner.run(
+            model, slices, accept, lambda: 0.0 if watch.has_changed() else seconds_left(), self._current().pacer
+        )
 
     def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
         """Ask; a key that is refused is read again once and, when it was rotated, the new one is tried."""
+        try:
+            return self._complete(request, seconds_left)
+        except AccountRefusedError as error:
+            # A key that is refused is read again at once.
+            self._is_in_doubt = error.status != UNAUTHORISED
+            raise
+
+    def _complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
         model = self._current()
         try:
             return model.complete(request, seconds_left)
@@ -83,8 +116,8 @@ class Provider:
         return rotated.complete(request, seconds_left)
 
     def _with_new_key(self, refused: GroqModel) -> GroqModel | None:
-        """The same model with another key; None when there is no other key, or when anything else changed, too:
-        the ledger names whom the calls of this batch go to."""
+        """The same model with another key; None when there is no other key, or when the address or model changed,
+        too: the ledger names whom the calls of this batch go to."""
         with self._rotating:
             if self._model is refused and self._asked_again_for is not refused:
                 self._asked_again_for = refused
@@ -98,23 +131,52 @@ class Provider:
             logger.error("the model provider's key cannot be read again", error=type(error).__name__)
             return
         old = self._secret
-        if old is not None and secret != old and replace(secret, api_key=old.api_key) == old:
+        if old is not None and secret.api_key != old.api_key and endpoint_of(secret) == endpoint_of(old):
             logger.warning("the model provider's key was rotated")
             # Other calls may still be under way with the old one.
             self._replaced.append(self._current())
-            self._secret, self._model = secret, GroqModel(secret)
+            self._secret, self._model = secret, self._open(secret)
+            # The runner asks the pacer that the batch began with.
+            self._model.pacer = self._replaced[-1].pacer
 
     def _current(self) -> GroqModel:
         assert self._model is not None  # noqa: S101  (set when the ledger was opened)
         return self._model
 
-    def _refresh(self) -> LlmSecret:
-        secret = self._fetch(False)
+    def _read(self) -> LlmSecret:
+        assert self._secret is not None  # noqa: S101  (set when the ledger was opened)
+        return self._secret
+
+    def _refresh(self, run_id: str, planned: Endpoint | None) -> LlmSecret:
+        # What was refused as a whole may have been mended in the secret since it was cached.
+        secret = self._fetch(self._is_in_doubt)
+        self._is_in_doubt = False
+        if planned is not None and endpoint_of(secret) != planned:
+            # Written since it was last read, perhaps.
+            secret = self._fetch(True)
+            _require(run_id, planned, endpoint_of(secret))
         self._asked_again_for = None
         if secret != self._secret:
             self._replaced += [self._model] if self._model is not None else []
-            self._secret, self._model = secret, GroqModel(secret)
+            self._secret, self._model = secret, self._open(secret)
         # No call is under way between two batches.
         while self._replaced:
             self._replaced.pop().close()
         return secret
+
+    def _open(self, secret: LlmSecret) -> GroqModel:
+        return GroqModel(secret, self._route(secret))
+
+    def _route(self, secret: LlmSecret) -> Route:
+        settings = self._settings
+        return route_to(
+            secret.base_url,
+            secret.proxy_url or settings.llm_proxy,
+            secret.no_proxy or settings.llm_no_proxy,
+            secret.ca_bundle or settings.llm_ca_bundle,
+        )
+
+
+def _require(run_id: str, planned: Endpoint, found: Endpoint) -> None:
+    if found != planned:
+        raise RecipientChangedError(run_id, planned, found)

@@ -1,9 +1,32 @@
-"""Who receives a call, where, and under which retention terms: what the egress ledger states."""
+"""Who receives a call, where, and under which retention terms: what the egress ledger states.
 
+All of it follows from the address that is called, not from what the secret calls its provider.
+"""
+
+import ipaddress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import Protocol
+from urllib.parse import SplitResult, quote, urlsplit
 
-from vigie.secrets import LlmSecret
+from vigie.endpoint import Endpoint
+from vigie.errors import SettingsError
+
+GROQ_PATH = "/openai/v1"
+OPENAI_PATH = "/v1"
+LOCAL_RULES = "local rules on this machine"
+LOCAL_MODEL = "model on this machine"
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+class Provider(Protocol):
+    """What of a secret, or of the settings that make one, says where calls go."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def base_url(self) -> str: ...
+    @property
+    def model(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +38,73 @@ class Recipient:
     retention: str
 
 
-def recipient_of(secret: LlmSecret) -> Recipient:
-    """The recipient that a secret points at."""
-    host = urlsplit(secret.base_url).hostname or "unknown"
-    if secret.provider == "local":
-        return Recipient("local rules on this machine", "none", "nothing is kept")
-    if secret.provider == "groq":
+def recipient_of(secret: Provider) -> Recipient:
+    """The recipient at the address that a secret points at.
+
+    A model on this machine may itself pass calls on, so only our own rules are said to keep and send nothing.
+
+    Raises:
+        SettingsError: `base_url` is no address.
+    """
+    host = _host(_split(secret.base_url))
+    if is_loopback(host) and secret.provider == "local":
+        return Recipient(LOCAL_RULES, "none", "nothing is kept")
+    if host == "groq.com" or host.endswith(".groq.com"):
         return Recipient("Groq", "US", "as agreed with Groq; zero data retention is a setting of the account")
-    return Recipient(host, "where the model is operated", "as agreed with its operator")
+    name = LOCAL_MODEL if is_loopback(host) else host
+    return Recipient(name, "where the model is operated", "as agreed with its operator")
+
+
+def endpoint_of(secret: Provider) -> Endpoint:
+    """Recipient, address and model; errors as for `recipient_of`."""
+    parts = _split(provider_root(secret.base_url))
+    host = _host(parts)
+    place = f"[{host}]" if ":" in host else host
+    if parts.port and parts.port != DEFAULT_PORTS[parts.scheme]:
+        place += f":{parts.port}"
+    # Neither credentials nor a query: the address is stored and shown.
+    path = quote(parts.path.rstrip("/"), safe="/%~") + api_path(secret)
+    return Endpoint(recipient_of(secret).name, f"{parts.scheme}://{place}{path}", secret.model)
+
+
+def api_path(secret: Provider) -> str:
+    """Where below its root a provider answers: the groq package posts to `/openai/v1`, a private model to `/v1`."""
+    return OPENAI_PATH if secret.provider == "openai-compatible" else GROQ_PATH
+
+
+def provider_root(base_url: str) -> str:
+    """The address before `/openai/v1` or `/v1`: most providers document theirs with it."""
+    root = base_url.strip().rstrip("/")
+    return root.removesuffix("/v1").removesuffix("/openai") if root.endswith("/v1") else root
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine itself."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback
+
+
+def _split(base_url: str) -> SplitResult:
+    """The parts of an address; SettingsError names the field, not the value, which may hold credentials."""
+    try:
+        parts = urlsplit(base_url.strip())
+        if parts.scheme in DEFAULT_PORTS and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:
+        pass
+    raise SettingsError(
+        "base_url of the model provider's secret is no address: write it as https://host, https://host:port or "
+        "https://host/v1"
+    )
+
+
+def _host(parts: SplitResult) -> str:
+    host = (parts.hostname or "").rstrip(".")
+    try:
+        return host.encode("idna").decode() if not host.isascii() else host
+    except UnicodeError:
+        return quote(host)

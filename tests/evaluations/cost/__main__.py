@@ -10,16 +10,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from model.command_line import run_command
 from tests.evaluations.cost.counting import Counts, Query, count_run
 from tests.evaluations.cost.estimate import AGENTS, SIZES, Deployed, as_dict, estimate, monthly
 from tests.evaluations.cost.prices import PriceList, read_prices
 from tests.evaluations.cost.report import NOTES, counted_lines, dollar_lines, monthly_lines, time_lines
-from vigie_local.errors import LocalCloudError, RunError
 from vigie_local.localstack import aws_client
 from vigie_local.migrations import OWNER
 from vigie_local.secrets import role_passwords
 from vigie_local.services import cloud_services, database_server, local_aws, not_running
 from vigie_local.settings import DATABASE, LocalSettings, load_settings
+from vigie_operations.errors import OperationError, RunError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         settings = load_settings()
         counts = count_of(settings, given.run)
-    except LocalCloudError as error:
+    except OperationError as error:
         print(error, file=sys.stderr)
         return 1
     show(counts, read_prices(), deployed_as(settings), given.json)
@@ -99,4 +100,4 @@ def _reader(settings: LocalSettings) -> Query:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_command(main)

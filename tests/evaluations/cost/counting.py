@@ -11,8 +11,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from vigie_local.errors import RunError
 from vigie_local.settings import REGION, STATE_MACHINE
+from vigie_operations.errors import RunError
 
 FUNCTIONS = ("planner", "nlp-agent", "prediction-agent", "action-agent", "audit-agent", "dead-letters")
 MACHINE = f"arn:aws:states:{REGION}:000000000000:stateMachine:{STATE_MACHINE}"

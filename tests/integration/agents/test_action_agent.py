@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,10 @@ from tests.integration.agents.conftest import PLENTY, Office, plan
 from tests.integration.database.conftest import wait_until_blocked
 from vigie.batches import answer
 from vigie.errors import ConsentChangedError, PromptVersionError
+from vigie.messages import BatchMessage
 from vigie_llm.call_runner import SECONDS_TO_BEGIN
 from vigie_llm.chat import ChatAnswer, ChatRequest
-from vigie_llm.errors import EgressBlockedError, ModelRefusedError, ModelUnavailableError
+from vigie_llm.errors import AccountRefusedError, EgressBlockedError, ModelRefusedError, ModelUnavailableError
 
 Hire = Callable[..., list[UUID]]
 PURPOSE = "retention_offers"
@@ -256,3 +258,24 @@ def test_a_prompt_version_that_this_code_lacks_fails_for_good(office: Office, pr
     with pytest.raises(PromptVersionError):
         office.act()
     assert actions(office) == {}
+
+
+def test_a_refused_account_leaves_decisions_open_until_the_catalogue_is_to_decide(
+    office: Office, predicted: Hire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predicted(6)
+    office.provider = FakeProvider(office.model, concurrency=1)
+    office.model.reply = raising(AccountRefusedError(401, "invalid_api_key", "check api_key"))
+    assert office.act() == {"outcomes": {}, "remaining": 6, "stalled": True}
+    assert len(office.model.asked) == 1
+    message = replace(office.message(), without_model=True)
+    monkeypatch.setattr(office, "message", lambda _batch_no: message)
+    assert office.act() == {"outcomes": {"done": 6}, "remaining": 0}
+    assert len(office.model.asked) == 1
+    assert {row[1:3] for row in actions(office).values()} == {("catalogue", "ModelUnavailable")}
+
+
+def test_only_the_message_s_attribute_leaves_the_model_out() -> None:
+    body = '{"run_id": "r", "batch_no": 0, "task_token": "t", "without_model": true}'
+    assert not BatchMessage.parse(body).without_model
+    assert BatchMessage.parse(body, without_model=True).without_model

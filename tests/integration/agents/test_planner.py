@@ -112,6 +112,7 @@ def test_what_a_run_is_made_with_is_frozen_and_audited(
     assert status == "ok"
     assert details["left_out_without_profiling_consent"] == 2
     assert (details["planned"], details["batches"], details["model_version"]) == (7, 1, "tiny-1")
+    assert details["contract"] == "tiny"
 
 
 def test_planned_again_the_answer_is_the_same_and_nothing_is_added(
@@ -184,6 +185,24 @@ def test_without_an_approved_model_nothing_is_planned(office: Office, store: Fak
     with pytest.raises(ModelNotApprovedError, match="train one with make train, approve it with make promote"):
         plan(office, store, replace(SETTINGS, contract="another"))
     assert office.bank.query("SELECT count(*) FROM runs WHERE run_id = %s", office.run_id) == [(0,)]
+
+
+def test_a_model_for_other_features_than_those_loaded_plans_nothing(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    load = "INSERT INTO loaded_contracts (name, fingerprint, content) VALUES ('tiny', %s, '{}')"
+    office.bank.query(load, "a" * 64)
+    try:
+        for fingerprint, refused in (("b" * 64, True), ("a" * 64, False)):
+            office.bank.query("UPDATE model_registry SET content_fingerprint = %s WHERE contract = 'tiny'", fingerprint)
+            if refused:
+                with pytest.raises(ModelNotApprovedError, match="other features than the customers of contract tiny"):
+                    plan(office, store)
+            else:
+                assert plan(office, store)["planned"] == 7
+    finally:
+        office.bank.query("DELETE FROM loaded_contracts WHERE name = 'tiny'")
+        office.bank.query("UPDATE model_registry SET content_fingerprint = NULL WHERE contract = 'tiny'")
 
 
 def test_a_finished_run_s_counts_add_up(

@@ -13,6 +13,7 @@ from audit_agent.errors import LogBrokenError, SigningUnavailableError, StoreUna
 from tests.integration.audit.conftest import copy_database
 from tests.integration.audit.ground import Ground, an_event, now, open_transaction, request
 from vigie.audit import Origin, insert_events
+from vigie.database import DatabaseCursor
 from vigie.errors import VigieError
 
 
@@ -165,7 +166,7 @@ def kill_at_statement(ground: Ground, number: int, monkeypatch: pytest.MonkeyPat
     """A round whose database session is ended just before its statement of this number; False when it has fewer."""
     count = 0
 
-    class DyingCursor(psycopg2.extensions.cursor):
+    class DyingCursor(DatabaseCursor):
         def execute(self, *arguments: Any) -> None:
             nonlocal count
             if count == number:
@@ -175,7 +176,7 @@ def kill_at_statement(ground: Ground, number: int, monkeypatch: pytest.MonkeyPat
 
     connect = psycopg2.connect
     with monkeypatch.context() as patch:
-        patch.setattr(psycopg2, "connect", lambda *a, **k: connect(*a, **{"cursor_factory": DyingCursor, **k}))
+        patch.setattr(psycopg2, "connect", lambda *a, **k: connect(*a, **{**k, "cursor_factory": DyingCursor}))
         sealer = ground.sealer()
         # Ground.fetch, which kills, must not die itself.
         patch.setattr(Ground, "connect", lambda self, role="postgres": connect_plainly(self, connect, role))

@@ -74,7 +74,7 @@ def test_both_files_say_the_same_and_only_their_owner_can_open_them(filled: Bank
 def test_somebody_whom_the_bank_does_not_know_is_told_so(filled: Bank) -> None:
     connection = filled.connect()
     try:
-        with pytest.raises(UnknownCustomerError, match="is nobody's id"):
+        with pytest.raises(UnknownCustomerError, match="is no customer's id"):
             collect(connection, uuid.uuid4())
     finally:
         connection.close()

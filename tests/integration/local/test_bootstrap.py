@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ from vigie_local.settings import REPOSITORY
 SCRIPT = REPOSITORY / "infra" / "bootstrap.sh"
 # Looked at by their full path, so that a test cannot hide them.
 EVERYWHERE = ("/usr/bin", "/usr/local/bin", "/opt/homebrew/opt/python@3.13/bin", "/usr/local/opt/python@3.13/bin")
+PROGRAMS = (
+    "sh", "cat", "cksum", "tr", "dirname", "mkdir", "rm", "chmod", "date", "sleep", "tail", "ln", "grep", "wc", "touch",
+    "id",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -24,7 +29,7 @@ def clone(tmp_path: Path) -> Path:
     (tmp_path / "bin").mkdir()
     shutil.copy(SCRIPT, tmp_path / "infra")
     shutil.copytree(REPOSITORY / "requirements", tmp_path / "requirements")
-    for name in ("sh", "cat", "cksum", "tr", "dirname", "mkdir", "rm", "chmod", "date", "sleep", "tail", "ln"):
+    for name in PROGRAMS:
         (tmp_path / "bin" / name).symlink_to(str(shutil.which(name)))
     return tmp_path
 
@@ -88,3 +93,51 @@ def test_a_lock_left_by_a_process_that_has_ended_does_not_block(clone: Path) -> 
     result = bootstrap(clone, PYTHON="/nonexistent")
     assert "is not a working Python" in result.stderr
     assert not lock.exists()
+
+
+def test_no_installed_program_depends_on_where_it_was_installed() -> None:
+    environments = [folder for folder in (REPOSITORY / ".venv", REPOSITORY / ".local" / "sam") if folder.is_dir()]
+    if not (REPOSITORY / ".venv" / ".vigie-lock").exists():
+        pytest.skip("the environment was not made by infra/bootstrap.sh")
+    for folder in environments:
+        programs = [path for path in (folder / "bin").iterdir() if path.is_file() and not path.is_symlink()]
+        scripts = [path for path in programs if path.read_bytes()[:2] == b"#!"]
+        assert len(scripts) > 5
+        assert not [path.name for path in scripts if str(REPOSITORY).encode() in path.read_bytes()]
+    [paths] = (REPOSITORY / ".venv" / "lib").glob("python3*/site-packages/vigie.pth")
+    assert not [line for line in paths.read_text().splitlines() if line.startswith("/")]
+
+
+def test_an_environment_made_for_another_place_is_made_anew(clone: Path) -> None:
+    # What an earlier version left, and the clone's folder was renamed since.
+    for folder in (clone / ".venv", clone / ".local" / "sam", clone / ".local" / "runtime"):
+        (folder / "bin").mkdir(parents=True)
+        (folder / "bin" / "python").symlink_to(sys.executable)
+    result = bootstrap(clone, PYTHON="/nonexistent")
+    assert "is not a working Python" in result.stderr
+
+
+def test_a_folder_whose_name_breaks_search_paths_is_refused_with_the_remedy(clone: Path) -> None:
+    odd = clone / "a:b"
+    shutil.copytree(clone / "infra", odd / "infra")
+    result = bootstrap(odd, PATH=str(clone / "bin"))
+    assert result.returncode == 1
+    assert "holds a colon" in result.stderr
+    assert "Rename it" in result.stderr
+
+
+def test_a_folder_that_takes_no_file_is_named(clone: Path) -> None:
+    (clone / ".local").touch()
+    result = bootstrap(clone)
+    assert result.returncode == 1
+    assert f"{clone}/.local cannot be written" in result.stderr
+
+
+def test_it_works_without_a_home_folder(clone: Path) -> None:
+    given = shim(clone, "given", "exit 1")
+    result = subprocess.run(
+        [str(clone / "infra" / "bootstrap.sh")], capture_output=True, text=True,
+        env={"PATH": str(clone / "bin"), "PYTHON": str(given)},
+    )  # fmt: skip
+    assert "parameter not set" not in result.stderr
+    assert "is not a working Python 3.13" in result.stderr

@@ -82,11 +82,19 @@ def invoke(settings: LocalSettings) -> object:
     return json.load(answer["Payload"])
 
 
-def test_only_what_changed_is_built_and_deployed(cloud: LocalSettings, project: Path) -> None:
+def test_only_what_changed_is_built_and_deployed(
+    cloud: LocalSettings, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = project / "a temporary folder"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
     first = build(cloud, project)
     assert first.fresh
     assert deploy(cloud, first, project)
     assert invoke(cloud) == {"answer": 42, "version": 1}
+
+    assert not list(temporary.iterdir())
+    assert not list(cloud.home.glob("temporary-*"))
 
     again = build(cloud, project)
     assert not again.fresh

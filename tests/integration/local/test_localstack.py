@@ -15,9 +15,14 @@ from vigie_local.ports import accepts, free_port
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[LocalStack]:
-    with temporary_localstack() as running:
-        yield running
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    with pytest.MonkeyPatch.context() as patch:
+        # A home folder that can hold nothing, not even for root.
+        no_folder = tmp_path_factory.mktemp("home") / "file"
+        no_folder.touch()
+        patch.setenv("HOME", str(no_folder))
+        with temporary_localstack() as running:
+            yield running
 
 
 def test_it_answers_on_the_loopback_address_and_nowhere_else(cloud: LocalStack) -> None:

@@ -15,10 +15,13 @@ import pytest
 
 from vigie_local.accounts import Account, can_reach
 from vigie_local.errors import ServiceError, StepError
-from vigie_local.migrations import OWNER, ROLES, apply_migrations, prepare_database
+from vigie_local.migrations import MIGRATIONS, OWNER, ROLES, apply_migrations, prepare_database
 from vigie_local.ports import accepts, free_port
 from vigie_local.postgres import PostgresServer, temporary_postgres
+from vigie_local.postgres_files import PACKAGE, packaged_programs
 from vigie_local.secrets import role_passwords, set_role_passwords
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +70,7 @@ def test_the_superusers_password_is_readable_by_its_owner_only(server: PostgresS
     assert not list(server.data.parent.glob("initial-password"))
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
+@needs_root
 def test_started_by_root_it_does_not_run_as_root(server: PostgresServer) -> None:
     postmaster = (server.data / "postmaster.pid").stat()
     assert postmaster.st_uid != 0
@@ -85,7 +88,7 @@ def test_what_was_committed_survives_a_restart() -> None:
         assert ask(server, "SELECT answer FROM kept") == 42
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has to step down")
+@needs_root
 def test_data_live_elsewhere_when_the_unprivileged_account_cannot_enter_the_home() -> None:
     closed = Path(tempfile.mkdtemp())
     closed.chmod(0o700)
@@ -99,6 +102,114 @@ def test_data_live_elsewhere_when_the_unprivileged_account_cannot_enter_the_home
         server.remove()
         shutil.rmtree(closed)
     assert not outside.exists()
+
+
+@pytest.fixture
+def closed() -> Iterator[Path]:
+    """A folder that only its owner may enter, as /root is."""
+    folder = Path(tempfile.mkdtemp())
+    yield folder
+    shutil.rmtree(folder)
+
+
+def outside_places() -> set[Path]:
+    return set(Path("/var/lib").glob("vigie-*"))
+
+
+def install_package(folder: Path) -> None:
+    """PostgreSQL's package, as pip lays it out, in another folder."""
+    original = packaged_programs().parent
+    for part in (original, original.parents[1] / f"{PACKAGE}.libs"):
+        if part.exists():
+            shutil.copytree(part, folder / part.relative_to(original.parents[1]), copy_function=shutil.copyfile)
+    for program in (folder / original.relative_to(original.parents[1]) / "bin").iterdir():
+        program.chmod(0o700)
+    (folder / PACKAGE / "__init__.py").touch()
+
+
+@needs_root
+def test_a_package_that_only_root_can_read_is_copied_whole_and_leaves_nothing(
+    closed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = outside_places()
+    umask = os.umask(0o077)
+    try:
+        install_package(closed / "site-packages")
+        monkeypatch.syspath_prepend(str(closed / "site-packages"))
+        assert closed in packaged_programs().parents
+        server = PostgresServer(closed / "home", free_port())
+        server.start()
+        assert str(ask(server, "SHOW server_version")).startswith("18.")
+        [place] = outside_places() - before
+        assert place in server.data.parents
+    finally:
+        os.umask(umask)
+        server.remove()
+    assert outside_places() == before
+
+
+@needs_root
+def test_a_home_that_is_moved_keeps_its_data_and_a_copy_leaves_the_original_alone(closed: Path) -> None:
+    before = outside_places()
+    server = PostgresServer(closed / "home", free_port())
+    server.start()
+    connection = server.connect("postgres")
+    with connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE kept AS SELECT 42 AS answer")
+    connection.close()
+    server.stop()
+    shutil.copytree(closed / "home", closed / "copy", symlinks=True)
+    copy = PostgresServer(closed / "copy", free_port())
+    copy.start()
+    assert ask(copy, "SELECT to_regclass('kept')") is None
+    copy.remove()
+    (closed / "home").rename(closed / "moved")
+    moved = PostgresServer(closed / "moved", server.port)
+    moved.start()
+    assert ask(moved, "SELECT answer FROM kept") == 42
+    moved.remove()
+    assert outside_places() == before
+
+
+@needs_root
+def test_a_home_moved_to_where_the_account_cannot_follow_takes_its_data_along(closed: Path) -> None:
+    before = outside_places()
+    opened = Path(tempfile.mkdtemp())
+    opened.chmod(0o711)
+    server = PostgresServer(opened / "home", free_port())
+    server.start()
+    system = ask(server, "SELECT system_identifier::text FROM pg_control_system()")
+    server.stop()
+    shutil.move(opened / "home", closed / "home")
+    moved = PostgresServer(closed / "home", server.port)
+    moved.start()
+    assert ask(moved, "SELECT system_identifier::text FROM pg_control_system()") == system
+    moved.remove()
+    shutil.rmtree(opened)
+    assert outside_places() == before
+
+
+def test_the_folder_may_have_any_name_and_no_shell_reads_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    top = Path(tempfile.mkdtemp())
+    top.chmod(0o711)
+    odd = top / """-o $HOME `touch oops` $(touch oops) "q" 'r' #1 é %s \\ [g]* & ;"""
+    odd.mkdir()
+    install_package(odd / "site-packages")
+    monkeypatch.syspath_prepend(str(odd / "site-packages"))
+    server = PostgresServer(odd / "home", free_port())
+    try:
+        server.start()
+        assert str(ask(server, "SHOW server_version")).startswith("18.")
+        prepare_database(server, "secret")
+        assert len(apply_migrations(server, "secret", migrations_below(odd))) > 5
+        assert not list(top.rglob("oops"))
+    finally:
+        server.remove()
+        shutil.rmtree(top)
+
+
+def migrations_below(folder: Path) -> Path:
+    return Path(shutil.copytree(MIGRATIONS, folder / "migrations"))
 
 
 def test_reach_follows_the_rights_of_every_folder_on_the_way(tmp_path: Path) -> None:
@@ -154,3 +265,21 @@ def test_a_migration_that_fails_is_named_and_leaves_nothing(server: PostgresServ
         apply_migrations(server, password, tmp_path, "broken")
     assert ask(server, "SELECT to_regclass('good')::text", "broken") == "good"
     assert ask(server, "SELECT to_regclass('half')", "broken") is None
+
+
+def test_a_lost_password_is_said_with_the_remedy(server: PostgresServer, tmp_path: Path) -> None:
+    other = PostgresServer(tmp_path, server.port)
+    other.password_file.parent.mkdir()
+    other.password_file.write_text("another-one")
+    with pytest.raises(ServiceError, match=r"refuses the password in .*docker compose") as refused:
+        prepare_database(other, "unused")
+    assert str(other.password_file) in str(refused.value)
+    assert "another-one" not in str(refused.value)
+
+
+def test_a_database_that_cannot_be_reached_is_named(server: PostgresServer, tmp_path: Path) -> None:
+    other = PostgresServer(tmp_path, free_port())
+    other.password_file.parent.mkdir()
+    other.password_file.write_text("another-one")
+    with pytest.raises(ServiceError, match=rf"PostgreSQL on 127.0.0.1:{other.port} cannot be reached"):
+        prepare_database(other, "unused")

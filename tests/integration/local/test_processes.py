@@ -69,10 +69,21 @@ def test_another_program_with_the_same_pid_is_left_alone(start: Callable[[str], 
     assert stranger is not None
     record = json.loads(ours.pid_file.read_text())
     forged = ours.pid_file.with_name("forged.pid")
-    forged.write_text(json.dumps(record | {"started": record["started"] - 3600}))
+    forged.write_text(json.dumps(record | {"started": record["started"] - 3600, "birth": "another"}))
     assert running_pid(forged) is None
     assert not stop_process(forged)
     assert running_pid(ours.pid_file) == stranger
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says when a process started whatever the clock says")
+def test_setting_the_clock_hides_no_process(start: Callable[[str], ProcessSpec]) -> None:
+    spec = start(SLEEP)
+    pid = running_pid(spec.pid_file)
+    record = json.loads(spec.pid_file.read_text())
+    # As after the clock was set by an hour: the system then counts every start from another moment.
+    spec.pid_file.write_text(json.dumps(record | {"started": record["started"] - 3600}))
+    assert pid is not None
+    assert running_pid(spec.pid_file) == pid
 
 
 @pytest.mark.parametrize("content", ["", "12", "{}", '{"pid": "x", "started": 1}', "[]"])

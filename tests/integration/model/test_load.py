@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from model.database import copy_rows
 from model.load import main
 from model.synthesise import synthesise
 
@@ -47,7 +48,9 @@ def test_loading_the_same_again_changes_nothing(bank: Path, dsn: str, capsys: py
     capsys.readouterr()
     assert main(["--data", str(bank), "--dsn", dsn]) == 0
     assert count(dsn) == before
-    assert all(" 0 / " in line for line in capsys.readouterr().out.splitlines()[3:])
+    counted = [line for line in capsys.readouterr().out.splitlines() if " / " in line][1:]
+    assert len(counted) == 4
+    assert all(" 0 / " in line for line in counted)
 
 
 def test_one_bad_row_keeps_everything_out(bank: Path, dsn: str, tmp_path: Path) -> None:
@@ -111,3 +114,76 @@ missing_means = "the gate was broken"
 words.fr.label = "Visites"
 words.en.label = "Visits"
 """
+
+
+def copy_bank(bank: Path, folder: Path) -> Path:
+    for file in bank.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    return folder
+
+
+def replace_cell(path: Path, row: int, column: str, value: str) -> None:
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
+    rows[row - 1][rows[0].index(column)] = value
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(rows)
+
+
+def test_a_number_that_another_customer_has_is_named_with_its_row_and_remedy(
+    bank: Path, dsn: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--data", str(bank), "--dsn", dsn]) == 0
+    before = count(dsn)
+    with (bank / "customers.csv").open(encoding="utf-8", newline="") as stream:
+        first, second = list(csv.DictReader(stream))[:2]
+    folder = copy_bank(bank, tmp_path)
+    for name in ("consents.csv", "feedback.csv"):
+        (folder / name).unlink()
+    for name in ("customers.csv", "features.csv"):
+        text = (folder / name).read_text(encoding="utf-8")
+        (folder / name).write_text(
+            text.replace(first["customer_id"], "00000000-0000-4000-8000-000000000001"), encoding="utf-8"
+        )
+    assert first["customer_number"] != second["customer_number"]
+    capsys.readouterr()
+    assert main(["--data", str(folder), "--dsn", dsn]) == 1
+    said = capsys.readouterr().err
+    assert f"customers.csv, row 2, column customer_number: '{first['customer_number']}': is loaded already for " in said
+    assert f"customer_id {first['customer_id']}; use that id, or correct the number" in said
+    assert count(dsn) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("long " * 40_000, "row 2, column text: 'long long"),
+        ("nul\0here", "row 2, column text: 'nul\\x00here': holds a NUL"),
+    ],
+)
+def test_a_feedback_that_cannot_be_kept_is_named_with_row_field_and_remedy(
+    bank: Path, dsn: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    folder = copy_bank(bank, tmp_path)
+    replace_cell(folder / "feedback.csv", 2, "text", text)
+    assert main(["--data", str(folder), "--dsn", dsn]) == 1
+    error = capsys.readouterr().err
+    assert f"feedback.csv, {said}" in error
+    assert len(error) < 1000
+    assert set(count(dsn).values()) == {0}
+
+
+def test_the_rows_of_every_file_are_counted(bank: Path, dsn: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--data", str(bank), "--dsn", dsn]) == 0
+    said = capsys.readouterr().out
+    for name in ("customers.csv", "features.csv", "consents.csv", "feedback.csv"):
+        assert f"read {rows_of(bank, name):,} rows of {name}" in said
+
+
+def test_copying_in_pieces_keeps_every_row(dsn: str) -> None:
+    rows = [(n, "tab\tline\nback\\slash é" * (n % 50), None) for n in range(5000)]
+    with closing(psycopg2.connect(dsn)) as conn, conn.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE pieces (n int, words text, nothing text)")
+        copy_rows(cursor, "pieces", ("n", "words", "nothing"), iter(rows))
+        cursor.execute("SELECT n, words, nothing FROM pieces ORDER BY n")
+        assert cursor.fetchall() == rows

@@ -14,7 +14,7 @@ from tests.bench.machine import describe_commit, describe_machine
 from tests.bench.options import Options
 from tests.bench.parts import PARTS, LonePart, choose
 from tests.bench.table import Row, lines
-from vigie_local.errors import RunError
+from vigie_operations.errors import RunError
 
 
 def part(name: str, figures: dict[str, Any] | None) -> LonePart:

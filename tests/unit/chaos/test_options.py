@@ -17,7 +17,7 @@ from tests.chaos.checking import Finding
 from tests.chaos.faults import KINDS
 from tests.chaos.ground import Ground
 from tests.chaos.running import Disturbed
-from vigie_local.errors import RunError
+from vigie_operations.errors import RunError
 
 
 @pytest.fixture

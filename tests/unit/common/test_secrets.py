@@ -76,3 +76,20 @@ def test_a_secret_that_does_not_exist_is_no_passing_trouble(
     monkeypatch.setattr(parameters, "get_secret", get_secret)
     with pytest.raises(raised, match=f"secret {NAME} {words}"):
         read_secret(DatabaseSecret, NAME)(False)
+
+
+def test_the_model_provider_s_secret_may_name_the_way_and_is_read_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {"provider": "groq", "base_url": "https://api.groq.com", "api_key": "k", "model": "m"}
+    assert LlmSecret.parse("vigie/llm", json.dumps(values)).proxy_url == ""
+    way = {"proxy_url": "http://proxy:3128", "no_proxy": ".bank.example", "ca_bundle": "/opt/ca.pem"}
+    found = LlmSecret.parse("vigie/llm", json.dumps(values | way | {"note": "anything else"}))
+    assert (found.proxy_url, found.no_proxy, found.ca_bundle) == tuple(way.values())
+    asked: list[int] = []
+
+    def get_secret(name: str, max_age: int, force_fetch: bool) -> str:
+        asked.append(max_age)
+        return json.dumps(values)
+
+    monkeypatch.setattr(parameters, "get_secret", get_secret)
+    read_secret(LlmSecret, "vigie/llm")(False)
+    assert asked == [2]

@@ -56,6 +56,7 @@ def test_the_functions_own_settings_are_read() -> None:
     assert AgentSettings.from_environment(PLANNER).database_secret == "vigie/database/planner"
     llm = LlmSettings.from_environment({"DATABASE_SECRET": "d", "LLM_SECRET": "l", "LLM_CONCURRENCY": "32"})
     assert llm.llm_concurrency == 32
+    assert (llm.llm_proxy, llm.llm_no_proxy, llm.llm_ca_bundle) == ("", "", "")
 
 
 def test_the_process_environment_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -96,6 +97,10 @@ class FakeConnection:
     autocommit = False
     description: tuple[Any, ...] = ()
     dropped = False
+    pair = socket.socketpair()
+
+    def fileno(self) -> int:
+        return self.pair[0].fileno()
 
     def cursor(self) -> FakeConnection:
         return self
@@ -106,7 +111,7 @@ class FakeConnection:
     def __exit__(self, *_: object) -> None:
         return None
 
-    def execute(self, sql: str, parameters: object) -> None:
+    def execute(self, sql: str, parameters: object = None) -> None:
         if self.dropped:
             self.closed = 2
             raise psycopg2.OperationalError("server closed the connection unexpectedly")

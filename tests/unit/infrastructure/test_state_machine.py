@@ -1,5 +1,6 @@
 """Every task of the run can be late, silent or failing, and the run still ends."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -85,6 +86,22 @@ def test_a_batch_without_analysis_goes_on_and_one_without_prediction_fails_alone
     assert batches["Catch"][-1]["Next"] == "CloseAudit"
 
 
+def test_a_batch_that_may_not_be_sent_fails_alone_and_is_not_predicted_without_analysis(definition: Json) -> None:
+    inner = definition["States"]["Batches"]["ItemProcessor"]["States"]
+    for name in ("Analyse", "Decide"):
+        assert "RecipientChangedError" in inner[name]["Retry"][0]["ErrorEquals"]
+        caught = [
+            one for one in inner[name]["Catch"] if {"RecipientChangedError", "States.ALL"} & {*one["ErrorEquals"]}
+        ]
+        assert caught[0]["Next"] == "BatchFailed"
+
+
+def test_the_planner_is_given_what_the_agent_says_and_the_input_as_it_was_given(definition: Json) -> None:
+    payload = definition["States"]["Plan"]["Parameters"]["Payload"]
+    assert (payload["endpoint.$"], payload["input.$"]) == ("$.endpoint", "$$.Execution.Input")
+    assert definition["States"]["DescribeProvider"]["Next"] == "Plan"
+
+
 def test_what_a_deadline_left_is_sent_again(definition: Json) -> None:
     inner = definition["States"]["Batches"]["ItemProcessor"]["States"]
     for choice, again in (("AllAnalysed", "Analyse"), ("AllDecided", "Decide")):
@@ -92,6 +109,68 @@ def test_what_a_deadline_left_is_sent_again(definition: Json) -> None:
         assert rule["NumericGreaterThan"] == 0
         assert rule["Variable"].endswith(".remaining")
         assert rule["Next"] == again
+
+
+LOOPS = {
+    "Analyse": ("AnalysisStalled", "CountStalledAnalysis", "WaitToAnalyse", "AnalysisGoesOn", "AllAnalysed"),
+    "Decide": ("DecisionStalled", "CountStalledDecision", "WaitToDecide", "DecisionGoesOn", "AllDecided"),
+}
+LONGEST_WAIT_SECONDS = 180
+
+
+@pytest.fixture(scope="module")
+def inner(definition: Json) -> Json:
+    states: Json = definition["States"]["Batches"]["ItemProcessor"]["States"]
+    return states
+
+
+@pytest.mark.parametrize("task", LOOPS)
+def test_a_round_in_which_nobody_ended_is_repeated_after_a_wait_and_only_so_often(inner: Json, task: str) -> None:
+    stalled, count, wait, goes_on, all_done = LOOPS[task]
+    assert inner[task]["Next"] == stalled
+    given_up, again = inner[stalled]["Choices"]
+    [is_stalled, is_over] = given_up["And"]
+    assert is_stalled == {"Variable": f"$.{task.lower()}.stalled", "IsPresent": True}
+    assert again == is_stalled | {"Next": count}
+    waits = [int(part) for part in re.findall(r"\d+", inner[count]["Parameters"]["seconds.$"].split("),")[0])]
+    assert is_over["NumericGreaterThanEquals"] == len(waits)
+    assert sum(waits) <= LONGEST_WAIT_SECONDS
+    assert inner[count]["Next"] == wait
+    assert inner[wait] == {"Type": "Wait", "SecondsPath": "$.stall.seconds", "Next": task}
+    # Progress starts the count anew: a slow run is not ended while it goes on.
+    assert inner[stalled]["Default"] == goes_on
+    assert (inner[goes_on]["Result"], inner[goes_on]["ResultPath"]) == ({"rounds": 0}, "$.stall")
+    assert inner[goes_on]["Next"] == all_done
+
+
+def test_every_way_back_to_a_task_is_counted_or_made_progress(inner: Json) -> None:
+    """No edge leads back to a task but the counted wait and the choice that follows progress."""
+    backward = {
+        (name, target) for name, state in inner.items() for target in targets(state) if target in ("Analyse", "Decide")
+    }
+    assert backward == {
+        ("WaitToAnalyse", "Analyse"), ("AllAnalysed", "Analyse"), ("Predict", "Decide"), ("WaitToDecide", "Decide"),
+        ("AllDecided", "Decide"),
+    }  # fmt: skip
+
+
+def targets(state: Json) -> set[str]:
+    named = [state, *state.get("Choices", []), *state.get("Catch", [])]
+    return {each["Next"] for each in named if "Next" in each} | {state.get("Default", "")}
+
+
+def test_after_the_last_wait_each_loop_ends_by_name(inner: Json, definition: Json) -> None:
+    given_up = inner["AnalysisGivenUp"]
+    assert (given_up["Result"]["Error"], given_up["ResultPath"]) == ("ProviderStalled", "$.analyse_error")
+    assert given_up["Next"] == "Predict"
+    assert inner["DecisionStalled"]["Choices"][0]["Next"] == "DecideWithoutModel"
+    assert inner["DecideWithoutModel"]["Parameters"]["MessageAttributes"] == {
+        "without_model": {"DataType": "String", "StringValue": "true"}
+    }
+    stalled, more = inner["AllDecidedWithoutModel"]["Choices"]
+    assert (stalled["Next"], more["Next"]) == ("DecisionGivenUp", "DecideWithoutModel")
+    assert inner["DecisionGivenUp"] == inner["DecisionGivenUp"] | {"Type": "Fail", "Error": "ProviderStalled"}
+    assert definition["States"]["Batches"]["ItemSelector"]["stall"] == {"rounds": 0}
 
 
 def test_batches_run_distributed_and_as_many_at_once_as_planned(definition: Json) -> None:
@@ -102,7 +181,7 @@ def test_batches_run_distributed_and_as_many_at_once_as_planned(definition: Json
 
 def test_agents_are_asked_through_queues_and_answer_tokens(awaited: dict[str, Json]) -> None:
     for name, task in awaited.items():
-        if name in ("Plan", "Finish"):
+        if name in ("DescribeProvider", "Plan", "Finish"):
             continue
         assert task["Resource"] == "arn:aws:states:::sqs:sendMessage.waitForTaskToken", name
         body = task["Parameters"]["MessageBody"]

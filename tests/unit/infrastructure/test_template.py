@@ -1,6 +1,7 @@
 """What the template promises, checked in the template: dead letters, alarms, retention, least privilege."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -94,6 +95,18 @@ def test_only_the_functions_that_ask_the_model_carry_its_layer_and_its_secret(re
         role = function["Role"]["Fn::GetAtt"].removesuffix(".Arn")
         allowed = "LlmSecretName" in json.dumps(resources[role])
         assert (carries, told, allowed) == (name in CALLS_THE_MODEL,) * 3, name
+
+
+def test_the_way_to_the_provider_has_parameters_and_a_proxy_s_password_has_no_place_in_them(
+    template: Json, resources: Json
+) -> None:
+    pattern = template["Parameters"]["LlmProxyUrl"]["AllowedPattern"]
+    assert all(re.fullmatch(pattern, value) for value in ("", "http://proxy.example:3128", "https://proxy/"))
+    assert not re.fullmatch(pattern, "http://user:password@proxy.example:3128")
+    for name, function in of_type(resources, FUNCTION).items():
+        variables = function["Environment"]["Variables"]
+        for variable in ("LLM_PROXY", "LLM_NO_PROXY", "LLM_CA_BUNDLE"):
+            assert (variable in variables) == (name in CALLS_THE_MODEL), (name, variable)
 
 
 def test_only_the_function_that_scores_carries_the_scorer(resources: Json) -> None:

@@ -16,7 +16,15 @@ from vigie.ids import uuid7
 from vigie_llm.call_runner import DOWN_AFTER, SECONDS_TO_BEGIN, CallRunner
 from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer, ChatRequest
-from vigie_llm.errors import AnswerRejectedError, EgressBlockedError, ModelRefusedError, ModelUnavailableError
+from vigie_llm.errors import (
+    AccountRefusedError,
+    AnswerRejectedError,
+    EgressBlockedError,
+    ModelRefusedError,
+    ModelUnavailableError,
+    NotNowError,
+)
+from vigie_llm.pacing import Pacer
 
 PLENTY = 1000.0
 
@@ -270,3 +278,123 @@ def test_what_is_left_of_a_batch_is_known(request_about: ChatRequest) -> None:
     slices.ended([Outcome(first[0], "answered")])
     # Of eight, four are entered as calls, one of them has ended, two ended at once, two were never looked at.
     assert (len(slices.unsent), slices.remaining) == (3, 5)
+
+
+def refusing(error: Exception, numbers: set[int]) -> Callable[[ChatRequest], ChatAnswer]:
+    def reply(request: ChatRequest) -> ChatAnswer:
+        if int(request.user) in numbers:
+            raise error
+        return answer_of("done")
+
+    return reply
+
+
+def test_what_concerns_the_account_stops_every_call_and_ends_none(
+    request_about: ChatRequest, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = FakeChatModel(failing_with(AccountRefusedError(401, "invalid_api_key", "check api_key")))
+    slices = Slices(range(40), 8, lambda some: calls_of(request_about, len(some)))
+    for chunk in CallRunner(1).run(model, slices, accept, lambda: PLENTY):
+        assert [(outcome.how, outcome.is_open) for outcome in chunk] == [("unavailable", True)]
+        slices.ended(chunk)
+    assert len(model.asked) == 1
+    assert slices.answer == {"remaining": 40, "stalled": True}
+    [line] = [record for record in caplog.records if record.message == "model provider refuses every call"]
+    assert line.__dict__.items() >= {"code": "invalid_api_key", "remedy": "check api_key", "status": 401}.items()
+
+
+def test_an_account_that_is_refused_in_mid_run_keeps_what_was_answered(request_about: ChatRequest) -> None:
+    model = FakeChatModel(refusing(AccountRefusedError(403), set(range(5, 100))))
+    calls = [Call(uuid7(), uuid7(), replace(request_about, user=str(number))) for number in range(30)]
+    slices = Slices(calls, 8, list)
+    for chunk in CallRunner(1).run(model, slices, accept, lambda: PLENTY):
+        slices.ended(chunk)
+    assert slices.answer == {"remaining": 25}
+    assert len(model.asked) == 6
+
+
+def test_refusals_of_everything_without_a_word_stop_after_so_many_and_end_nobody(request_about: ChatRequest) -> None:
+    model = FakeChatModel(failing_with(ModelRefusedError(400)))
+    slices = Slices(range(40), 8, lambda some: calls_of(request_about, len(some)))
+    outcomes = []
+    for chunk in CallRunner(1).run(model, slices, accept, lambda: PLENTY):
+        slices.ended(chunk)
+        outcomes += chunk
+    assert [(outcome.how, outcome.is_open) for outcome in outcomes] == [("refused", True)] * DOWN_AFTER
+    assert slices.answer == {"remaining": 40, "stalled": True}
+
+
+def test_refusals_of_a_model_that_answers_are_of_their_calls(request_about: ChatRequest) -> None:
+    model = FakeChatModel(refusing(ModelRefusedError(400), {0, 1, 2, 5, 6, 7, 8, 9, 10}))
+    outcomes = run_all(model, calls_of(request_about, 12), concurrency=1)
+    assert sorted(outcome.how for outcome in outcomes) == ["answered"] * 3 + ["refused"] * 9
+    assert not any(outcome.is_open for outcome in outcomes)
+
+
+@pytest.mark.parametrize(("seconds", "asked"), [(432.0, 1), (2.0, DOWN_AFTER)])
+def test_a_provider_that_asks_for_patience_is_left_alone_and_ends_nobody(
+    request_about: ChatRequest, seconds: float, asked: int
+) -> None:
+    model = FakeChatModel(failing_with(NotNowError("busy", seconds)))
+    slices = Slices(range(40), 8, lambda some: calls_of(request_about, len(some)))
+    for chunk in CallRunner(1).run(model, slices, accept, lambda: PLENTY):
+        slices.ended(chunk)
+    assert (len(model.asked), slices.answer) == (asked, {"remaining": 40, "stalled": True})
+
+
+def test_waiting_for_slow_calls_takes_no_cpu(request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The queue is asked about twice a second, and not without a pause once a chunk is due."""
+    asked = 0
+    original = vigie_llm.call_runner._UnderWay.collect
+
+    def counted(self: Any, until: float) -> list[Any]:
+        nonlocal asked
+        asked += 1
+        return original(self, until)
+
+    monkeypatch.setattr(vigie_llm.call_runner._UnderWay, "collect", counted)
+
+    def reply(request: ChatRequest) -> ChatAnswer:
+        time.sleep(2.0)
+        return answer_of("done")
+
+    assert len(run_all(FakeChatModel(reply), calls_of(request_about, 16), concurrency=16)) == 16
+    assert asked < 60
+
+
+def test_while_a_pacer_probes_one_call_is_under_way(request_about: ChatRequest) -> None:
+    """After an account's refusal the next round begins with one call, and goes on when it is answered."""
+    pacer, runner = Pacer(), CallRunner(8)
+    lock, under_way, most_before = threading.Lock(), 0, []
+    state = {"mended": False}
+
+    def reply(request: ChatRequest) -> ChatAnswer:
+        nonlocal under_way
+        with lock:
+            under_way += 1
+            most_before.append(under_way)
+        time.sleep(0.05)
+        with lock:
+            under_way -= 1
+        if not state["mended"]:
+            raise AccountRefusedError(401)
+        pacer.heard(pacer.now(), {})
+        return answer_of("done")
+
+    model = FakeChatModel(reply)
+    for _ in range(3):
+        list(runner.run(model, [calls_of(request_about, 20)], accept, lambda: PLENTY, pacer))
+    assert most_before == [1, 1, 1]
+    state["mended"] = True
+    chunks = runner.run(model, [calls_of(request_about, 20)], accept, lambda: PLENTY, pacer)
+    assert sum(map(len, chunks)) == 20
+    assert max(most_before) > 1
+
+
+def test_who_ends_without_a_call_is_no_sign_that_the_model_is_back(request_about: ChatRequest) -> None:
+    model = FakeChatModel(failing_with(AccountRefusedError(401)))
+    slices = Slices(range(10), 20, lambda some: calls_of(request_about, len(some) - 2))
+    for chunk in CallRunner(1).run(model, slices, accept, lambda: PLENTY):
+        slices.ended(chunk)
+    assert slices.answer["stalled"]
+    assert slices.answer["remaining"] < 10

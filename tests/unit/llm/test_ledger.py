@@ -109,6 +109,17 @@ def test_an_answer_s_cost_is_told_and_its_words_are_kept_in_the_ledger_only(
     assert "Trop cher" not in json.dumps(transaction.events[0].details)
 
 
+def test_figures_that_no_column_holds_do_not_spoil_the_others(
+    ledger: Ledger, transaction: Any, request_about: ChatRequest
+) -> None:
+    """A chunk is one statement: an integer out of range would lose every paid answer in it."""
+    odd = ChatAnswer("{}", tokens_in=2**40, tokens_out=-3, latency_ms=2**40)
+    ended(ledger, transaction, "answered", request_about, content={}, answer=odd)
+    figures = transaction.ended[0][3:]
+    assert all(0 <= figure < 2**31 for figure in figures)
+    assert all(0 <= transaction.events[0].details[name] < 2**31 for name in ("tokens_in", "tokens_out", "latency_ms"))
+
+
 @pytest.mark.parametrize("how", ["unsent", "lost"])
 def test_a_call_that_was_never_made_or_never_heard_of_again_is_closed_as_such(
     ledger: Ledger, transaction: Any, how: str

@@ -73,8 +73,46 @@ def test_a_key_that_is_simply_wrong_is_read_again_once_for_a_whole_batch(
         return call.customer_id, {}
 
     outcomes = [outcome for chunk in provider.run([calls], accept, lambda: 60.0) for outcome in chunk]
-    assert [outcome.how for outcome in outcomes] == ["refused"] * 12
+    assert [(outcome.how, outcome.is_open) for outcome in outcomes] == [("unavailable", True)]
     assert vault.fetched_afresh == 1
+    assert len(scripted.received) == 1
+
+
+def test_a_key_that_is_refused_in_round_after_round_costs_one_call_each_and_goes_on_when_mended(
+    scripted: ScriptedProvider, vault: Vault, provider: Provider, request_about: ChatRequest
+) -> None:
+    scripted.replies = [REFUSED, REFUSED, REFUSED, Reply()]
+
+    def accept(call: Call, answer: ChatAnswer) -> tuple[UUID, dict[str, object]]:
+        return call.customer_id, {}
+
+    for answered in (0, 0, 0, 30):
+        provider.ledger("run-1", "feedback_analysis", "analysis-1")
+        calls = [Call(uuid4(), uuid4(), request_about) for _ in range(30)]
+        outcomes = [outcome for chunk in provider.run([calls], accept, lambda: 60.0) for outcome in chunk]
+        assert sum(outcome.how == "answered" for outcome in outcomes) == answered
+    assert len(scripted.received) == 3 + 30
+
+
+def test_a_model_that_is_refused_is_read_again_before_the_next_ledger(
+    scripted: ScriptedProvider, vault: Vault, provider: Provider, request_about: ChatRequest
+) -> None:
+    scripted.replies = [Reply(404, b'{"error": {"code": "model_not_found"}}'), Reply()]
+    with pytest.raises(ModelRefusedError):
+        provider.complete(request_about, lambda: 60.0)
+    vault.now = replace(vault.cached, model="another-model")
+    assert provider.ledger("run-1", "feedback_analysis", "analysis-1").model == "another-model"
+
+
+def test_a_rotated_key_is_paced_as_the_old_one(
+    scripted: ScriptedProvider, vault: Vault, provider: Provider, request_about: ChatRequest
+) -> None:
+    """The runner asks the pacer that the batch began with: what is heard with the new key must reach it."""
+    scripted.replies = [REFUSED, Reply()]
+    vault.now = replace(vault.cached, api_key="key-2")
+    pacer = provider._current().pacer
+    provider.complete(request_about, lambda: 60.0)
+    assert provider._current().pacer is pacer
 
 
 def test_when_more_than_the_key_changed_nothing_is_sent_to_whom_the_ledger_does_not_name(

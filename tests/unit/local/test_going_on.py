@@ -2,14 +2,14 @@
 
 import pytest
 
-from vigie_local.errors import RunError
+from vigie_operations.errors import RunError
 from vigie_operations.resume import next_name
 
 ENDED = ("FAILED", "ABORTED", "TIMED_OUT", "SUCCEEDED")
 
 
 def test_a_run_whose_execution_is_lost_goes_on_under_its_own_name() -> None:
-    assert next_name("run-1", {}.get) == "run-1"
+    assert next_name("run-1", dict[str, str]().get) == "run-1"
 
 
 @pytest.mark.parametrize("status", ENDED)

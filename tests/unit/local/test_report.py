@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from vigie_local.settings import load_settings
-from vigie_operations.report import RunReport, provider_line, what_next
+from dataclasses import replace
+
+from vigie_local.settings import ModelProvider, load_settings
+from vigie_local.summary import provider_line, what_next
+from vigie_operations.report import RunReport
 
 REPORT = RunReport(
     run_id="run-1", status="succeeded", seconds=10.0,
@@ -49,6 +52,19 @@ def test_it_is_said_when_feedback_leaves_the_machine_and_the_key_is_not_said() -
     line = provider_line(load_settings({"GROQ_API_KEY": "gsk_secret"}).provider)
     assert "is sent there" in line
     assert "gsk_secret" not in line
+
+
+def test_only_our_own_rules_on_this_machine_are_said_to_send_nothing() -> None:
+    near = load_settings({"LLM_BASE_URL": "http://localhost:11434", "LLM_MODEL": "qwen3"}).provider
+    assert "on this machine, at http://localhost:11434/v1 (pseudonymised feedback is sent there)" in provider_line(near)
+    misnamed = ModelProvider("local", "http://10.0.0.5:4570", "vigie-local-rules", "k")
+    assert misnamed.leaves_machine
+    assert "nothing leaves it" not in provider_line(misnamed)
+
+
+def test_the_summary_says_why_calls_had_no_answer() -> None:
+    line = "  unanswered calls       14   Tls: give the authority's certificate"
+    assert line in replace(REPORT, notes=(line,)).lines()
 
 
 def test_a_run_of_nobody_says_why_and_what_to_do() -> None:

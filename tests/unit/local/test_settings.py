@@ -63,3 +63,46 @@ def test_a_service_inherits_none_of_the_operators_keys(monkeypatch: pytest.Monke
     for name in ("GROQ_API_KEY", "LLM_API_KEY", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.setenv(name, "operators-own")
     assert "operators-own" not in service_environment().values()
+
+
+@pytest.mark.parametrize(
+    ("given", "url", "path"),
+    [
+        ("", "http://localhost:8501", ""),
+        ("https://bank.example/vigie", "https://bank.example/vigie/", "vigie"),
+        ("https://bank.example/risk/vigie/", "https://bank.example/risk/vigie/", "risk/vigie"),
+        ("https://bank.example:8443", "https://bank.example:8443/", ""),
+    ],
+)
+def test_the_dashboard_s_address_behind_a_proxy_gives_its_path(given: str, url: str, path: str) -> None:
+    settings = load_settings({"DASHBOARD_URL": given})
+    assert (settings.dashboard_url, settings.dashboard_path) == (url, path)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "/vigie",
+        "bank.example/vigie",
+        "ftp://bank.example",
+        "https://",
+        "https://b/v?x=1",
+        "https://b/v e",
+        "https://[b",
+    ],
+)
+def test_an_address_that_no_browser_opens_is_refused(value: str) -> None:
+    with pytest.raises(SettingError, match=r"DASHBOARD_URL=.*such as https://bank\.example/vigie"):
+        load_settings({"DASHBOARD_URL": value})
+
+
+def test_a_service_knows_neither_a_changing_zone_nor_a_temporary_folder_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TZ", "Europe/Paris")
+    monkeypatch.setenv("TMPDIR", "/nowhere")
+    monkeypatch.setenv("PYTHONPATH", "/somebody/elses")
+    environment = service_environment()
+    assert environment["TZ"] == "UTC"
+    assert "TMPDIR" not in environment
+    assert "PYTHONPATH" not in environment

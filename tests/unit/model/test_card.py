@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from model.card import Subject, main, write_card
+from dashboard.card import find_card
+from model.card import ROOT, Subject, default_card, main, write_card
 from model.card_text import write_contract
 from model.contract import load_contract
 from model.sources import evaluation_file
@@ -103,3 +104,18 @@ def test_what_an_evaluation_left_behind_is_part_of_the_card(
     out = tmp_path / "MODEL_CARD.md"
     assert main(["--contract", "bank", "--out", str(out)]) == 0
     assert "| This model | 0.4100 | 0.67% |" in out.read_text(encoding="utf-8")
+
+
+def test_where_the_clone_is_read_only_the_card_goes_below_the_home_and_the_dashboard_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert default_card() == ROOT / "MODEL_CARD.md"
+    assert find_card(ROOT) == ROOT / "MODEL_CARD.md"
+    monkeypatch.setenv("VIGIE_HOME", str(tmp_path))
+    monkeypatch.setattr("model.card.os.access", lambda *_arguments: False)  # root may write everywhere
+    card = default_card()
+    assert card == tmp_path / "model-card" / "MODEL_CARD.md"
+    assert find_card(ROOT) == ROOT / "MODEL_CARD.md"
+    card.parent.mkdir()
+    card.touch()
+    assert find_card(ROOT) == card

@@ -39,7 +39,7 @@ def test_the_draft_fits_its_file_and_trains(foreign: Path) -> None:
     contract = parse_contract(draft(foreign, ASKED).text)
     table = read_table(foreign, contract, labelled=True)
     assert len(table) == 600
-    assert train(table, quick=True).record["held_out"]["rows"] == 120
+    assert train(table, quick=True).record["held_out"]["rows"] == 600
 
 
 def test_types_gaps_and_ranges_are_read_off_the_file(foreign: Path) -> None:
@@ -68,7 +68,9 @@ def test_what_may_be_sensitive_is_kept_for_fairness_only(foreign: Path) -> None:
 def test_a_wrong_label_or_value_lists_what_the_file_has(foreign: Path) -> None:
     with pytest.raises(ContractError, match="RowNumber, Surname"):
         draft(foreign, Asked("foreign", ROW_NUMBER, "Churn", "1", 180, ""))
-    with pytest.raises(ContractError, match=r"'yes' never occurs in Exited, which holds \['0', '1'\]"):
+    with pytest.raises(
+        ContractError, match=r"'yes' never occurs in Exited, which holds '0' in 4\d\d rows, '1' in 1\d\d"
+    ):
         draft(foreign, Asked("foreign", ROW_NUMBER, "Exited", "yes", 180, ""))
 
 
@@ -125,13 +127,14 @@ def test_a_name_that_only_contains_such_a_word_is_not_taken_for_it(column: str) 
     assert (guessed.type, guessed.sensitive, guessed.why) == ("integer", False, "")
 
 
-@pytest.mark.parametrize("column", ["Surname", "first_name", "Name", "CustomerName", "Email", "Nom"])
+@pytest.mark.parametrize("column", ["Surname", "first_name", "Name", "CustomerName", "Nom"])
 def test_a_name_of_a_person_is_left_out_however_few_there_are(column: str) -> None:
     assert guess(column, ["Hill", "Smith"] * 20, labels_of(["0", "1"] * 20, "1")).type == ""
 
 
-def test_decimal_commas_are_told_from_names() -> None:
-    assert "with a point" in guess("Solde", [f"{n},50" for n in range(60)], labels_of(["0", "1"] * 30, "1")).why
+def test_decimal_commas_are_read_as_what_they_are() -> None:
+    guessed = guess("Solde", [f"{n},50" for n in range(60)], labels_of(["0", "1"] * 30, "1"))
+    assert (guessed.type, guessed.written.decimal, guessed.high) == ("number", ",", 120)
 
 
 def test_known_columns_get_a_managers_words_in_both_languages() -> None:

@@ -13,6 +13,7 @@ from model.evaluate import main
 from model.known_truth import expected_log_loss, measure_known_truth
 from model.sources import evaluation_file
 from model.synthesise import draw_history, synthesise
+from vigie_model_server.reading import read_feedback
 
 
 def test_no_prediction_beats_the_truth() -> None:
@@ -25,7 +26,7 @@ def test_no_prediction_beats_the_truth() -> None:
 
 @pytest.mark.slow
 def test_at_twenty_thousand_customers_the_model_is_within_two_percent_of_the_best() -> None:
-    found = measure_known_truth(load_contract("bank"), find_candidate("ebm"), 20_000)
+    found = measure_known_truth(load_contract("bank"), find_candidate("ebm"), 20_000, read_feedback)
     assert found["with_sentiment"]["above_best"] < 0.02
     assert found["without_sentiment"]["above_best"] > 0.04
     read = found["sentiment_found"]

@@ -132,14 +132,15 @@ def test_a_model_that_cannot_be_read_is_never_deployed() -> None:
 
 
 def test_a_long_comparison_says_how_far_it_is(history: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("model.compare.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("model.waiting.PATIENCE_SECONDS", 0)
     said: list[str] = []
     compare(
         design_matrix(history.rows, used_inputs(history)), labels_of(history), used_inputs(history), said.append,
         [find_candidate("logistic_regression")],
     )  # fmt: skip
     assert said[0].startswith("cross-validating logistic regression")
-    assert [line.strip() for line in said[1:]] == [f"{done} of 10" for done in range(1, 10)]
+    assert [line.strip().split(" fits, about ")[0] for line in said[1:]] == [f"{done} of 10" for done in range(1, 10)]
+    assert all(line.endswith(" s left") for line in said[1:])
 
 
 def test_calibration_error_is_none_when_shares_are_as_predicted() -> None:

@@ -1,0 +1,41 @@
+"""Why the model provider gave no answers in a run, and which batches were not sent: lines for its summary."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from psycopg2.extensions import connection as Connection
+
+UNANSWERED = """
+    SELECT details ->> 'reason', count(*) FROM audit_log
+    WHERE run_id = %s AND event_type = 'LLM_CALL_END' AND details ->> 'outcome' = 'unavailable'
+    GROUP BY 1 ORDER BY 2 DESC
+"""
+REFUSED = """
+    SELECT details ->> 'address', count(*) FROM audit_log
+    WHERE run_id = %s AND event_type = 'RECIPIENT_REFUSED' GROUP BY 1 ORDER BY 2 DESC
+"""
+
+
+def model_trouble(connection: Connection, run_id: str) -> tuple[str, ...]:
+    """A line for each cause, with what can be done; none when every call was answered."""
+    from vigie_llm.causes import REMEDIES
+
+    remedies: dict[str, str] = {str(cause): remedy for cause, remedy in REMEDIES.items()}
+    with connection, connection.cursor() as cursor:
+        cursor.execute(UNANSWERED, (run_id,))
+        unanswered = cursor.fetchall()
+        cursor.execute(REFUSED, (run_id,))
+        refused = cursor.fetchall()
+    return (
+        *(
+            f"  unanswered calls   {calls:>6}   {cause or 'Unknown'}: {remedies.get(cause, 'make logs')}"
+            for cause, calls in unanswered
+        ),
+        *(
+            f"  batches not sent   {batches:>6}   the secret points to {address}, the run was planned with another: "
+            "make redrive"
+            for address, batches in refused
+        ),
+    )

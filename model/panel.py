@@ -1,0 +1,78 @@
+"""Knows files with several rows for one customer, and says how they are read without deceiving oneself."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import numpy as np
+
+from model.profile import Profile
+
+DATE = re.compile(r"\d{4}-\d\d?(-\d\d?)?|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\d{4}/\d\d?(/\d\d?)?")
+FEWEST_PEOPLE, DENSE = 20, 0.3
+FOLDS = (
+    "then one customer's rows are never in training and in test at once (folds by customer), where a model would "
+    "recognise the customer instead of learning who leaves"
+)
+
+
+def explain_repeats(customer: Profile, profiles: Mapping[str, Profile]) -> str:
+    """What to do about a customer's column whose values repeat."""
+    repeated = f"{customer.name} holds {len(customer.values):,} different values in {len(customer):,} rows"
+    code = int(np.flatnonzero(np.bincount(customer.rows()) > 1)[0])
+    shown = f"{repeated} ({customer.values[code]!r} stands more than once, first in line {customer.lines[code]})"
+    for dated in _date_columns(profiles):
+        if _pairs(customer, dated) == len(customer):
+            return f"{shown}: rows are customers at dates. Say AS_OF={dated.name}; {FOLDS}"
+    return (
+        f"{shown}, and an id stands once. If it names another thing, choose the column that names the customer; if "
+        f"rows are customers at dates, add the date (YYYY-MM-DD) as a column and say AS_OF=that column: {FOLDS}. "
+        "Otherwise keep one row of each customer"
+    )
+
+
+def find_panel(profiles: Mapping[str, Profile]) -> tuple[Profile, Profile] | None:
+    """The customer's and the date's column of a file that seems to hold customers by date."""
+    for dated in _date_columns(profiles):
+        for column in profiles.values():
+            if column is not dated and _is_panel(column, dated):
+                return column, dated
+    return None
+
+
+def explain_panel(customer: Profile, dated: Profile) -> str:
+    """What to do about such a file when no id was named."""
+    return (
+        f"ID: the {len(customer):,} rows seem to be {len(customer.values):,} customers at {len(dated.values):,} dates. "
+        f"Say ID={customer.name} AS_OF={dated.name}; {FOLDS}. "
+        "Numbering the rows would hide that they are the same people"
+    )
+
+
+def date_faults(dated: Profile) -> list[tuple[int, str]]:
+    """Line and text of cells that are no ISO date; each different one once."""
+    return [(line, text) for text, line in zip(dated.values, dated.lines, strict=True) if not _is_iso(text)]
+
+
+def _date_columns(profiles: Mapping[str, Profile]) -> Sequence[Profile]:
+    return [p for p in profiles.values() if p.values and all(map(DATE.fullmatch, p.values[:500]))]
+
+
+def _pairs(one: Profile, other: Profile) -> int:
+    together = one.rows().astype(np.int64) * len(other.values) + other.rows()
+    return len(np.unique(together))
+
+
+def _is_panel(column: Profile, dated: Profile) -> bool:
+    people, dates, rows = len(column.values), len(dated.values), len(column)
+    if people < FEWEST_PEOPLE or rows < 1.5 * max(people, dates) or rows < DENSE * people * dates:
+        return False
+    return _pairs(column, dated) == rows
+
+
+def _is_iso(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,116 @@
+"""Providers that fail, limit and refuse, at the door: every run ends, goes on when mended, and burns nobody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Cloud, wait_until
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+CUSTOMERS = 20
+
+
+@pytest.fixture
+def server(cloud: Cloud) -> Iterator[Cloud]:
+    cloud.model_server("POST", "/reset")
+    yield cloud
+    cloud.model_server("POST", "/reset")
+
+
+def behave(cloud: Cloud, **settings: Any) -> None:
+    cloud.model_server("PUT", body=settings)
+
+
+def calls(cloud: Cloud, run_id: str) -> dict[str, int]:
+    sql = "SELECT coalesce(outcome, 'none'), count(*) FROM egress_ledger WHERE run_id = %s GROUP BY 1"
+    return dict(cloud.query(sql, run_id))
+
+
+def assert_whole(counts: dict[str, int]) -> None:
+    assert counts["analysed"] + counts["without_consent"] + counts["without_feedback"] == counts["planned"]
+    assert counts["predicted"] == counts["actions"] == counts["planned"]
+    assert counts["failed"] == 0
+
+
+def test_an_outage_under_a_token_limit_does_not_stop_later_runs(server: Cloud) -> None:
+    behave(server, tokens_per_minute=30_000)
+    assert_whole(server.run("outage-before", {"limit": 5})["customers"])
+    behave(server, rates={"reset": 1.0})
+    server.run("outage-during", {"limit": CUSTOMERS})
+    behave(server, rates={})
+    assert_whole(server.run("outage-after", {"limit": CUSTOMERS})["customers"])
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("few-tokens", {"tokens_per_minute": 60_000}),
+        ("a-day", {"requests_per_minute": 14_400, "requests_window_seconds": 86_400}),
+        ("kinds", {"rates": {"json_validate_failed": 0.1, "capacity_exceeded": 0.1, "null_content": 0.1,
+                             "odd_usage": 0.1, "thoughts": 0.1, "fenced": 0.1, "parts": 0.1}}),
+        ("too-large", {"plan": ["ok", "too_large"]}),
+    ],
+)  # fmt: skip
+def test_limits_and_odd_answers_lose_nobody(server: Cloud, name: str, settings: dict[str, Any]) -> None:
+    behave(server, **settings)
+    assert_whole(server.run(f"provider-{name}", {"limit": 12})["customers"])
+
+
+@pytest.mark.parametrize("refusal", ["unauthorised", "model_decommissioned", "web_page", "no_json_schema"])
+def test_an_account_that_is_refused_and_mended_in_mid_run_burns_nobody(server: Cloud, refusal: str) -> None:
+    run_id = f"mended-{refusal.replace('_', '-')}"
+    behave(server, rates={refusal: 1.0})
+    arn = server.start(run_id, {"limit": CUSTOMERS})
+    # Three rounds have been refused, of one call each.
+    wait_until(lambda: calls(server, run_id).get("unavailable", 0) >= 3)
+    behave(server, rates={})
+    ended = server.wait(arn)
+    assert ended["status"] == "SUCCEEDED", ended
+    assert_whole(json.loads(ended["output"])["customers"])
+    outcomes = calls(server, run_id)
+    assert set(outcomes) == {"answered", "unavailable", "unsent"}
+    # Rounds until it was noticed here, a call each.
+    assert outcomes["unavailable"] <= 8
+
+
+def test_an_account_that_stays_refused_ends_the_run_with_the_catalogue(server: Cloud) -> None:
+    behave(server, rates={"forbidden": 1.0})
+    output = server.run("never-mended", {"limit": CUSTOMERS})
+    behave(server, rates={})
+    assert output["customers"]["predicted"] == output["customers"]["actions"] == CUSTOMERS
+    assert output["customers"]["analysed"] == 0
+    # Nine rounds of analysis, one of decisions; a call each.
+    assert calls(server, "never-mended")["unavailable"] <= 12
+    sources = server.query(
+        "SELECT DISTINCT coalesce(source_reason, source) FROM actions WHERE run_id = 'never-mended' ORDER BY 1"
+    )
+    assert {row[0] for row in sources} <= {"ModelUnavailable", "NoConsent", "NoOffer"}
+    # None was failed by the agent: the steps are missing, and the planner says so.
+    reasons = server.query(
+        "SELECT DISTINCT reason FROM run_steps WHERE step = 'analyse' AND outcome = 'failed'"
+        " AND run_id = 'never-mended'"
+    )
+    assert not {row[0] for row in reasons} & {"ModelRefused", "ModelUnavailable", "AnswerRejected"}
+
+
+def test_nothing_of_a_provider_s_words_is_logged(server: Cloud) -> None:
+    behave(server, rates={"forbidden": 1.0})
+    run_id = "words"
+    arn = server.start(run_id, {"limit": 6})
+    wait_until(lambda: calls(server, run_id).get("unavailable", 0) >= 1)
+    behave(server, rates={})
+    assert server.wait(arn)["status"] == "SUCCEEDED"
+    logs = server.client("logs")
+    lines = [
+        event["message"]
+        for agent in ("nlp-agent", "action-agent")
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/vigie-{agent}")
+        for event in page["events"]
+        if run_id in event["message"]
+    ]
+    assert any('"code":"model_blocked"' in line.replace(" ", "") for line in lines)
+    assert not any("project level" in line for line in lines)
