@@ -40,9 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--contract", default="bank", help="a shipped contract's name, or a path")
     parser.add_argument("--data", type=Path, help="labelled CSV, or a folder with history.csv")
     parser.add_argument("--customers", type=int, default=CUSTOMERS, help="size of the made-up bank")
-    parser.add_argument(
-        "--reader", metavar="MODULE:FUNCTION", help="what reads the tone of the made-up bank's feedback"
-    )
+    parser.add_argument("--reader", metavar="MODULE:FUNCTION", help="what reads the tone of feedback")
     parser.add_argument("--json", type=Path, help="write the same figures here")
     given = parser.parse_args(arguments)
     console = Console()

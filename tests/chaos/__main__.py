@@ -18,10 +18,10 @@ from tests.chaos.checking import check_again
 from tests.chaos.faults import KINDS
 from tests.chaos.ground import Ground, chaos_ground
 from tests.chaos.running import Disturbed, disturb
-from vigie_local.errors import LocalCloudError
+from vigie_operations.errors import OperationError
 
 BOUNDARIES = "boundaries"
-COULD_NOT_GO_ON = (LocalCloudError, OSError, psycopg2.Error, BotoCoreError, ClientError)
+COULD_NOT_GO_ON = (OperationError, OSError, psycopg2.Error, BotoCoreError, ClientError)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -11,9 +11,8 @@ from vigie_local.settings import REPOSITORY, service_environment
 CASES = Path(__file__).parents[2] / "data" / "cases"
 MODULES = [
     "model.draft", "model.load", "model.train", "model.evaluate", "model.promote", "model.outcomes", "model.card",
-    "model.synthesise", "model.bench", "vigie_local", "vigie_operations.audit_export",
-    "vigie_operations.subject_access", "tests.evaluations.cost", "tests.evaluations.claims", "tests.bench",
-    "tests.chaos", "tests.evaluations.evaluate_privacy", "tests.evaluations.evaluate_analysis",
+    "model.synthesise", "model.bench", "vigie_local", "tests.evaluations.cost",
+    "tests.evaluations.claims", "tests.bench", "tests.chaos", "tests.evaluations.evaluate_privacy", "tests.evaluations.evaluate_analysis",
 ]  # fmt: skip
 
 
