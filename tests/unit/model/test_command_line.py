@@ -12,7 +12,8 @@ CASES = Path(__file__).parents[2] / "data" / "cases"
 MODULES = [
     "model.draft", "model.load", "model.train", "model.evaluate", "model.promote", "model.outcomes", "model.card",
     "model.synthesise", "model.bench", "vigie_local", "tests.evaluations.cost",
-    "tests.evaluations.claims", "tests.bench", "tests.chaos", "tests.evaluations.evaluate_privacy", "tests.evaluations.evaluate_analysis",
+    "tests.evaluations.claims", "tests.bench", "tests.chaos", "tests.evaluations.evaluate_privacy",
+    "tests.evaluations.evaluate_analysis",
 ]  # fmt: skip
 
 
