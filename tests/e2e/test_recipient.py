@@ -133,4 +133,4 @@ def test_going_on_with_a_run_touches_no_secret(
     assert commands.resume(elsewhere, Namespace(run_id="recipient-resumed")) == 0
     now = cloud.client("secretsmanager").get_secret_value(SecretId=LLM_SECRET)
     assert (now["VersionId"], now["SecretString"]) == (written["VersionId"], written["SecretString"])
-    assert "rules on this machine (nothing leaves it)" in capsys.readouterr().out
+    assert "rules on this machine (nothing leaves it)" in capsys.readouterr().err
