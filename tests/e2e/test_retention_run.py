@@ -258,7 +258,7 @@ def test_what_was_lost_is_made_anew_by_a_redrive_and_a_second_finds_nothing(
         "SELECT md5(string_agg(a::text, '|' ORDER BY customer_id)) FROM actions a WHERE run_id = %s", run_id
     )
     assert commands.redrive(cloud.settings, Namespace(run_id=run_id)) == 0
-    assert f"takes up {lost} customers of {run_id}" in capsys.readouterr().out
+    assert f"takes up {lost} customers of {run_id}" in capsys.readouterr().err
     [(again, counts)] = cloud.query(
         "SELECT n.run_id, n.counts FROM redrives d JOIN runs n ON n.run_id = d.redriven_as WHERE d.run_id = %s", run_id
     )
@@ -273,7 +273,7 @@ def test_what_was_lost_is_made_anew_by_a_redrive_and_a_second_finds_nothing(
         == before
     )
     assert commands.redrive(cloud.settings, Namespace(run_id=run_id)) == 0
-    assert "Nothing to redrive" in capsys.readouterr().out
+    assert "Nothing to redrive" in capsys.readouterr().err
 
 
 def test_a_scorer_that_was_changed_is_refused_and_its_batches_are_counted_as_failed(cloud: Cloud) -> None:

@@ -18,7 +18,10 @@ from vigie_local.settings import REPOSITORY
 LINES = [line.strip() for line in (REPOSITORY / ".dockerignore").read_text().splitlines()]
 PATTERNS = [line for line in LINES if line and not line.startswith("#")]
 # What the image does without.
-LEFT_OUT = (".ci/", ".github/", ".dockerignore", ".gitignore", "docs/images/", "infra/containers/")
+LEFT_OUT = (
+    ".ci/", ".github/", ".dockerignore", ".gitignore", ".pre-commit-config.yaml", "CONTRIBUTING.md", "CHANGELOG.md",
+    "docs/images/", "infra/containers/", "tests/data/cases/",
+)  # fmt: skip
 FOLDERS = ("", "data/", "dashboard/", "docs/", "functions/nlp_agent/", "infra/", "infra/docker/", "infra/migrations/",
            "layers/llm/", "layers/llm/vigie_llm/pseudonymise/", "model/", "model/contracts/", "requirements/",
            "tests/", "tests/data/")  # fmt: skip
