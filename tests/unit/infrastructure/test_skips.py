@@ -29,11 +29,14 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
-    ("reason", "ci", "code"),
-    [("no reason at all", "true", 1), ("no reason at all", "", 0), ("this copy has no git history", "true", 0)],
+    ("reason", "ci", "workers", "code"),
+    [
+        ("no reason at all", "true", ["-n", "1"], 1),
+        ("no reason at all", "", [], 0),
+        ("this copy has no git history", "true", [], 0),
+    ],
 )
-@pytest.mark.parametrize("workers", [[], ["-n", "1"]])
-def test_a_skip_off_the_list_fails_in_ci(tmp_path: Path, reason: str, ci: str, code: int, workers: list[str]) -> None:
+def test_a_skip_off_the_list_fails_in_ci(tmp_path: Path, reason: str, ci: str, workers: list[str], code: int) -> None:
     (tmp_path / "conftest.py").write_text(CONFTEST)
     (tmp_path / "test_some.py").write_text(TESTS.format(reason=reason))
     done = subprocess.run(
