@@ -42,6 +42,8 @@ CROSSINGS = {
 }
 MOMENTS = {"commit": ("before-commit", "during-commit", "after-commit"), "answer": ("before-answer", "after-answer")}
 OUTAGE_SECONDS = (1.0, 4.0)
+# A fault that needs something to strike waits for it, up to this long.
+LONGEST_HOLD_SECONDS = 30.0
 # Every batch passes these.
 HELD_BACK = ("prediction", "action")
 
@@ -195,10 +197,13 @@ def given_up(ground: Ground, rng: random.Random) -> Undo:
     sqs = ground.cloud.client("sqs")
     with _held_back(ground, HELD_BACK):
         end = time.monotonic() + rng.uniform(*OUTAGE_SECONDS)
-        while time.monotonic() < end:
+        latest = end + LONGEST_HOLD_SECONDS
+        given_up = 0
+        while (now := time.monotonic()) < end or (not given_up and now < latest):
             for agent in AGENTS:
                 answer = sqs.receive_message(QueueUrl=ground.queue(agent), MaxNumberOfMessages=1)
                 for message in answer.get("Messages", []):
+                    given_up += 1
                     sqs.send_message(QueueUrl=ground.queue(agent, dead=True), MessageBody=message["Body"])
                     sqs.delete_message(QueueUrl=ground.queue(agent), ReceiptHandle=message["ReceiptHandle"])
     return _nothing
