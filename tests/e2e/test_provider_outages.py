@@ -12,6 +12,8 @@ from tests.e2e.conftest import Cloud, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 CUSTOMERS = 20
+# More than may meet a refused account, as below.
+MANY = 60
 # Calls at once in one environment, as the template has it.
 LLM_CONCURRENCY = 16
 
@@ -77,7 +79,7 @@ def most_refused(server: Cloud, run_id: str) -> int:
 def test_an_account_that_is_refused_and_mended_in_mid_run_burns_nobody(server: Cloud, refusal: str) -> None:
     run_id = f"mended-{refusal.replace('_', '-')}"
     behave(server, rates={refusal: 1.0})
-    arn = server.start(run_id, {"limit": CUSTOMERS})
+    arn = server.start(run_id, {"limit": MANY})
     # Three rounds have been refused, of one call each.
     wait_until(lambda: calls(server, run_id).get("unavailable", 0) >= 3)
     behave(server, rates={})
@@ -91,9 +93,9 @@ def test_an_account_that_is_refused_and_mended_in_mid_run_burns_nobody(server: C
 
 def test_an_account_that_stays_refused_ends_the_run_with_the_catalogue(server: Cloud) -> None:
     behave(server, rates={"forbidden": 1.0})
-    output = server.run("never-mended", {"limit": CUSTOMERS})
+    output = server.run("never-mended", {"limit": MANY})
     behave(server, rates={})
-    assert output["customers"]["predicted"] == output["customers"]["actions"] == CUSTOMERS
+    assert output["customers"]["predicted"] == output["customers"]["actions"] == MANY
     assert output["customers"]["analysed"] == 0
     assert calls(server, "never-mended")["unavailable"] <= most_refused(server, "never-mended")
     sources = server.query(
