@@ -46,7 +46,7 @@ def vigie(
     \b
     Examples:
       vigie run --input '{"limit": 50}'            run 50 customers in the local cloud
-      vigie --target aws --region eu-west-3 runs   list the latest runs of an AWS account
+      vigie --target aws --region eu-west-3 status show the stack of an AWS account
       vigie --target aws audit verify              export the audit log and verify it offline
 
     Exit codes: 0 done; 1 the run did not succeed in full, or the log is not valid; 2 the operation could not be
