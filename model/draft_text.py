@@ -65,7 +65,8 @@ def next_steps(asked: Asked, out: Path, data: Path) -> Iterator[str]:
         yield '  no consent is declared, so nobody would be predicted: CONSENTS="on what ground" declares one'
     yield "Read it and correct it. Then:"
     given = f"DATA={shlex.quote(str(data))} CONTRACT={shlex.quote(str(out))}"
-    yield f"  make load {given}\n  make train {given}\n  make run"
+    promote = f"make promote CONTRACT={shlex.quote(str(out))}"
+    yield f"  make load {given}\n  make train {given}\n  {promote}\n  make run"
 
 
 def _sentence(column: Column) -> str:

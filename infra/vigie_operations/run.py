@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,9 +35,10 @@ _SEGMENTS = """
 _FROM_CATALOGUE = """
     SELECT source_reason, count(*) FROM actions WHERE run_id = %s AND source = 'catalogue' GROUP BY 1 ORDER BY 2 DESC
 """
-_MODELS = """
-    SELECT contract, version, approved_at::date::text FROM model_registry WHERE state = 'approved'
-    ORDER BY approved_at DESC
+_PLANNED = "SELECT contract, model_version FROM runs WHERE run_id = %s"
+_OTHERS = """
+    SELECT contract FROM model_registry WHERE state = 'approved' AND contract <> %s
+    GROUP BY contract ORDER BY max(approved_at) DESC
 """
 _WAITING = """
     SELECT version, contract FROM model_registry
@@ -59,7 +61,7 @@ def run(target: Target, input_text: str) -> RunReport:
     """
     arn = start_execution(target, _parse_input(input_text))
     run_id = arn.rpartition(":")[2]
-    say(f"Run {run_id}{_covered(target)}")
+    say(f"Run {run_id}")
     return follow_run(target, arn, run_id)
 
 
@@ -68,7 +70,7 @@ def follow_run(target: Target, arn: str, run_id: str) -> RunReport:
     states = target.client("stepfunctions")
     began = time.monotonic()
     with target.connected() as connection:
-        _say_where_calls_go(states, arn, run_id, connection)
+        _say_what_was_planned(states, arn, run_id, connection)
         execution = _follow(states, arn, run_id, connection)
         seconds = time.monotonic() - began
         if execution["status"] != "SUCCEEDED":
@@ -148,14 +150,32 @@ def planned_endpoint(connection: Connection, run_id: str) -> Endpoint | None:
     return Endpoint(*found) if found and all(found) else None
 
 
-def _say_where_calls_go(states: Any, arn: str, run_id: str, connection: Connection) -> None:
-    """Say it as soon as the run is planned: what the run froze holds, whatever the secret says later."""
+def _say_what_was_planned(states: Any, arn: str, run_id: str, connection: Connection) -> None:
+    """Say whose customers are covered and where calls go, as the run froze it, whatever the secret says later."""
     while read_progress(connection, run_id).planned is None:
         if states.describe_execution(executionArn=arn)["status"] != "RUNNING":
             return
         time.sleep(_POLL_S)
+    for line in _covered(connection, run_id):
+        say(line)
     if endpoint := planned_endpoint(connection, run_id):
         say(endpoint_line(endpoint))
+
+
+def _covered(connection: Connection, run_id: str) -> Iterator[str]:
+    """Return whose customers a run covers, and what a newcomer may miss: other contracts, a model not approved."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(_PLANNED, (run_id,))
+        contract, version = cursor.fetchone() or ("", "")
+        cursor.execute(_OTHERS, (contract,))
+        others = ", ".join(row[0] for row in cursor.fetchall())
+        cursor.execute(_WAITING)
+        waiting = cursor.fetchone()
+    yield f"Customers of contract {contract}, model {version}"
+    if others:
+        yield f"  not those of {others}: make promote CONTRACT=… VERSION=… lets runs cover another contract"
+    if waiting:
+        yield f"  model {waiting[0]} is trained and not approved: make promote CONTRACT={waiting[1]} approves it"
 
 
 def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[str, Any]:
@@ -166,24 +186,6 @@ def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[
             if execution["status"] != "RUNNING":
                 return execution
             time.sleep(_POLL_S)
-
-
-def _covered(target: Target) -> str:
-    """Return whose customers a run covers: those of the contract whose model was approved last."""
-    with target.connected() as connection, connection, connection.cursor() as cursor:
-        cursor.execute(_MODELS)
-        models = cursor.fetchall()
-        cursor.execute(_WAITING)
-        waiting = cursor.fetchone()
-    said = ""
-    if models:
-        contract, version, day = models[0]
-        said = f" over the customers of contract {contract} (model {version}, approved last, on {day})"
-    if others := ", ".join(str(row[0]) for row in models[1:]):
-        said += f"\n  not over those of {others}: make promote CONTRACT=… VERSION=… lets runs cover another contract"
-    if waiting:
-        said += f"\n  model {waiting[0]} is trained and not approved: make promote CONTRACT={waiting[1]} approves it"
-    return said
 
 
 def _failure(run_id: str, execution: dict[str, Any]) -> str:

@@ -354,3 +354,13 @@ def test_whatever_the_cause_of_a_failure_its_class_and_words_are_the_execution_s
             assert (ended["status"], ended["error"], ended["cause"]) == ("FAILED", "SomeError", expected), name
     finally:
         states.delete_state_machine(stateMachineArn=made["stateMachineArn"])
+
+
+def test_the_command_says_whose_customers_a_run_covers_and_where_calls_go(cloud: Cloud) -> None:
+    done = cloud.vigie("--json", "run", "--input", '{"limit": 3, "purpose": "test"}')
+    assert done.returncode == 0, done.stderr
+    [report] = json.loads(done.stdout)
+    assert report["customers"]["planned"] == 3
+    [(contract, version)] = cloud.query("SELECT contract, model_version FROM runs WHERE run_id = %s", report["run_id"])
+    assert f"Customers of contract {contract}, model {version}\n" in done.stderr
+    assert "rules on this machine (nothing leaves it)" in done.stderr
