@@ -79,11 +79,16 @@ def test_the_scoring_layer_is_small_and_carries_its_bytecode_so_that_a_cold_star
         assert int.from_bytes(bytecode.read_bytes()[4:8], "little") == 1, source
 
 
-def test_the_scoring_path_starts_within_150_ms_of_work_from_the_built_layer(cloud: Cloud) -> None:
+def test_the_scoring_path_costs_little_more_to_start_than_numpy_alone(cloud: Cloud) -> None:
+    """A ratio within one run: hosts differ by more than twice. `make bench ONLY=scoring` has the milliseconds."""
     layer = dict(built(cloud))["ScoringLayer"]
-    program = "import time, sys, vigie_scoring; assert 'boto3' not in sys.modules; print(time.process_time())"
     environment = {"PYTHONPATH": str(layer), "OPENBLAS_NUM_THREADS": "1"}
-    command = [sys.executable, "-S", "-c", program]
-    # Processor time, and the best of several: other tests share this machine.
-    spent = [subprocess.run(command, env=environment, capture_output=True, check=True).stdout for _ in range(7)]
-    assert min(float(seconds) for seconds in spent) < 0.150
+
+    def start(module: str) -> float:
+        program = f"import time, sys, {module}; assert 'boto3' not in sys.modules; print(time.process_time())"
+        command = [sys.executable, "-S", "-c", program]
+        return float(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
+
+    # Processor time, in turns, and the best of several: other tests share this machine.
+    spent = [(start("numpy"), start("vigie_scoring")) for _ in range(7)]
+    assert min(ours for _, ours in spent) < 1.5 * min(numpy for numpy, _ in spent)
