@@ -6,8 +6,9 @@ every LocalStack and every user of the machine, where another user may not write
 It also builds a parser's tables anew for every path that a state machine evaluates, a fifth of its work during a
 run; here each path is parsed once. And it reports each message sent, received or deleted, and each question to an
 empty queue, to CloudWatch with a request of its own; here it does not. What alarms go by, how many messages a queue
-holds, it reports once a minute all the same. Lastly, how it takes messages from queues (`queue_mappings`)
-and searches logs (`log_filtering`) is too slow, and changed, and garbage collection would stop it (`collecting`).
+holds, it reports once a minute all the same. Lastly, how it takes messages from queues (`patches.queue_polling`)
+and searches logs (`patches.log_filtering`) is too slow, and changed, and garbage collection would stop it
+(`patches.gc_pauses`).
 """
 
 from __future__ import annotations
