@@ -20,7 +20,6 @@ from vigie_local.deploy import deploy, is_broken
 from vigie_local.errors import ServiceError
 from vigie_local.localstack import aws_client
 from vigie_local.migrations import OWNER, apply_migrations, prepare_database
-from vigie_local.postgres import write_private
 from vigie_local.secrets import (
     endpoint_in_force,
     publish_secrets,
@@ -34,6 +33,7 @@ from vigie_operations import redrive as redrive_operation
 from vigie_operations import resume as resume_operation
 from vigie_operations import run as run_operation
 from vigie_operations.errors import RunError
+from vigie_operations.files import write_private
 from vigie_operations.report import RunReport, endpoint_line
 from vigie_operations.targets import Target, local_target
 

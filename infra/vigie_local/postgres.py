@@ -37,6 +37,7 @@ from vigie_local.postgres_files import (
 )
 from vigie_local.processes import ProcessSpec, log_tail, running_pid, start_process, stop_process
 from vigie_local.settings import LOOPBACK, service_environment
+from vigie_operations.files import write_private
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -232,14 +233,6 @@ class PostgresServer:
 
     def _programs(self) -> Path:
         return usable_programs(self._place(), unprivileged_account())
-
-
-def write_private(path: Path, text: str) -> None:
-    """Writes a file that only its owner may read, from its first byte on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
 
 
 @contextlib.contextmanager

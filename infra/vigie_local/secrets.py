@@ -15,9 +15,10 @@ from typing import Any
 from vigie.endpoint import Endpoint
 from vigie_llm.recipients import endpoint_of
 from vigie_local.migrations import ROLES, set_password
-from vigie_local.postgres import SUPERUSER, PostgresServer, write_private
+from vigie_local.postgres import SUPERUSER, PostgresServer
 from vigie_local.settings import DATABASE, LocalSettings, ModelProvider
 from vigie_operations.errors import RunError
+from vigie_operations.files import write_private
 
 LLM_SECRET = "vigie/llm"
 WAY_FIELDS = ("proxy_url", "no_proxy", "ca_bundle")

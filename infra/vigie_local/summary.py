@@ -1,16 +1,9 @@
-"""What a person reads at the end of a deployment: who answers the agents, and what to try next."""
+"""What a person reads at the end of a deployment: the dashboard's address and what to try next."""
 
 from __future__ import annotations
 
-from vigie_llm.recipients import Provider, endpoint_of
 from vigie_local.localstack import CREDENTIALS
 from vigie_local.settings import LocalSettings
-from vigie_operations.report import endpoint_line
-
-
-def provider_line(provider: Provider) -> str:
-    """Return who answers the agents' questions, and whether anything leaves this machine."""
-    return endpoint_line(endpoint_of(provider))
 
 
 def what_next(settings: LocalSettings) -> list[str]:

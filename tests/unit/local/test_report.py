@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from vigie_llm.recipients import endpoint_of
 from vigie_local.settings import ModelProvider, load_settings
-from vigie_local.summary import provider_line, what_next
-from vigie_operations.report import RunReport
+from vigie_local.summary import what_next
+from vigie_operations.report import RunReport, endpoint_line
 
 REPORT = RunReport(
     run_id="run-1", status="succeeded", seconds=10.0,
@@ -48,18 +49,20 @@ def test_the_closing_lines_follow_the_ports_in_use() -> None:
 
 
 def test_it_is_said_when_feedback_leaves_the_machine_and_the_key_is_not_said() -> None:
-    assert "nothing leaves it" in provider_line(load_settings({}).provider)
-    line = provider_line(load_settings({"GROQ_API_KEY": "gsk_secret"}).provider)
+    assert "nothing leaves it" in endpoint_line(endpoint_of(load_settings({}).provider))
+    line = endpoint_line(endpoint_of(load_settings({"GROQ_API_KEY": "gsk_secret"}).provider))
     assert "is sent there" in line
     assert "gsk_secret" not in line
 
 
 def test_only_our_own_rules_on_this_machine_are_said_to_send_nothing() -> None:
     near = load_settings({"LLM_BASE_URL": "http://localhost:11434", "LLM_MODEL": "qwen3"}).provider
-    assert "on this machine, at http://localhost:11434/v1 (pseudonymised feedback is sent there)" in provider_line(near)
+    assert "on this machine, at http://localhost:11434/v1 (pseudonymised feedback is sent there)" in endpoint_line(
+        endpoint_of(near)
+    )
     misnamed = ModelProvider("local", "http://10.0.0.5:4570", "vigie-local-rules", "k")
     assert misnamed.leaves_machine
-    assert "nothing leaves it" not in provider_line(misnamed)
+    assert "nothing leaves it" not in endpoint_line(endpoint_of(misnamed))
 
 
 def test_the_summary_says_why_calls_had_no_answer() -> None:
