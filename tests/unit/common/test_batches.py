@@ -75,6 +75,15 @@ def test_a_transient_error_is_tried_again_with_growing_pauses(clock: Clock, clie
         assert 0.25 * 2**attempt <= pause <= 0.5 * 2**attempt
 
 
+def test_an_outage_of_three_and_a_half_seconds_is_sat_out_within_one_delivery(
+    clock: Clock, client: FakeStepFunctions
+) -> None:
+    work, attempts = failing(3, DatabaseUnavailableError("gone"))
+    answer("token", TaskTokens(client), work, clock.seconds_left)
+    assert attempts == [1, 2, 3, 4]
+    assert sum(clock.pauses) >= 3.5
+
+
 def test_a_transient_error_that_stays_is_raised_and_the_token_left_waiting(
     clock: Clock, client: FakeStepFunctions
 ) -> None:
