@@ -102,7 +102,8 @@ BEGIN
 END $$;
 REVOKE EXECUTE ON FUNCTION keep_consents_in_time FROM PUBLIC;
 CREATE TRIGGER time_of_record BEFORE INSERT ON consents
-    FOR EACH ROW EXECUTE FUNCTION keep_consents_in_time();
+    FOR EACH ROW WHEN (NOT NEW.granted OR NEW.recorded_at > clock_timestamp())
+    EXECUTE FUNCTION keep_consents_in_time();
 
 CREATE OR REPLACE FUNCTION audit_consents() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
