@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -39,27 +38,12 @@ class LoggedEvent:
     fingerprint: bytes
 
 
-def logs_client() -> Any:
-    """A client of CloudWatch Logs that takes the events of a page as they are."""
-    client: Any = boto3.client("logs", config=PATIENCE)
-    client.meta.events.register("before-parse.cloudwatch-logs.FilterLogEvents", _take_events)
-    return client
-
-
-def _take_events(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_context: object) -> None:
-    """Read a page's events once: looking each member of each up in the service's model takes longer than that."""
-    if response_dict["status_code"] == HTTPStatus.OK:
-        page = json.loads(response_dict["body"])
-        customized_response_dict["events"] = page.pop("events", [])
-        response_dict["body"] = json.dumps(page).encode()
-
-
 class Logs:
     """The log groups that agents write to."""
 
     def __init__(self, groups: tuple[str, ...], client: Any = None) -> None:
         self._groups = groups
-        self._client = client or logs_client()
+        self._client = client or boto3.client("logs", config=PATIENCE)
 
     def pages(self, run_id: str, since_ms: int) -> Iterator[list[str]]:
         """The lines that may tell of the run, in all groups, logged at or after this time (milliseconds since 1970).
