@@ -30,6 +30,7 @@ from vigie.audit import Origin
 from vigie.messages import BatchMessage
 from vigie.runtime import Request, open_database
 from vigie.task_tokens import TaskTokens
+from vigie.vocabulary import RunKind
 from vigie_llm.provider import LlmSettings, Provider
 from vigie_local.localstack import aws_client
 
@@ -96,7 +97,7 @@ def _request(agent: str, run_id: str) -> Request:
 
 def _plan(run_id: str, customers: int) -> int:
     settings = PlannerSettings.from_environment(_variables("vigie-planner"))
-    asked = PlanRequest(run_id, limit=customers, batch_size=1, purpose="benchmark")
+    asked = PlanRequest(run_id, limit=customers, batch_size=1, purpose=RunKind.BENCHMARK)
     database = open_database(settings.database_secret)
     planned = plan_run(asked, settings, database, Manifests(settings.runs_bucket), _request("planner", run_id))
     return int(planned["batches"])

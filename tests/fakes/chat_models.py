@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vigie.endpoint import Endpoint
+from vigie.vocabulary import Purpose
 from vigie_llm.call_runner import CallRunner
 from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatAnswer, ChatModel, ChatRequest
@@ -65,7 +66,7 @@ class FakeProvider(Provider):
         self._runner = CallRunner(concurrency)
         self._before_ledger = before_ledger
 
-    def ledger(self, run_id: str, purpose: str, prompt_version: str, planned: Endpoint | None = None) -> Ledger:
+    def ledger(self, run_id: str, purpose: Purpose, prompt_version: str, planned: Endpoint | None = None) -> Ledger:
         self._before_ledger()
         return Ledger(run_id, purpose, self.fake.model, prompt_version, Recipient("nobody", "none", "nothing"))
 

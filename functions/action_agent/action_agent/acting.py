@@ -29,6 +29,7 @@ from vigie.runs import Run, load_run
 from vigie.runtime import Request
 from vigie.steps import StepEnd, count_outcomes, end_steps
 from vigie.task_tokens import TaskTokens
+from vigie.vocabulary import CallStatus, EventStatus, EventType, Purpose, Reason, Segment, Step, StepOutcome
 from vigie_llm.action import Offer, WordedAction, ask_for_action, read_action
 from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer
@@ -36,13 +37,13 @@ from vigie_llm.ledger import Earlier, Entry, Ledger
 from vigie_llm.opening import open_ledger, refusal_audited
 from vigie_llm.provider import Provider
 
-STEP = "decide"
-PURPOSE = "retention_offers"
+STEP = Step.DECIDE
+PURPOSE = Purpose.RETENTION_OFFERS
 REASONS = {
-    "rejected": "AnswerRejected",
-    "blocked": "EgressBlocked",
-    "refused": "ModelRefused",
-    "unavailable": "ModelUnavailable",
+    CallStatus.REJECTED: Reason.ANSWER_REJECTED,
+    CallStatus.BLOCKED: Reason.EGRESS_BLOCKED,
+    CallStatus.REFUSED: Reason.MODEL_REFUSED,
+    CallStatus.UNAVAILABLE: Reason.MODEL_UNAVAILABLE,
 }
 
 
@@ -82,7 +83,7 @@ class Actor:
             ledger = open_ledger(self._provider, run, PURPOSE, run.prompt_versions["action"])
             earlier = ledger.earlier(transaction, [candidate.customer_id for candidate in candidates])
             details = {"batch_no": message.batch_no, "customers": len(candidates)}
-            transaction.audit(Event("BATCH_START", details=details))
+            transaction.audit(Event(EventType.BATCH_START, details=details))
         return _Batch(run, ledger, offers, {candidate.customer_id: candidate for candidate in candidates}, earlier)
 
     def _enter(
@@ -100,10 +101,10 @@ class Actor:
             asked = [ask for ask in decided if isinstance(ask, Ask)]
             for ask in asked:
                 if ask.lost:
-                    batch.ledger.end_without_answer(transaction, ask.candidate.customer_id, ask.lost, "lost")
+                    batch.ledger.end_without_answer(transaction, ask.candidate.customer_id, ask.lost, CallStatus.LOST)
             actions = [action for action in decided if isinstance(action, Action)]
             if without_model:
-                actions += [batch.catalogue(ask.candidate, "unavailable") for ask in asked]
+                actions += [batch.catalogue(ask.candidate, CallStatus.UNAVAILABLE) for ask in asked]
                 asked = []
             _save(transaction, batch.run, actions)
             return batch.ledger.enter(transaction, [batch.entry(ask) for ask in asked])
@@ -129,10 +130,10 @@ class Actor:
         with self._database.transaction(request.origin) as transaction:
             batch.ledger.end(transaction, [outcome.without_content()])
             if profiled_now(transaction, candidate.customer_id):
-                action = without_offer(candidate, batch.segment(candidate), "ConsentWithdrawn")
+                action = without_offer(candidate, batch.segment(candidate), Reason.CONSENT_WITHDRAWN)
                 _save(transaction, batch.run, [action])
             else:
-                ended = StepEnd(candidate.customer_id, "withdrawn", "ConsentWithdrawn")
+                ended = StepEnd(candidate.customer_id, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)
                 end_steps(transaction, batch.run.run_id, STEP, [ended])
 
     def _hand_back(
@@ -140,10 +141,10 @@ class Actor:
     ) -> dict[str, Any]:
         with self._database.transaction(request.origin) as transaction:
             for call in slices.unsent:
-                batch.ledger.end_without_answer(transaction, call.customer_id, call.egress_id, "unsent")
+                batch.ledger.end_without_answer(transaction, call.customer_id, call.egress_id, CallStatus.UNSENT)
             outcomes = count_outcomes(transaction, message.run_id, message.batch_no, STEP)
             details = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": slices.remaining}
-            transaction.audit(Event("BATCH_END", details=details))
+            transaction.audit(Event(EventType.BATCH_END, details=details))
         metrics.add_metric("ActionsDecided", MetricUnit.Count, outcomes.get("done", 0))
         return {"outcomes": outcomes} | slices.answer
 
@@ -173,7 +174,7 @@ class _Batch:
         earlier = self._earlier.get(candidate.customer_id)
         return earlier.attempt if earlier else 0
 
-    def segment(self, candidate: Candidate) -> str:
+    def segment(self, candidate: Candidate) -> Segment:
         assert candidate.probability is not None  # noqa: S101  (see deciding.why_not)
         return self.run.decision.segment(candidate.probability, candidate.annual_value_eur)
 
@@ -181,7 +182,7 @@ class _Batch:
         earlier = self._earlier.get(candidate.customer_id)
         return decide(candidate, self.segment(candidate), earlier, self.offers_of(candidate))
 
-    def catalogue(self, candidate: Candidate, how: str) -> Action:
+    def catalogue(self, candidate: Candidate, how: CallStatus) -> Action:
         """The catalogue's action, where a call ended so."""
         return from_catalogue(candidate, self.segment(candidate), REASONS[how], self.offers_of(candidate))
 
@@ -210,18 +211,18 @@ def _accept(call: Call, answer: ChatAnswer) -> tuple[WordedAction, dict[str, Any
 
 
 def _consent_check(candidate: Candidate) -> Event:
-    status = "refused" if candidate.consent_id is None else "ok"
+    status = EventStatus.REFUSED if candidate.consent_id is None else EventStatus.OK
     details = {"purpose": PURPOSE, "consent_id": candidate.consent_id}
-    return Event("CONSENT_CHECK", status, candidate.customer_id, details)
+    return Event(EventType.CONSENT_CHECK, status, candidate.customer_id, details)
 
 
 def _save(transaction: Transaction, run: Run, actions: list[Action]) -> None:
     insert_actions(transaction, run.run_id, actions)
-    end_steps(transaction, run.run_id, STEP, [StepEnd(action.customer_id, "done") for action in actions])
+    end_steps(transaction, run.run_id, STEP, [StepEnd(action.customer_id, StepOutcome.DONE) for action in actions])
     for action in actions:
         chosen = {"segment": action.segment, "probability": round(action.probability, 6)}
-        transaction.audit(Event("SEGMENTATION", customer_id=action.customer_id, details=chosen))
+        transaction.audit(Event(EventType.SEGMENTATION, customer_id=action.customer_id, details=chosen))
         saved: dict[str, Any] = {"source": action.source, "offer_id": action.offer_id, "reason": action.source_reason}
         details = {name: value for name, value in saved.items() if value is not None}
         details["analysis_lost"] = action.analysis_lost
-        transaction.audit(Event("ACTION_SAVED", customer_id=action.customer_id, details=details))
+        transaction.audit(Event(EventType.ACTION_SAVED, customer_id=action.customer_id, details=details))

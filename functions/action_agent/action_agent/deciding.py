@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from vigie.vocabulary import ActionSource, CallStatus, Reason, Segment, StepOutcome
 from vigie_llm.action import Case, Offer, WordedAction
 from vigie_llm.ledger import Earlier
 from vigie_llm.pseudonymise import KnownIdentity
@@ -46,11 +47,11 @@ class Action:
     """What is stored for a customer: worded by the model, from the catalogue for a reason, or none."""
 
     customer_id: UUID
-    segment: str
+    segment: Segment
     probability: float
     language: str
-    source: str
-    source_reason: str | None = None
+    source: ActionSource
+    source_reason: Reason | None = None
     offer_id: str | None = None
     reason: str | None = None
     message: str | None = None
@@ -63,38 +64,38 @@ class Ask:
     """The model is to be asked; `lost` is an earlier call whose outcome nobody knows."""
 
     candidate: Candidate
-    segment: str
+    segment: Segment
     attempt: int
     lost: UUID | None = None
 
 
-def why_not(candidate: Candidate) -> tuple[str, str] | None:
+def why_not(candidate: Candidate) -> tuple[StepOutcome, Reason] | None:
     """Outcome and reason when there is nothing to decide on, or None."""
     if not candidate.profiled:
-        return "withdrawn", "ConsentWithdrawn"
-    return ("failed", "NoPrediction") if candidate.probability is None else None
+        return StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN
+    return (StepOutcome.FAILED, Reason.NO_PREDICTION) if candidate.probability is None else None
 
 
-def decide(candidate: Candidate, segment: str, earlier: Earlier | None, offers: Sequence[Offer]) -> Action | Ask:
+def decide(candidate: Candidate, segment: Segment, earlier: Earlier | None, offers: Sequence[Offer]) -> Action | Ask:
     """An action at once, where no offer may be made or the answer is paid for; else the model is to be asked."""
     if candidate.consent_id is None:
-        return without_offer(candidate, segment, "NoConsent")
+        return without_offer(candidate, segment, Reason.NO_CONSENT)
     if not offers_for(segment, offers):
-        return without_offer(candidate, segment, "NoOffer")
+        return without_offer(candidate, segment, Reason.NO_OFFER)
     if earlier is None:
         return Ask(candidate, segment, attempt=1)
-    if earlier.outcome == "answered" and earlier.answer is not None:
+    if earlier.outcome is CallStatus.ANSWERED and earlier.answer is not None:
         return from_model(candidate, segment, WordedAction(**earlier.answer), earlier.egress_id)
     lost = earlier.egress_id if earlier.outcome is None else None
     return Ask(candidate, segment, earlier.attempt + 1, lost)
 
 
-def offers_for(segment: str, offers: Sequence[Offer]) -> tuple[Offer, ...]:
+def offers_for(segment: Segment, offers: Sequence[Offer]) -> tuple[Offer, ...]:
     """The offers that may be made in a segment."""
     return tuple(offer for offer in offers if segment in offer.segments)
 
 
-def as_case(candidate: Candidate, segment: str) -> Case:
+def as_case(candidate: Candidate, segment: Segment) -> Case:
     """What the model is told: nothing that identifies the customer, no exact probability."""
     assert candidate.probability is not None  # noqa: S101  (see why_not)
     found = candidate.found
@@ -119,14 +120,14 @@ def probability_band(probability: float) -> str:
     return f"{low / 10:.1f}-{(low + 1) / 10:.1f}"
 
 
-def from_model(candidate: Candidate, segment: str, worded: WordedAction, egress_id: UUID) -> Action:
+def from_model(candidate: Candidate, segment: Segment, worded: WordedAction, egress_id: UUID) -> Action:
     """The action that the model chose and worded."""
     return Action(
         candidate.customer_id,
         segment,
         _known(candidate.probability),
         candidate.language,
-        source="model",
+        source=ActionSource.MODEL,
         offer_id=worded.offer_id,
         reason=worded.reason,
         message=worded.message,
@@ -135,7 +136,7 @@ def from_model(candidate: Candidate, segment: str, worded: WordedAction, egress_
     )
 
 
-def from_catalogue(candidate: Candidate, segment: str, why: str, offers: Sequence[Offer]) -> Action:
+def from_catalogue(candidate: Candidate, segment: Segment, why: Reason, offers: Sequence[Offer]) -> Action:
     """The catalogue's own words for the offer that answers most of the customer's topics, marked as such."""
     offer = best_offer(candidate.found.topics if candidate.found else (), offers_for(segment, offers))
     return Action(
@@ -143,7 +144,7 @@ def from_catalogue(candidate: Candidate, segment: str, why: str, offers: Sequenc
         segment,
         _known(candidate.probability),
         candidate.language,
-        source="catalogue",
+        source=ActionSource.CATALOGUE,
         source_reason=why,
         offer_id=offer.offer_id,
         reason=None,
@@ -152,14 +153,14 @@ def from_catalogue(candidate: Candidate, segment: str, why: str, offers: Sequenc
     )
 
 
-def without_offer(candidate: Candidate, segment: str, why: str) -> Action:
+def without_offer(candidate: Candidate, segment: Segment, why: Reason) -> Action:
     """A segment and nothing else."""
     return Action(
         candidate.customer_id,
         segment,
         _known(candidate.probability),
         candidate.language,
-        source="none",
+        source=ActionSource.NONE,
         source_reason=why,
         analysis_lost=candidate.analysis_lost,
     )

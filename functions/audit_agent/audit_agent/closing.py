@@ -15,6 +15,7 @@ from vigie.database import Database
 from vigie.errors import TransientError, VigieError
 from vigie.runs import load_run
 from vigie.runtime import Request
+from vigie.vocabulary import EventStatus, EventType
 
 logger = Logger(child=True)
 # How long a backlog or a foreign transaction may keep the run's last event from being sealed before the answer says so.
@@ -41,8 +42,8 @@ class Closer:
             load_run(transaction, run_id)
         found = self._reconciler.reconcile(run_id, request)
         reconciled = Event(
-            "RUN_RECONCILED",
-            "failed" if found.gaps else "ok",
+            EventType.RUN_RECONCILED,
+            EventStatus.FAILED if found.gaps else EventStatus.OK,
             details={"events": found.events, "gaps": len(found.gaps)},
         )
         with self._database.transaction(request.origin) as transaction:

@@ -6,6 +6,7 @@ Every row that the query gives is a gap: customer, step, the store that lacks so
 from audit_agent.batch_checks import Batches
 from audit_agent.gaps import Gap
 from vigie.database import Transaction
+from vigie.vocabulary import GapName
 
 CHECKS = """
 WITH event AS MATERIALIZED (
@@ -123,7 +124,9 @@ WHERE r.egress_id IS NOT NULL AND c.outcome IS DISTINCT FROM 'answered'
 UNION ALL
 SELECT coalesce(c.customer_id, e.customer_id), 'analyse', 'audit_log', 'PseudonymisationNotTold', NULL, NULL
 FROM (SELECT customer_id, count(*) FROM call WHERE step = 'analyse' GROUP BY 1) c
-FULL JOIN (SELECT customer_id, count(*) FROM event WHERE event_type = 'ANONYMISATION' GROUP BY 1) e USING (customer_id)
+FULL JOIN (
+    SELECT customer_id, count(*) FROM event WHERE event_type IN ('PSEUDONYMISATION', 'ANONYMISATION') GROUP BY 1
+) e USING (customer_id)
 WHERE c.count IS DISTINCT FROM e.count
 UNION ALL
 SELECT c.customer_id, c.step, 'audit_log', 'RefusalNotTold', NULL, NULL
@@ -158,7 +161,7 @@ def gaps_in_records(transaction: Transaction, run_id: str) -> list[Gap]:
     rows = transaction.fetch(CHECKS, {"run_id": run_id})
     transaction.cursor.execute(AS_USUAL)
     return [
-        Gap(step, store, problem, customer_id, event_id, batch_no)
+        Gap(step, store, GapName(problem), customer_id, event_id, batch_no)
         for customer_id, step, store, problem, event_id, batch_no in rows
     ]
 

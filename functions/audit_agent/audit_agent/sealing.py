@@ -20,11 +20,12 @@ from vigie.canonical import canonical_event
 from vigie.database import Database
 from vigie.runtime import Request
 from vigie.verify import leaf_hash
+from vigie.vocabulary import EventType
 
 logger = Logger(child=True)
 CHUNK = 10_000
 # What a checkpoint leaves behind is no reason for another: an idle log rests.
-OWN_EVENT = "CHECKPOINT_SIGNED"
+OWN_EVENT = EventType.CHECKPOINT_SIGNED
 TICK_SECONDS = 1.0
 CHECKPOINT_AGE_SECONDS = 4.0
 # A watch lasts a little longer than the schedule's minute, so that one takes over from another without a gap.

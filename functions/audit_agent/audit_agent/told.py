@@ -11,6 +11,7 @@ from audit_agent.log_reading import LoggedEvent, Logs, read_events
 from vigie.canonical import canonical_event
 from vigie.database import Transaction
 from vigie.verify import leaf_hash
+from vigie.vocabulary import WHOLE_RUN, EventType, GapName, Step
 
 # A row that is neither sealed nor still to come in the sealer's order was passed over.
 EVENTS = """
@@ -20,8 +21,8 @@ FROM audit_log l LEFT JOIN audit_leaf f USING (event_id) CROSS JOIN audit_fronti
 WHERE l.run_id = %s
 """
 # Written by triggers: the database has no structured log.
-TOLD_BY_DATABASE = ("CONSENT_RECORDED", "DERIVED_DATA_ERASED")
-STEPS = {"nlp_agent": "analyse", "prediction_agent": "predict", "action_agent": "decide"}
+TOLD_BY_DATABASE = (EventType.CONSENT_RECORDED, EventType.DERIVED_DATA_ERASED)
+STEPS = {"nlp_agent": Step.ANALYSE, "prediction_agent": Step.PREDICT, "action_agent": Step.DECIDE}
 # The last lines of a small run are a moment late; those of a large one may be late for longer.
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
@@ -93,9 +94,9 @@ class StoredEvents:
         self._prints += own
         self._awaited.append(event_type not in TOLD_BY_DATABASE)
         if leaf is not None and bytes(leaf) != own:
-            problem = "LeafDiffers"
+            problem = GapName.LEAF_DIFFERS
         elif leaf is None and not waits:
-            problem = "NotSealed"
+            problem = GapName.NOT_SEALED
         else:
             return
         customer = UUID(customer_id) if customer_id else None
@@ -140,21 +141,21 @@ class LogComparison:
         """What the comparison found; a line whose row was stored meanwhile is in order."""
         late = self._origins(list(self._unknown)) if self._unknown else {}
         return [
-            *self._in_the_logs("EventNotLogged", self._stored.missing_ids()),
-            *self._in_the_logs("LogLineDiffers", list(self._differing)),
+            *self._in_the_logs(GapName.EVENT_NOT_LOGGED, self._stored.missing_ids()),
+            *self._in_the_logs(GapName.LOG_LINE_DIFFERS, list(self._differing)),
             *(
-                Gap(step_of(logged.agent), "audit_log", "LoggedWithoutRow", logged.customer_id, event_id)
+                Gap(step_of(logged.agent), "audit_log", GapName.LOGGED_WITHOUT_ROW, logged.customer_id, event_id)
                 for event_id, logged in self._unknown.items()
                 if event_id not in late
             ),
         ]
 
-    def _in_the_logs(self, problem: str, event_ids: list[UUID]) -> Iterator[Gap]:
+    def _in_the_logs(self, problem: GapName, event_ids: list[UUID]) -> Iterator[Gap]:
         origins = self._origins(event_ids) if event_ids else {}
         for event_id in event_ids:
             # A row that has vanished since it was read belongs to no step any more, and is a gap all the same.
             origin = origins.get(event_id)
-            step, customer_id = (step_of(origin.agent), origin.customer_id) if origin else ("run", None)
+            step, customer_id = (step_of(origin.agent), origin.customer_id) if origin else (WHOLE_RUN, None)
             yield Gap(step, "cloudwatch", problem, customer_id, event_id)
 
     def _take_up(self, logged: LoggedEvent) -> None:
@@ -180,4 +181,4 @@ def read_origins(transaction: Transaction, event_ids: list[UUID]) -> dict[UUID, 
 
 def step_of(agent: str) -> str:
     """The step that an agent does, or `run`."""
-    return STEPS.get(agent, "run")
+    return STEPS.get(agent, WHOLE_RUN)

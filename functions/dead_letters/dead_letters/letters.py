@@ -8,11 +8,13 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from vigie.vocabulary import CLOSE_AUDIT, DeadLetterReason, Step
+
 STEPS = {
-    "vigie-nlp-dlq": "analyse",
-    "vigie-prediction-dlq": "predict",
-    "vigie-action-dlq": "decide",
-    "vigie-audit-dlq": "close_audit",
+    "vigie-nlp-dlq": Step.ANALYSE,
+    "vigie-prediction-dlq": Step.PREDICT,
+    "vigie-action-dlq": Step.DECIDE,
+    "vigie-audit-dlq": CLOSE_AUDIT,
 }
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 MOST_BATCHES = 2**31
@@ -32,9 +34,9 @@ class DeadLetter:
     task_token: str | None = None
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> DeadLetterReason:
         """Why it lies here: its agent gave it up, or nobody can tell whom it belongs to."""
-        return "GivenUp" if self.task_token else "Unreadable"
+        return DeadLetterReason.RETRIES_EXHAUSTED if self.task_token else DeadLetterReason.UNREADABLE
 
 
 def read_letter(record: SQSRecord) -> DeadLetter:

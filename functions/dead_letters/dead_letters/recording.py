@@ -6,6 +6,7 @@ from vigie.database import Database
 from vigie.errors import DeadLettered
 from vigie.runtime import Request
 from vigie.task_tokens import TaskTokens
+from vigie.vocabulary import EventStatus, EventType
 
 INSERT = """
 INSERT INTO dead_letters (message_id, queue, run_id, batch_no, step, reason, body_bytes, body_sha256)
@@ -45,5 +46,5 @@ def _record(letter: DeadLetter, database: Database, request: Request) -> bool:
         details = {"queue": letter.queue, "step": letter.step, "reason": letter.reason, "batch_no": letter.batch_no}
         details |= {"body_bytes": size, "body_sha256": sha256}
         stated = {name: value for name, value in details.items() if value is not None}
-        transaction.audit(Event("DEAD_LETTERED", "failed", details=stated))
+        transaction.audit(Event(EventType.DEAD_LETTERED, EventStatus.FAILED, details=stated))
     return True

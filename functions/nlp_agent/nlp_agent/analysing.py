@@ -22,6 +22,7 @@ from vigie.runs import Run, load_run
 from vigie.runtime import Request
 from vigie.steps import StepEnd, count_outcomes, end_steps
 from vigie.task_tokens import TaskTokens
+from vigie.vocabulary import CallStatus, EventStatus, EventType, Purpose, Reason, Step, StepOutcome
 from vigie_llm.analysis import (
     Analysis,
     analysis_from,
@@ -36,13 +37,13 @@ from vigie_llm.opening import open_ledger, refusal_audited
 from vigie_llm.provider import Provider
 from vigie_llm.pseudonymise import pseudonymise
 
-STEP = "analyse"
-PURPOSE = "feedback_analysis"
+STEP = Step.ANALYSE
+PURPOSE = Purpose.FEEDBACK_ANALYSIS
 REASONS = {
-    "rejected": "AnswerRejected",
-    "blocked": "EgressBlocked",
-    "refused": "ModelRefused",
-    "unavailable": "ModelUnavailable",
+    CallStatus.REJECTED: Reason.ANSWER_REJECTED,
+    CallStatus.BLOCKED: Reason.EGRESS_BLOCKED,
+    CallStatus.REFUSED: Reason.MODEL_REFUSED,
+    CallStatus.UNAVAILABLE: Reason.MODEL_UNAVAILABLE,
 }
 
 
@@ -79,7 +80,7 @@ class Analyst:
             ledger = open_ledger(self._provider, run, PURPOSE, run.prompt_versions["analysis"])
             earlier = ledger.earlier(transaction, [candidate.customer_id for candidate in candidates])
             transaction.audit(
-                Event("BATCH_START", details={"batch_no": message.batch_no, "customers": len(candidates)})
+                Event(EventType.BATCH_START, details={"batch_no": message.batch_no, "customers": len(candidates)})
             )
         return run, in_turn([decide(each, earlier.get(each.customer_id)) for each in candidates]), ledger
 
@@ -92,7 +93,7 @@ class Analyst:
             transaction.audit(*(_consent_check(decision.candidate) for decision in decisions))
             for ask, entry in zip(asked, entries, strict=True):
                 if ask.lost:
-                    ledger.end_without_answer(transaction, ask.candidate.customer_id, ask.lost, "lost")
+                    ledger.end_without_answer(transaction, ask.candidate.customer_id, ask.lost, CallStatus.LOST)
                 transaction.audit(_pseudonymised(entry, len(ask.candidate.feedback)))
             calls = ledger.enter(transaction, entries)
             found = [(reuse.candidate, reuse.egress_id, analysis_from(reuse.answer)) for reuse in reused]
@@ -102,7 +103,7 @@ class Analyst:
                 transaction,
                 run.run_id,
                 STEP,
-                [StepEnd(skip.candidate.customer_id, "skipped", skip.reason) for skip in skipped],
+                [StepEnd(skip.candidate.customer_id, StepOutcome.SKIPPED, skip.reason) for skip in skipped],
             )
         return calls
 
@@ -131,7 +132,7 @@ class Analyst:
             ]
             _save(transaction, ledger.run_id, found)
             failed = [
-                StepEnd(outcome.call.customer_id, "failed", REASONS[outcome.how])
+                StepEnd(outcome.call.customer_id, StepOutcome.FAILED, REASONS[outcome.how])
                 for outcome in chunk
                 if outcome.result is None and not outcome.is_open
             ]
@@ -140,7 +141,7 @@ class Analyst:
     def _store_withdrawn(self, outcome: Outcome[Analysis], ledger: Ledger, request: Request) -> None:
         with self._database.transaction(request.origin) as transaction:
             ledger.end(transaction, [outcome.without_content()])
-            ended = StepEnd(outcome.call.customer_id, "withdrawn", "ConsentWithdrawn")
+            ended = StepEnd(outcome.call.customer_id, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)
             end_steps(transaction, ledger.run_id, STEP, [ended])
 
     def _hand_back(
@@ -148,10 +149,10 @@ class Analyst:
     ) -> dict[str, Any]:
         with self._database.transaction(request.origin) as transaction:
             for call in slices.unsent:
-                ledger.end_without_answer(transaction, call.customer_id, call.egress_id, "unsent")
+                ledger.end_without_answer(transaction, call.customer_id, call.egress_id, CallStatus.UNSENT)
             outcomes = count_outcomes(transaction, message.run_id, message.batch_no, STEP)
             details = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": slices.remaining}
-            transaction.audit(Event("BATCH_END", details=details))
+            transaction.audit(Event(EventType.BATCH_END, details=details))
         metrics.add_metric("CustomersAnalysed", MetricUnit.Count, outcomes.get("done", 0))
         return {"outcomes": outcomes} | slices.answer
 
@@ -178,19 +179,21 @@ def _entry(ask: Ask, prompt_version: str) -> Entry:
 
 
 def _consent_check(candidate: Candidate) -> Event:
-    status = "refused" if candidate.consent_id is None else "ok"
+    status = EventStatus.REFUSED if candidate.consent_id is None else EventStatus.OK
     details = {"purpose": PURPOSE, "consent_id": candidate.consent_id}
-    return Event("CONSENT_CHECK", status, candidate.customer_id, details)
+    return Event(EventType.CONSENT_CHECK, status, candidate.customer_id, details)
 
 
 def _pseudonymised(entry: Entry, feedback_count: int) -> Event:
     details = {"replaced": entry.entity_counts, "feedback_count": feedback_count}
-    return Event("ANONYMISATION", customer_id=entry.customer_id, details=details)
+    return Event(EventType.PSEUDONYMISATION, customer_id=entry.customer_id, details=details)
 
 
 def _save(transaction: Transaction, run_id: str, found: list[tuple[Candidate, UUID, Analysis]]) -> None:
     insert_analyses(transaction, run_id, found)
-    end_steps(transaction, run_id, STEP, [StepEnd(candidate.customer_id, "done") for candidate, _, _ in found])
+    end_steps(
+        transaction, run_id, STEP, [StepEnd(candidate.customer_id, StepOutcome.DONE) for candidate, _, _ in found]
+    )
     for candidate, egress_id, analysis in found:
         details = {"sentiment": analysis.sentiment, "topics": len(analysis.topics), "egress_id": str(egress_id)}
-        transaction.audit(Event("ANALYSIS_SAVED", customer_id=candidate.customer_id, details=details))
+        transaction.audit(Event(EventType.ANALYSIS_SAVED, customer_id=candidate.customer_id, details=details))

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from vigie.vocabulary import CallStatus, Reason
 from vigie_llm.analysis import MAX_FEEDBACK_CHARACTERS
 from vigie_llm.ledger import Earlier
 from vigie_llm.pseudonymise import KnownIdentity
@@ -30,7 +31,7 @@ class Skip:
     """Nothing is to be analysed, for this reason."""
 
     candidate: Candidate
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,12 @@ type Decision = Skip | Reuse | Ask
 def decide(candidate: Candidate, earlier: Earlier | None) -> Decision:
     """What to do about a customer: consent first, then feedback, then what was paid for already."""
     if candidate.consent_id is None:
-        return Skip(candidate, "NoConsent")
+        return Skip(candidate, Reason.NO_CONSENT)
     if not candidate.feedback:
-        return Skip(candidate, "NoFeedback")
+        return Skip(candidate, Reason.NO_FEEDBACK)
     if earlier is None:
         return Ask(candidate, attempt=1)
-    if earlier.outcome == "answered" and earlier.answer is not None:
+    if earlier.outcome is CallStatus.ANSWERED and earlier.answer is not None:
         return Reuse(candidate, earlier.egress_id, earlier.answer)
     lost = earlier.egress_id if earlier.outcome is None else None
     return Ask(candidate, attempt=earlier.attempt + 1, lost=lost, refused=earlier.refused)

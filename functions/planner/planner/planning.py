@@ -12,6 +12,7 @@ from vigie.database import Database, Transaction
 from vigie.decision import Decision, DecisionError, parse_decision
 from vigie.errors import InvalidInputError, SettingsError
 from vigie.runtime import Request
+from vigie.vocabulary import EventType
 
 DECISION_FILE = Path(__file__).with_name("decision.toml")
 
@@ -116,7 +117,7 @@ def _planned(
         **({"redrives": asked.redrive} if asked.redrive else {}),
         **_endpoint(asked),
     }
-    return Event("RUN_PLANNED", details=details)
+    return Event(EventType.RUN_PLANNED, details=details)
 
 
 def _endpoint(asked: PlanRequest) -> dict[str, str]:

@@ -10,6 +10,7 @@ from planner.requests import PlanRequest
 from vigie.database import Transaction
 from vigie.decision import Decision
 from vigie.errors import ModelNotApprovedError
+from vigie.vocabulary import Reason, RunKind, RunStatus, Step, StepOutcome
 
 # A batch is a quarter of the customers that are left (guided self-scheduling, Polychronopoulos and Kuck 1987): at the
 # run's end, when the agent behind has nothing else to do, it waits for a small batch, not for a whole one. Below the
@@ -100,7 +101,7 @@ class Plan:
 class Redriven:
     """A run that another takes up: what both are for, its contract, and whether it is closed."""
 
-    purpose: str
+    purpose: RunKind
     contract: str
     closed: bool
 
@@ -109,11 +110,11 @@ class Redriven:
 class Closing:
     """How a run ended; counts and reasons are missing until it is closed."""
 
-    status: str
+    status: RunStatus
     planned: int
     most_lost_analyses: float
     counts: dict[str, int] | None = None
-    reasons: dict[str, dict[str, int]] | None = None
+    reasons: dict[Step, dict[Reason, int]] | None = None
 
 
 def find_plan(transaction: Transaction, run_id: str) -> Plan | None:
@@ -163,7 +164,7 @@ def find_redriven(transaction: Transaction, run_id: str) -> Redriven | None:
     rows: list[Any] = transaction.fetch(
         "SELECT purpose, contract, counts IS NOT NULL FROM runs WHERE run_id = %s FOR NO KEY UPDATE", (run_id,)
     )
-    return Redriven(*rows[0]) if rows else None
+    return Redriven(RunKind(rows[0][0]), *rows[0][1:]) if rows else None
 
 
 def note_redrive(transaction: Transaction, of: str, run_id: str) -> None:
@@ -179,7 +180,7 @@ def note_redrive(transaction: Transaction, of: str, run_id: str) -> None:
     )
 
 
-def insert_run(transaction: Transaction, asked: PlanRequest, purpose: str, frozen: Frozen) -> None:
+def insert_run(transaction: Transaction, asked: PlanRequest, purpose: RunKind, frozen: Frozen) -> None:
     """Store a run; its counts follow."""
     transaction.cursor.execute(
         "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
@@ -234,10 +235,10 @@ def count_plan(transaction: Transaction, run_id: str) -> Plan:
     return Plan(*rows[0])
 
 
-def fail_missing_steps(transaction: Transaction, run_id: str) -> list[tuple[UUID, str, str]]:
+def fail_missing_steps(transaction: Transaction, run_id: str) -> list[tuple[UUID, Step, Reason]]:
     """End the steps that nobody ended as failed; return customer, step and reason of each."""
     rows = transaction.fetch(FAIL_MISSING, (run_id,))
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [(row[0], Step(row[1]), Reason(row[2])) for row in rows]
 
 
 def count_ends(transaction: Transaction, run_id: str) -> list[StepCount]:
@@ -246,7 +247,10 @@ def count_ends(transaction: Transaction, run_id: str) -> list[StepCount]:
         "SELECT step, outcome, reason, count(*) FROM run_steps WHERE run_id = %s GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         (run_id,),
     )
-    return [StepCount(*row) for row in rows]
+    return [
+        StepCount(Step(step), StepOutcome(outcome), Reason(reason) if reason else None, customers)
+        for step, outcome, reason, customers in rows
+    ]
 
 
 def count_failed(transaction: Transaction, run_id: str) -> int:
@@ -279,4 +283,4 @@ def closed_run(transaction: Transaction, run_id: str) -> Closing | None:
         "SELECT status, planned, most_lost_analyses, counts, reasons FROM runs WHERE run_id = %s FOR NO KEY UPDATE",
         (run_id,),
     )
-    return Closing(*rows[0]) if rows else None
+    return Closing(RunStatus(rows[0][0]), *rows[0][1:]) if rows else None

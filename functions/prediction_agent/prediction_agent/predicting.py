@@ -15,10 +15,11 @@ from vigie.messages import BatchMessage
 from vigie.runs import Run, load_run
 from vigie.runtime import Request
 from vigie.steps import StepEnd, count_outcomes, end_steps
+from vigie.vocabulary import EventStatus, EventType, Purpose, Reason, Step, StepOutcome
 from vigie_scoring import Scorer, ScorerError, ScorerHashError, load_verified
 
-STEP = "predict"
-PURPOSE = "profiling"
+STEP = Step.PREDICT
+PURPOSE = Purpose.PROFILING
 
 
 class Predictor:
@@ -44,11 +45,11 @@ class Predictor:
             transaction.cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
             candidates = load_candidates(transaction, run, message.batch_no)
             details = {"batch_no": message.batch_no, "customers": len(candidates)}
-            transaction.audit(Event("BATCH_START", details=details))
+            transaction.audit(Event(EventType.BATCH_START, details=details))
             _predict_all(transaction, run, scorer, candidates)
             outcomes = count_outcomes(transaction, run.run_id, message.batch_no, STEP)
             ended = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": 0}
-            transaction.audit(Event("BATCH_END", details=ended))
+            transaction.audit(Event(EventType.BATCH_END, details=ended))
         watch_run(run, scorer, self._database, request)
         metrics.add_metric("CustomersPredicted", MetricUnit.Count, outcomes.get("done", 0))
         return {"outcomes": outcomes, "remaining": 0}
@@ -65,10 +66,10 @@ class Predictor:
             scorer = load_verified(payload, run.scorer_sha256)
         except (ScorerHashError, ScorerError) as error:
             with self._database.transaction(request.origin) as transaction:
-                transaction.audit(Event("MODEL_LOADED", "refused", details=details))
+                transaction.audit(Event(EventType.MODEL_LOADED, EventStatus.REFUSED, details=details))
             raise ModelNotApprovedError(f"the scorer of model {run.model_version} was refused: {error}") from error
         with self._database.transaction(request.origin) as transaction:
-            transaction.audit(Event("MODEL_LOADED", details=details))
+            transaction.audit(Event(EventType.MODEL_LOADED, details=details))
         self._loaded = (*pinned, scorer)
         return scorer
 
@@ -80,22 +81,22 @@ def _predict_all(transaction: Transaction, run: Run, scorer: Scorer, candidates:
     predictions = score_candidates(scorer, ready) if ready else []
     insert_predictions(transaction, run, predictions)
     transaction.audit(*(_saved(run, prediction) for prediction in predictions))
-    ends = [StepEnd(prediction.customer_id, "done") for prediction in predictions]
+    ends = [StepEnd(prediction.customer_id, StepOutcome.DONE) for prediction in predictions]
     ends += [_ended_without(candidate, reason) for candidate, reason in impossible if reason is not None]
     end_steps(transaction, run.run_id, STEP, ends)
 
 
-def _ended_without(candidate: Candidate, reason: str) -> StepEnd:
+def _ended_without(candidate: Candidate, reason: Reason) -> StepEnd:
     """Who was planned had consented: a consent that is gone now was withdrawn during the run."""
-    if reason == "NoConsent":
-        return StepEnd(candidate.customer_id, "withdrawn", "ConsentWithdrawn")
-    return StepEnd(candidate.customer_id, "failed", reason)
+    if reason == Reason.NO_CONSENT:
+        return StepEnd(candidate.customer_id, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)
+    return StepEnd(candidate.customer_id, StepOutcome.FAILED, reason)
 
 
 def _consent_check(candidate: Candidate) -> Event:
-    status = "refused" if candidate.consent_id is None else "ok"
+    status = EventStatus.REFUSED if candidate.consent_id is None else EventStatus.OK
     return Event(
-        "CONSENT_CHECK", status, candidate.customer_id, {"purpose": PURPOSE, "consent_id": candidate.consent_id}
+        EventType.CONSENT_CHECK, status, candidate.customer_id, {"purpose": PURPOSE, "consent_id": candidate.consent_id}
     )
 
 
@@ -106,4 +107,4 @@ def _saved(run: Run, prediction: Prediction) -> Event:
         "with_sentiment": prediction.sentiment_score is not None,
         "analysis_lost": prediction.analysis_lost,
     }
-    return Event("PREDICTION_SAVED", customer_id=prediction.customer_id, details=details)
+    return Event(EventType.PREDICTION_SAVED, customer_id=prediction.customer_id, details=details)

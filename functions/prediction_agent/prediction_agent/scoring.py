@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from vigie.vocabulary import Reason
 from vigie_scoring import Scorer, Scores, explain
 
 SENTIMENT = "sentiment_score"
@@ -39,11 +40,11 @@ class Prediction:
     analysis_lost: bool = False
 
 
-def why_not(candidate: Candidate) -> str | None:
+def why_not(candidate: Candidate) -> Reason | None:
     """The reason why a customer cannot be scored, or None."""
     if candidate.consent_id is None:
-        return "NoConsent"
-    return "NoFeatures" if candidate.features is None else None
+        return Reason.NO_CONSENT
+    return Reason.NO_FEATURES if candidate.features is None else None
 
 
 def as_row(candidate: Candidate) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from psycopg2.extras import execute_values
 from vigie.canonical import canonical_event
 from vigie.events import check_details
 from vigie.ids import uuid7
+from vigie.vocabulary import EventStatus, EventType
 
 logger = Logger(child=True)
 _PLACE = "the place of an event"
@@ -29,8 +30,8 @@ VALUES %s
 class Event:
     """One thing that happened. `details` must fit the event type's schema (vigie/events.py)."""
 
-    event_type: str
-    status: str = "ok"
+    event_type: EventType
+    status: EventStatus = EventStatus.OK
     customer_id: UUID | None = None
     details: dict[str, Any] = field(default_factory=dict)
     event_id: UUID = field(default_factory=uuid7)

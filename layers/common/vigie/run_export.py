@@ -17,6 +17,7 @@ from vigie.canonical import canonical_event, canonical_time
 from vigie.events import MEANINGS
 from vigie.trail import COLUMNS, Trail, TrailError, as_event
 from vigie.verify import export_line, parse_checkpoint
+from vigie.vocabulary import EventType
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -156,7 +157,8 @@ def _about_events(events: list[SealedEvent]) -> Iterator[str]:
         counts[sealed.event["event_type"]] = counts.get(sealed.event["event_type"], 0) + 1
     yield f"\n## Events: {len(events)}\n\n| event | number | meaning |\n|---|---:|---|"
     for event_type, count in sorted(counts.items()):
-        yield f"| {event_type} | {count} | {MEANINGS[event_type][0] if event_type in MEANINGS else 'unknown'} |"
+        meaning = MEANINGS[EventType(event_type)][0] if event_type in MEANINGS else "unknown"
+        yield f"| {event_type} | {count} | {meaning} |"
 
 
 def _about_losses(counts: dict[str, int]) -> Iterator[str]:

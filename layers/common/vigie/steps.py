@@ -6,6 +6,7 @@ from uuid import UUID
 
 from vigie.audit import Event
 from vigie.database import Transaction
+from vigie.vocabulary import EventStatus, EventType, Reason, Step, StepOutcome
 
 INSERT = """
 INSERT INTO run_steps (run_id, customer_id, step, outcome, reason) VALUES %s
@@ -28,29 +29,29 @@ class StepEnd:
     """What a step came to for one customer: `done`, or `skipped`, `failed`, `withdrawn` with a reason."""
 
     customer_id: UUID
-    outcome: str
-    reason: str | None = None
+    outcome: StepOutcome
+    reason: Reason | None = None
 
 
-def end_steps(transaction: Transaction, run_id: str, step: str, ends: Iterable[StepEnd]) -> None:
+def end_steps(transaction: Transaction, run_id: str, step: Step, ends: Iterable[StepEnd]) -> None:
     """Store step ends; those without a result are audited here, the others by their result's own event."""
     ends = list(ends)
     transaction.insert(INSERT, [(run_id, end.customer_id, step, end.outcome, end.reason) for end in ends])
     transaction.audit(
         *(
             Event(
-                "STEP_ENDED",
-                "failed" if end.outcome == "failed" else "refused",
+                EventType.STEP_ENDED,
+                EventStatus.FAILED if end.outcome is StepOutcome.FAILED else EventStatus.REFUSED,
                 end.customer_id,
                 {"step": step, "outcome": end.outcome, "reason": end.reason},
             )
             for end in ends
-            if end.outcome != "done"
+            if end.outcome is not StepOutcome.DONE
         )
     )
 
 
-def count_outcomes(transaction: Transaction, run_id: str, batch_no: int, step: str) -> dict[str, int]:
+def count_outcomes(transaction: Transaction, run_id: str, batch_no: int, step: Step) -> dict[str, int]:
     """How many customers of a batch came to what in a step, reasons instead of outcomes where there is one."""
     rows = transaction.fetch(OUTCOMES, (step, run_id, batch_no))
     return {str(outcome): int(count) for outcome, count in rows}

@@ -13,6 +13,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
+from vigie.vocabulary import CallStatus
 from vigie_llm.calls import Call, Outcome
 from vigie_llm.causes import REMEDIES
 from vigie_llm.chat import ChatAnswer, ChatModel
@@ -180,7 +181,7 @@ class _UnderWay[T]:
                 self._waiting.clear()
             if self._failures < DOWN_AFTER or not self._waiting:
                 return []
-            given_up: list[Outcome[T]] = [Outcome(call, "unavailable") for call in self._waiting]
+            given_up: list[Outcome[T]] = [Outcome(call, CallStatus.UNAVAILABLE) for call in self._waiting]
             self._waiting.clear()
         if not self._told_down:
             logger.warning("model provider counts as down")
@@ -235,8 +236,8 @@ class _UnderWay[T]:
 
     def _ended_as(self, outcome: Outcome[T] | Exception) -> None:
         if isinstance(outcome, Outcome):
-            self._failures = self._failures + 1 if outcome.how == "unavailable" else 0
-            if outcome.how == "refused" and self._model_id not in self._runner.proven:
+            self._failures = self._failures + 1 if outcome.how is CallStatus.UNAVAILABLE else 0
+            if outcome.how is CallStatus.REFUSED and self._model_id not in self._runner.proven:
                 self._suspect(outcome)
                 return
             if outcome.answer is not None:
@@ -289,16 +290,16 @@ def _outcome_of(call: Call, error: Exception) -> "Outcome[Any] | Exception":
     """What an error says of a call, in the ledger's words; errors of ours are given back."""
     match error:
         case EgressBlockedError():
-            return Outcome(call, "blocked", found=error.found)
+            return Outcome(call, CallStatus.BLOCKED, found=error.found)
         case AccountRefusedError():
             # Nothing about this call: its customer is asked about again once the account is mended.
-            return Outcome(call, "unavailable", is_open=True)
+            return Outcome(call, CallStatus.UNAVAILABLE, is_open=True)
         case ModelRefusedError():
             logger.error("model provider refused a call", status=error.status, code=error.code)
-            return Outcome(call, "refused", is_too_long=isinstance(error, TextTooLongError))
+            return Outcome(call, CallStatus.REFUSED, is_too_long=isinstance(error, TextTooLongError))
         case ModelUnavailableError():
             logger.warning("model provider gave no answer", cause=error.cause, remedy=REMEDIES[error.cause])
-            return Outcome(call, "unavailable", cause=error.cause, is_open=isinstance(error, NotNowError))
+            return Outcome(call, CallStatus.UNAVAILABLE, cause=error.cause, is_open=isinstance(error, NotNowError))
     return error
 
 
@@ -308,8 +309,8 @@ def _check[T](
     try:
         result, content = accept(call, answer)
     except AnswerRejectedError as error:
-        return Outcome(call, "rejected", answer=answer, found=error.found)
-    return Outcome(call, "answered", result, content, answer)
+        return Outcome(call, CallStatus.REJECTED, answer=answer, found=error.found)
+    return Outcome(call, CallStatus.ANSWERED, result, content, answer)
 
 
 def _try[**P, R](do: Callable[P, R], *arguments: P.args, **named: P.kwargs) -> R | Exception:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from vigie.vocabulary import CallStatus
 from vigie_llm.causes import Cause
 from vigie_llm.chat import ChatAnswer, ChatRequest
 
@@ -27,7 +28,7 @@ class Outcome[T]:
     """
 
     call: Call
-    how: str
+    how: CallStatus
     result: T | None = None
     content: dict[str, Any] | None = None
     answer: ChatAnswer | None = None

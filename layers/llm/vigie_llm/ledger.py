@@ -9,6 +9,7 @@ from uuid import UUID
 from vigie.audit import Event
 from vigie.database import Transaction
 from vigie.ids import uuid7
+from vigie.vocabulary import CallStatus, EventStatus, EventType, Purpose
 from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatRequest
 from vigie_llm.completions import clamp_count
@@ -31,7 +32,11 @@ SELECT DISTINCT ON (customer_id) customer_id, egress_id, attempt, outcome, answe
 FROM egress_ledger WHERE run_id = %s AND purpose = %s AND customer_id = ANY(%s)
 ORDER BY customer_id, attempt DESC
 """
-STATUS = {"answered": "ok", "rejected": "refused", "blocked": "refused"}
+STATUS = {
+    CallStatus.ANSWERED: EventStatus.OK,
+    CallStatus.REJECTED: EventStatus.REFUSED,
+    CallStatus.BLOCKED: EventStatus.REFUSED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Earlier:
 
     egress_id: UUID
     attempt: int
-    outcome: str | None
+    outcome: CallStatus | None
     answer: dict[str, Any] | None
     refused: int = 0
 
@@ -61,7 +66,7 @@ class Ledger:
     """One agent's pages of the ledger, for one run."""
 
     run_id: str
-    purpose: str
+    purpose: Purpose
     model: str
     prompt_version: str
     recipient: Recipient
@@ -83,19 +88,19 @@ class Ledger:
         transaction.insert(END, [_end_row(outcome) for outcome in outcomes], END_TYPES)
         for outcome in outcomes:
             transaction.audit(self._ended(outcome))
-            if outcome.how in ("blocked", "rejected"):
+            if outcome.how in (CallStatus.BLOCKED, CallStatus.REJECTED):
                 transaction.audit(self._refused(outcome))
 
-    def end_without_answer(self, transaction: Transaction, customer_id: UUID, egress_id: UUID, how: str) -> None:
+    def end_without_answer(self, transaction: Transaction, customer_id: UUID, egress_id: UUID, how: CallStatus) -> None:
         """Close an entry whose call was never made (`unsent`) or whose outcome nobody knows (`lost`)."""
         transaction.insert(END, [(egress_id, how, None, None, None, None)], END_TYPES)
         details = {"egress_id": str(egress_id), "outcome": how}
-        transaction.audit(Event("LLM_CALL_END", "failed", customer_id, details))
+        transaction.audit(Event(EventType.LLM_CALL_END, EventStatus.FAILED, customer_id, details))
 
     def earlier(self, transaction: Transaction, customer_ids: list[UUID]) -> dict[UUID, Earlier]:
         """The newest earlier call of this run and purpose for each customer that had one."""
         rows = transaction.fetch(EARLIER, (self.run_id, self.purpose, customer_ids))
-        return {row[0]: Earlier(*row[1:]) for row in rows}
+        return {row[0]: Earlier(row[1], row[2], CallStatus(row[3]) if row[3] else None, row[4], row[5]) for row in rows}
 
     def _row(self, call: Call, entry: Entry) -> tuple[Any, ...]:
         return (
@@ -118,7 +123,7 @@ class Ledger:
 
     def _started(self, call: Call, entry: Entry) -> Event:
         return Event(
-            "LLM_CALL_START",
+            EventType.LLM_CALL_START,
             customer_id=call.customer_id,
             details={
                 "egress_id": str(call.egress_id),
@@ -140,14 +145,16 @@ class Ledger:
             }
         if outcome.cause:
             details["reason"] = outcome.cause
-        return Event("LLM_CALL_END", STATUS.get(outcome.how, "failed"), outcome.call.customer_id, details)
+        return Event(
+            EventType.LLM_CALL_END, STATUS.get(outcome.how, EventStatus.FAILED), outcome.call.customer_id, details
+        )
 
     def _refused(self, outcome: Outcome[Any]) -> Event:
         details: dict[str, Any] = {"purpose": self.purpose, "found": outcome.found}
-        if outcome.how == "blocked":
-            return Event("EGRESS_BLOCKED", "refused", outcome.call.customer_id, details)
+        if outcome.how is CallStatus.BLOCKED:
+            return Event(EventType.EGRESS_BLOCKED, EventStatus.REFUSED, outcome.call.customer_id, details)
         details["egress_id"] = str(outcome.call.egress_id)
-        return Event("GUARD_REJECTED", "refused", outcome.call.customer_id, details)
+        return Event(EventType.GUARD_REJECTED, EventStatus.REFUSED, outcome.call.customer_id, details)
 
 
 def _end_row(outcome: Outcome[Any]) -> tuple[Any, ...]:

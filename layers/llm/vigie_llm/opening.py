@@ -8,11 +8,12 @@ from vigie.database import Database
 from vigie.errors import RecipientChangedError
 from vigie.runs import Run
 from vigie.runtime import Request
+from vigie.vocabulary import EventStatus, EventType, Purpose
 from vigie_llm.ledger import Ledger
 from vigie_llm.provider import Provider
 
 
-def open_ledger(provider: Provider, run: Run, purpose: str, prompt_version: str) -> Ledger:
+def open_ledger(provider: Provider, run: Run, purpose: Purpose, prompt_version: str) -> Ledger:
     """The ledger's pages for a run; errors as for `Provider.ledger`."""
     if run.endpoint is None:
         return provider.ledger(run.run_id, purpose, prompt_version)
@@ -28,5 +29,7 @@ def refusal_audited(database: Database, request: Request, batch_no: int) -> Iter
         found = error.found
         details = {"batch_no": batch_no, "recipient": found.recipient, "address": found.address}
         with database.transaction(request.origin) as transaction:
-            transaction.audit(Event("RECIPIENT_REFUSED", "refused", details=details | {"llm_model": found.model}))
+            transaction.audit(
+                Event(EventType.RECIPIENT_REFUSED, EventStatus.REFUSED, details=details | {"llm_model": found.model})
+            )
         raise

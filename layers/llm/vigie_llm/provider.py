@@ -12,6 +12,7 @@ from vigie.endpoint import Endpoint
 from vigie.errors import RecipientChangedError, VigieError
 from vigie.secrets import LlmSecret, read_secret
 from vigie.settings import AgentSettings
+from vigie.vocabulary import Purpose
 from vigie_llm.call_runner import ROUNDS_AHEAD, CallRunner
 from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatAnswer, ChatRequest
@@ -70,7 +71,7 @@ class Provider:
         """Where calls would go now, read afresh; never the key."""
         return endpoint_of(self._fetch(True))
 
-    def ledger(self, run_id: str, purpose: str, prompt_version: str, planned: Endpoint | None = None) -> Ledger:
+    def ledger(self, run_id: str, purpose: Purpose, prompt_version: str, planned: Endpoint | None = None) -> Ledger:
         """The pages of the ledger for calls to this provider.
 
         Raises:

@@ -54,7 +54,7 @@ def test_each_step_leaves_its_event(office: Office, hire: Hire) -> None:
     )
     assert [event for event in events if event[2] == willing] == [
         (kind, "ok", willing)
-        for kind in ("CONSENT_CHECK", "ANONYMISATION", "LLM_CALL_START", "LLM_CALL_END", "ANALYSIS_SAVED")
+        for kind in ("CONSENT_CHECK", "PSEUDONYMISATION", "LLM_CALL_START", "LLM_CALL_END", "ANALYSIS_SAVED")
     ]
     assert [event[:2] for event in events if event[2] == unwilling] == [
         ("CONSENT_CHECK", "refused"),

@@ -21,6 +21,7 @@ from action_agent.deciding import (
     probability_band,
     why_not,
 )
+from vigie.vocabulary import ActionSource, CallStatus, Reason, Segment
 from vigie_llm.action import Offer, WordedAction
 from vigie_llm.ledger import Earlier
 from vigie_llm.pseudonymise import KnownIdentity
@@ -71,38 +72,44 @@ def test_who_withdrew_from_profiling_gets_nothing_and_who_was_not_predicted_fail
 
 def test_without_consent_to_offers_there_is_a_segment_and_no_question() -> None:
     unwilling = replace(CANDIDATE, consent_id=None)
-    for earlier in (None, Earlier(EGRESS, 1, "answered", WORDED)):
-        action = decide(unwilling, "High", earlier, OFFERS)
-        assert action == Action(CUSTOMER, "High", 0.8, "fr", "none", source_reason="NoConsent")
+    for earlier in (None, Earlier(EGRESS, 1, CallStatus.ANSWERED, WORDED)):
+        action = decide(unwilling, Segment.HIGH, earlier, OFFERS)
+        assert action == Action(CUSTOMER, Segment.HIGH, 0.8, "fr", ActionSource.NONE, source_reason=Reason.NO_CONSENT)
 
 
 def test_where_no_offer_may_be_made_nobody_is_asked() -> None:
-    action = decide(CANDIDATE, "High", None, OFFERS[3:])
-    assert action == Action(CUSTOMER, "High", 0.8, "fr", "none", source_reason="NoOffer")
+    action = decide(CANDIDATE, Segment.HIGH, None, OFFERS[3:])
+    assert action == Action(CUSTOMER, Segment.HIGH, 0.8, "fr", ActionSource.NONE, source_reason=Reason.NO_OFFER)
 
 
 def test_the_first_time_the_model_is_asked() -> None:
-    assert decide(CANDIDATE, "High", None, OFFERS) == Ask(CANDIDATE, "High", 1)
+    assert decide(CANDIDATE, Segment.HIGH, None, OFFERS) == Ask(CANDIDATE, Segment.HIGH, 1)
 
 
 def test_an_answer_that_was_paid_for_is_used_again() -> None:
-    action = decide(CANDIDATE, "High", Earlier(EGRESS, 1, "answered", WORDED), OFFERS)
+    action = decide(CANDIDATE, Segment.HIGH, Earlier(EGRESS, 1, CallStatus.ANSWERED, WORDED), OFFERS)
     assert isinstance(action, Action)
     assert (action.source, action.offer_id, action.egress_id) == ("model", "fee_review", EGRESS)
 
 
 def test_a_call_that_nobody_heard_of_again_is_lost_and_asked_again() -> None:
-    assert decide(CANDIDATE, "High", Earlier(EGRESS, 1, None, None), OFFERS) == Ask(CANDIDATE, "High", 2, lost=EGRESS)
+    assert decide(CANDIDATE, Segment.HIGH, Earlier(EGRESS, 1, None, None), OFFERS) == Ask(
+        CANDIDATE, Segment.HIGH, 2, lost=EGRESS
+    )
 
 
-@pytest.mark.parametrize("outcome", ["unsent", "lost", "unavailable", "rejected"])
-def test_a_call_that_ended_without_an_answer_is_asked_again(outcome: str) -> None:
-    assert decide(CANDIDATE, "High", Earlier(EGRESS, 2, outcome, None), OFFERS) == Ask(CANDIDATE, "High", 3)
+@pytest.mark.parametrize("outcome", sorted(set(CallStatus) - {CallStatus.ANSWERED}))
+def test_a_call_that_ended_without_an_answer_is_asked_again(outcome: CallStatus) -> None:
+    assert decide(CANDIDATE, Segment.HIGH, Earlier(EGRESS, 2, outcome, None), OFFERS) == Ask(CANDIDATE, Segment.HIGH, 3)
 
 
 def test_offers_are_those_of_the_segment() -> None:
-    assert [offer.offer_id for offer in offers_for("High", OFFERS)] == ["advisor_call", "fee_review", "card_check"]
-    assert [offer.offer_id for offer in offers_for("Low", OFFERS)] == ["thanks"]
+    assert [offer.offer_id for offer in offers_for(Segment.HIGH, OFFERS)] == [
+        "advisor_call",
+        "fee_review",
+        "card_check",
+    ]
+    assert [offer.offer_id for offer in offers_for(Segment.LOW, OFFERS)] == ["thanks"]
 
 
 def test_the_best_offer_shares_most_topics_and_of_equals_is_the_first() -> None:
@@ -115,20 +122,20 @@ def test_the_best_offer_shares_most_topics_and_of_equals_is_the_first() -> None:
 
 def test_the_catalogue_speaks_where_the_model_could_not_and_says_why() -> None:
     found = Found("negative", ("card",), "Card trouble.")
-    action = from_catalogue(replace(CANDIDATE, found=found), "High", "ModelUnavailable", OFFERS)
+    action = from_catalogue(replace(CANDIDATE, found=found), Segment.HIGH, Reason.MODEL_UNAVAILABLE, OFFERS)
     assert (action.source, action.source_reason, action.offer_id) == ("catalogue", "ModelUnavailable", "fee_review")
     assert action.message == "We review fees."
     assert action.egress_id is None
 
 
 def test_the_model_s_words_are_stored_with_the_call_they_came_from() -> None:
-    action = from_model(CANDIDATE, "High", WordedAction(**WORDED), EGRESS)
+    action = from_model(CANDIDATE, Segment.HIGH, WordedAction(**WORDED), EGRESS)
     assert (action.source, action.source_reason, action.message) == ("model", None, "Let us talk.")
     assert (action.egress_id, action.language, action.probability) == (EGRESS, "fr", 0.8)
 
 
 def test_the_case_tells_three_drivers_in_the_customer_s_language_and_no_value() -> None:
-    case = asdict(as_case(replace(CANDIDATE, found=Found("negative", ("fees",), "Trop cher.")), "High"))
+    case = asdict(as_case(replace(CANDIDATE, found=Found("negative", ("fees",), "Trop cher.")), Segment.HIGH))
     assert [driver["words"] for driver in case["drivers"]] == ["fr 0", "fr 1", "fr 2"]
     assert set(case["drivers"][0]) == {"feature", "direction", "words"}
     assert case["probability_band"] == "0.8-0.9"
@@ -137,5 +144,5 @@ def test_the_case_tells_three_drivers_in_the_customer_s_language_and_no_value() 
 
 
 def test_without_an_analysis_the_case_says_nothing_of_feedback() -> None:
-    case = as_case(CANDIDATE, "High")
+    case = as_case(CANDIDATE, Segment.HIGH)
     assert (case.sentiment, case.topics, case.summary) == (None, (), None)

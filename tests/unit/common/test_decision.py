@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from vigie.decision import DEFAULT, Decision, DecisionError, Offer, parse_decision, read_decision
+from vigie.vocabulary import Segment
 
 SHIPPED = Path(__file__).parents[3] / "functions" / "planner" / "planner" / "decision.toml"
-OFFERS = {"High": Offer(60, 0.30), "Medium": Offer(12, 0.12)}
+OFFERS = {Segment.HIGH: Offer(60, 0.30), Segment.MEDIUM: Offer(12, 0.12)}
 
 
 @pytest.mark.parametrize(
@@ -32,18 +33,12 @@ def test_by_expected_value_the_chosen_offer_earns_most() -> None:
     rule = Decision("expected_value", 0.7, 0.35, OFFERS)
     for probability in (0.05, 0.2, 0.5, 0.9):
         for value in (10, 100, 400, 1000, 5000):
-            gains = {s: o.gain(probability, value) for s, o in OFFERS.items()} | {"Low": 0.0}
+            gains = {s: o.gain(probability, value) for s, o in OFFERS.items()} | {Segment.LOW: 0.0}
             assert gains[rule.segment(probability, value)] == max(gains.values())
 
 
 def test_a_customer_of_unknown_value_falls_back_on_thresholds() -> None:
     assert Decision("expected_value", 0.7, 0.35, OFFERS).segment(0.8, None) == "High"
-
-
-def test_break_even_is_where_the_gain_is_nothing() -> None:
-    offer = Offer(60, 0.30)
-    assert offer.gain(offer.break_even(800), 800) == pytest.approx(0)
-    assert offer.break_even(0) == float("inf")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import pytest
 
 from tests.fakes.chat_models import ANALYSIS, answer_of
 from vigie.errors import PromptVersionError
+from vigie.vocabulary import Sentiment
 from vigie_llm.action import Case, Offer, WordedAction, action_from, ask_for_action, read_action
 from vigie_llm.analysis import (
     MAX_FEEDBACK_CHARACTERS,
@@ -42,7 +43,7 @@ def action_request(known: KnownIdentity) -> ChatRequest:
 
 def test_a_valid_analysis_is_read(analysis_request: ChatRequest) -> None:
     read = read_analysis(analysis_request, answer_of(ANALYSIS))
-    assert read == Analysis("negative", -0.6, ("fees",), True, "The customer finds the fees too high.")
+    assert read == Analysis(Sentiment.NEGATIVE, -0.6, ("fees",), True, "The customer finds the fees too high.")
 
 
 def test_a_topic_named_twice_counts_once(analysis_request: ChatRequest) -> None:

@@ -13,6 +13,7 @@ import vigie_llm.call_runner
 from tests.fakes.chat_models import FakeChatModel, answer_of
 from vigie.errors import ConsentChangedError
 from vigie.ids import uuid7
+from vigie.vocabulary import CallStatus
 from vigie_llm.call_runner import DOWN_AFTER, SECONDS_TO_BEGIN, CallRunner
 from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer, ChatRequest
@@ -275,7 +276,7 @@ def test_no_call_begins_once_nobody_takes_the_outcomes(
 def test_what_is_left_of_a_batch_is_known(request_about: ChatRequest) -> None:
     slices = Slices(range(8), 4, lambda some: calls_of(request_about, len(some) - 1))
     [first, _second] = itertools.islice(slices, 2)
-    slices.ended([Outcome(first[0], "answered")])
+    slices.ended([Outcome(first[0], CallStatus.ANSWERED)])
     # Of eight, four are entered as calls, one of them has ended, two ended at once, two were never looked at.
     assert (len(slices.unsent), slices.remaining) == (3, 5)
 

@@ -14,6 +14,7 @@ from tests.unit.llm.conftest import Reply, ScriptedProvider, completion
 from vigie.audit import Event
 from vigie.ids import uuid7
 from vigie.secrets import LlmSecret
+from vigie.vocabulary import CallStatus, Purpose
 from vigie_llm import provider as provider_module
 from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatAnswer, ChatRequest
@@ -45,7 +46,7 @@ class Recorded:
 @pytest.fixture
 def ledger() -> Ledger:
     secret = LlmSecret("groq", "https://api.groq.com", "key", "openai/gpt-oss-20b")
-    return Ledger("run-1", "feedback_analysis", secret.model, "analysis-1", recipient_of(secret))
+    return Ledger("run-1", Purpose.FEEDBACK_ANALYSIS, secret.model, "analysis-1", recipient_of(secret))
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def transaction() -> Any:
     return Recorded()
 
 
-def ended(ledger: Ledger, transaction: Any, how: str, request: ChatRequest, **more: Any) -> Outcome[str]:
+def ended(ledger: Ledger, transaction: Any, how: CallStatus, request: ChatRequest, **more: Any) -> Outcome[str]:
     outcome: Outcome[str] = Outcome(Call(CUSTOMER, uuid7(), request), how, **more)
     ledger.end(transaction, [outcome])
     return outcome
@@ -79,15 +80,15 @@ def test_entering_a_call_writes_what_will_be_sent_and_audits_its_hash(
 @pytest.mark.parametrize(
     ("how", "status", "also"),
     [
-        ("answered", "ok", []),
-        ("rejected", "refused", ["GUARD_REJECTED"]),
-        ("blocked", "refused", ["EGRESS_BLOCKED"]),
-        ("refused", "failed", []),
-        ("unavailable", "failed", []),
+        (CallStatus.ANSWERED, "ok", []),
+        (CallStatus.REJECTED, "refused", ["GUARD_REJECTED"]),
+        (CallStatus.BLOCKED, "refused", ["EGRESS_BLOCKED"]),
+        (CallStatus.REFUSED, "failed", []),
+        (CallStatus.UNAVAILABLE, "failed", []),
     ],
 )
 def test_each_outcome_is_audited_as_what_it_is(
-    ledger: Ledger, transaction: Any, request_about: ChatRequest, how: str, status: str, also: list[str]
+    ledger: Ledger, transaction: Any, request_about: ChatRequest, how: CallStatus, status: str, also: list[str]
 ) -> None:
     outcome = ended(ledger, transaction, how, request_about, found={"EMAIL": 1})
     first, *others = transaction.events
@@ -103,7 +104,7 @@ def test_an_answer_s_cost_is_told_and_its_words_are_kept_in_the_ledger_only(
     ledger: Ledger, transaction: Any, request_about: ChatRequest
 ) -> None:
     words = {"summary": "Trop cher, à son avis."}
-    ended(ledger, transaction, "answered", request_about, content=words, answer=answer_of("{}"))
+    ended(ledger, transaction, CallStatus.ANSWERED, request_about, content=words, answer=answer_of("{}"))
     assert transaction.ended[0][2:] == (json.dumps(words, ensure_ascii=False), 100, 20, 5)
     assert transaction.events[0].details.items() >= {"tokens_in": 100, "tokens_out": 20, "latency_ms": 5}.items()
     assert "Trop cher" not in json.dumps(transaction.events[0].details)
@@ -114,15 +115,15 @@ def test_figures_that_no_column_holds_do_not_spoil_the_others(
 ) -> None:
     """A chunk is one statement: an integer out of range would lose every paid answer in it."""
     odd = ChatAnswer("{}", tokens_in=2**40, tokens_out=-3, latency_ms=2**40)
-    ended(ledger, transaction, "answered", request_about, content={}, answer=odd)
+    ended(ledger, transaction, CallStatus.ANSWERED, request_about, content={}, answer=odd)
     figures = transaction.ended[0][3:]
     assert all(0 <= figure < 2**31 for figure in figures)
     assert all(0 <= transaction.events[0].details[name] < 2**31 for name in ("tokens_in", "tokens_out", "latency_ms"))
 
 
-@pytest.mark.parametrize("how", ["unsent", "lost"])
+@pytest.mark.parametrize("how", [CallStatus.UNSENT, CallStatus.LOST])
 def test_a_call_that_was_never_made_or_never_heard_of_again_is_closed_as_such(
-    ledger: Ledger, transaction: Any, how: str
+    ledger: Ledger, transaction: Any, how: CallStatus
 ) -> None:
     egress_id = uuid7()
     ledger.end_without_answer(transaction, CUSTOMER, egress_id, how)
@@ -132,7 +133,7 @@ def test_a_call_that_was_never_made_or_never_heard_of_again_is_closed_as_such(
 
 
 def test_an_outcome_without_content_keeps_what_it_cost(request_about: ChatRequest) -> None:
-    full = Outcome(Call(CUSTOMER, uuid7(), request_about), "answered", "r", {"a": 1}, answer_of("{}"))
+    full = Outcome(Call(CUSTOMER, uuid7(), request_about), CallStatus.ANSWERED, "r", {"a": 1}, answer_of("{}"))
     bare = full.without_content()
     assert (bare.result, bare.content, bare.how, bare.answer) == (None, None, "answered", full.answer)
 
@@ -179,9 +180,9 @@ def test_a_secret_that_changed_is_in_force_from_the_next_ledger_on(
     first = scripted.secret()
     second = LlmSecret("openai-compatible", scripted.url, "key-2", "model-2")
     with provider_of([first, second], monkeypatch) as provider:
-        before = provider.ledger("run-1", "feedback_analysis", "analysis-1")
+        before = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
         run_one(provider, request_about)
-        after = provider.ledger("run-1", "feedback_analysis", "analysis-1")
+        after = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
         run_one(provider, request_about)
     assert (before.model, after.model) == ("model-1", "model-2")
     assert scripted.paths == ["/openai/v1/chat/completions", "/v1/chat/completions"]
@@ -193,7 +194,7 @@ def test_calls_go_to_whom_the_ledger_names_even_when_the_secret_changes_in_betwe
     scripted.replies = [Reply(body=completion("x"))]
     elsewhere = LlmSecret("groq", "http://127.0.0.1:9", "key", "another-model")
     with provider_of([scripted.secret(), elsewhere], monkeypatch) as provider:
-        ledger = provider.ledger("run-1", "feedback_analysis", "analysis-1")
+        ledger = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
         outcome = run_one(provider, request_about)
     assert (ledger.model, outcome.how) == ("model-1", "answered")
     assert json.loads(scripted.received[0][1])["model"] == "model-1"

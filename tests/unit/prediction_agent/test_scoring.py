@@ -9,6 +9,7 @@ from prediction_agent.predicting import _ended_without
 from prediction_agent.scoring import Candidate, as_row, score_candidates, why_not
 from tests.fakes.scorers import SCORER_BYTES
 from vigie.steps import StepEnd
+from vigie.vocabulary import Reason, StepOutcome
 from vigie_scoring import Scorer
 
 CUSTOMER = UUID("00000000-0000-4000-8000-000000000001")
@@ -73,5 +74,5 @@ def test_drivers_are_worded_in_both_languages_the_strongest_first(scorer: Scorer
 
 def test_a_consent_that_is_gone_was_withdrawn_during_the_run() -> None:
     gone = Candidate(CUSTOMER, None, {}, None)
-    assert _ended_without(gone, "NoConsent") == StepEnd(CUSTOMER, "withdrawn", "ConsentWithdrawn")
-    assert _ended_without(gone, "NoFeatures") == StepEnd(CUSTOMER, "failed", "NoFeatures")
+    assert _ended_without(gone, Reason.NO_CONSENT) == StepEnd(CUSTOMER, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)
+    assert _ended_without(gone, Reason.NO_FEATURES) == StepEnd(CUSTOMER, StepOutcome.FAILED, Reason.NO_FEATURES)
