@@ -19,13 +19,13 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from action_agent.acting import Actor
-from nlp_agent.analysing import Analyst
+from action_agent.agent import Actor
+from nlp_agent.agent import Analyst
 from planner.manifest import Manifests
 from planner.planning import plan_run
 from planner.requests import PlanRequest
 from planner.settings import PlannerSettings
-from prediction_agent.predicting import Predictor
+from prediction_agent.agent import Predictor
 from vigie.audit import Origin
 from vigie.messages import BatchMessage
 from vigie.runtime import Request, open_database

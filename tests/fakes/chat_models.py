@@ -8,7 +8,7 @@ from typing import Any
 
 from vigie.endpoint import Endpoint
 from vigie.vocabulary import Purpose
-from vigie_llm.call_runner import CallRunner
+from vigie_llm.call_pool import CallRunner
 from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatAnswer, ChatModel, ChatRequest
 from vigie_llm.ledger import Ledger

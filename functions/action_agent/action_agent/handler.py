@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from action_agent.acting import Actor
+from action_agent.agent import Actor
 from vigie.batches import answer
 from vigie.messages import BatchMessage
 from vigie.runtime import collect_seldom, open_database, request_of

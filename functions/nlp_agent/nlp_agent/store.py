@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from nlp_agent.cases import Candidate
+from nlp_agent.deciding import Candidate
 from vigie.database import Transaction
 from vigie_llm.analysis import Analysis
 from vigie_llm.pseudonymise import KnownIdentity

@@ -13,7 +13,7 @@ from vigie.errors import RecipientChangedError, VigieError
 from vigie.secrets import LlmSecret, read_secret
 from vigie.settings import AgentSettings
 from vigie.vocabulary import Purpose
-from vigie_llm.call_runner import ROUNDS_AHEAD, CallRunner
+from vigie_llm.call_pool import ROUNDS_AHEAD, CallRunner
 from vigie_llm.calls import Call, Outcome
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.client import GroqModel

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from aws_lambda_powertools import Metrics
 
-from action_agent.acting import Actor
-from nlp_agent.analysing import Analyst
-from prediction_agent.predicting import Predictor
+from action_agent.agent import Actor
+from nlp_agent.agent import Analyst
+from prediction_agent.agent import Predictor
 from tests.fakes.chat_models import FakeChatModel, FakeProvider
 from tests.fakes.step_functions import FakeStepFunctions
 from tests.integration.conftest import Bank, customer

@@ -15,7 +15,7 @@ from tests.integration.database.conftest import wait_until_blocked
 from vigie.batches import answer
 from vigie.errors import ConsentChangedError, PromptVersionError
 from vigie.messages import BatchMessage
-from vigie_llm.call_runner import SECONDS_TO_BEGIN
+from vigie_llm.call_pool import SECONDS_TO_BEGIN
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.errors import AccountRefusedError, EgressBlockedError, ModelRefusedError, ModelUnavailableError
 

@@ -15,7 +15,7 @@ from tests.integration.conftest import Bank
 from tests.integration.database.conftest import wait_until_blocked
 from vigie.batches import answer
 from vigie.errors import BatchBusyError, ConsentChangedError, PromptVersionError, UnknownRunError
-from vigie_llm.call_runner import DOWN_AFTER, SECONDS_TO_BEGIN
+from vigie_llm.call_pool import DOWN_AFTER, SECONDS_TO_BEGIN
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.errors import EgressBlockedError, ModelRefusedError, ModelUnavailableError
 

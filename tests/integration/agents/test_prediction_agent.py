@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from prediction_agent.predicting import Predictor
+from prediction_agent.agent import Predictor
 from tests.fakes.scorers import SCORER_BYTES, SCORER_SHA256
 from tests.integration.agents.conftest import Office, fresh_metrics, plan
 from tests.integration.database.conftest import wait_until_blocked

@@ -12,8 +12,8 @@ from aws_lambda_powertools import Metrics
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
-from action_agent.acting import Actor
-from nlp_agent.analysing import Analyst
+from action_agent.agent import Actor
+from nlp_agent.agent import Analyst
 from tests.fakes.step_functions import FakeStepFunctions
 from vigie.audit import Origin
 from vigie.database import Database

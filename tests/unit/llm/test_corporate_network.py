@@ -14,7 +14,7 @@ from tests.unit.llm.network import Authority, Model, Proxy, proxying, serving, t
 from vigie.errors import SettingsError
 from vigie.ids import uuid7
 from vigie.secrets import LlmSecret
-from vigie_llm.call_runner import CallRunner
+from vigie_llm.call_pool import CallRunner
 from vigie_llm.calls import Call
 from vigie_llm.causes import CAUSES, REMEDIES
 from vigie_llm.chat import ChatRequest

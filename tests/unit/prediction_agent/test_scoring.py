@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from prediction_agent.predicting import _ended_without
+from prediction_agent.agent import _ended_without
 from prediction_agent.scoring import Candidate, as_row, score_candidates, why_not
 from tests.fakes.scorers import SCORER_BYTES
 from vigie.steps import StepEnd

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_agent.analysing import REASONS, _entry
-from nlp_agent.cases import SEPARATOR, Ask, Candidate, Reuse, Skip, decide, join_feedback
+from nlp_agent.agent import REASONS, _entry
+from nlp_agent.deciding import SEPARATOR, Ask, Candidate, Reuse, Skip, decide, join_feedback
 from tests.fakes.chat_models import ANALYSIS
 from vigie.vocabulary import CallStatus, Reason
 from vigie_llm.analysis import MAX_FEEDBACK_CHARACTERS

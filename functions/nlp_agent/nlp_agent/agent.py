@@ -12,7 +12,7 @@ from uuid import UUID
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from nlp_agent.cases import Ask, Candidate, Decision, Reuse, Skip, decide, in_turn, join_feedback
+from nlp_agent.deciding import Ask, Candidate, Decision, Reuse, Skip, decide, in_turn, join_feedback
 from nlp_agent.store import insert_analyses, load_candidates
 from vigie.audit import Event
 from vigie.database import Database, Transaction

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-import vigie_llm.call_runner
+import vigie_llm.call_pool
 from tests.fakes.chat_models import FakeChatModel, answer_of
 from vigie.errors import ConsentChangedError
 from vigie.ids import uuid7
 from vigie.vocabulary import CallStatus
-from vigie_llm.call_runner import DOWN_AFTER, SECONDS_TO_BEGIN, CallRunner
+from vigie_llm.call_pool import DOWN_AFTER, SECONDS_TO_BEGIN, CallRunner
 from vigie_llm.calls import Call, Outcome, Slices
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.errors import (
@@ -178,7 +178,7 @@ def test_without_any_time_nothing_is_asked(request_about: ChatRequest) -> None:
 def test_outcomes_come_in_chunks_before_the_last_call_has_ended(
     request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vigie_llm.call_runner, "CHUNK_SECONDS", 0.01)
+    monkeypatch.setattr(vigie_llm.call_pool, "CHUNK_SECONDS", 0.01)
     release = threading.Event()
 
     def reply(request: ChatRequest) -> ChatAnswer:
@@ -257,7 +257,7 @@ def test_what_was_entered_is_handed_over_before_a_slice_s_error_is_raised(reques
 def test_no_call_begins_once_nobody_takes_the_outcomes(
     request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vigie_llm.call_runner, "CHUNK_SECONDS", 0.01)
+    monkeypatch.setattr(vigie_llm.call_pool, "CHUNK_SECONDS", 0.01)
 
     def reply(request: ChatRequest) -> ChatAnswer:
         time.sleep(0.02)
@@ -346,14 +346,14 @@ def test_a_provider_that_asks_for_patience_is_left_alone_and_ends_nobody(
 def test_waiting_for_slow_calls_takes_no_cpu(request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The queue is asked about twice a second, and not without a pause once a chunk is due."""
     asked = 0
-    original = vigie_llm.call_runner._UnderWay.collect
+    original = vigie_llm.call_pool._UnderWay.collect
 
     def counted(self: Any, until: float) -> list[Any]:
         nonlocal asked
         asked += 1
         return original(self, until)
 
-    monkeypatch.setattr(vigie_llm.call_runner._UnderWay, "collect", counted)
+    monkeypatch.setattr(vigie_llm.call_pool._UnderWay, "collect", counted)
 
     def reply(request: ChatRequest) -> ChatAnswer:
         time.sleep(2.0)
