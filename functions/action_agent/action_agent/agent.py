@@ -1,228 +1,102 @@
 """The work of the action agent on one batch: segment, consent, model or catalogue, results."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
-from uuid import UUID
 
 from aws_lambda_powertools import Metrics
-from aws_lambda_powertools.metrics import MetricUnit
 
-from action_agent.deciding import (
-    Action,
-    Ask,
-    Candidate,
-    as_case,
-    decide,
-    from_catalogue,
-    from_model,
-    offers_for,
-    why_not,
-    without_offer,
-)
-from action_agent.store import insert_actions, load_candidates, load_offers, profiled_now
+from action_agent.deciding import Action, Decision, Prospect, Settled, decide
+from action_agent.store import INSERT_ACTIONS, action_row, load_candidates, load_offers
 from vigie.audit import Event
-from vigie.database import Database, Transaction
-from vigie.errors import ConsentChangedError
+from vigie.database import Database
 from vigie.messages import BatchMessage
-from vigie.runs import Run, load_run
 from vigie.runtime import Request
-from vigie.steps import StepEnd, count_outcomes, end_steps
+from vigie.steps import StepEnd, consent_check
 from vigie.task_tokens import TaskTokens
-from vigie.vocabulary import CallStatus, EventStatus, EventType, Purpose, Reason, Segment, Step, StepOutcome
-from vigie_llm.action import Offer, WordedAction, ask_for_action, read_action
-from vigie_llm.calls import Call, Outcome, Slices
-from vigie_llm.chat import ChatAnswer
-from vigie_llm.ledger import Earlier, Entry, Ledger
-from vigie_llm.opening import open_ledger, refusal_audited
+from vigie.vocabulary import EventType, Purpose, Reason, Step
+from vigie_llm.action import WordedAction, ask_for_action, read_action
+from vigie_llm.calls import CallOutcome
+from vigie_llm.decisions import Ask, in_turn
+from vigie_llm.ledger import Entry
+from vigie_llm.model_batch import REASONS, Ended, ModelTask, Prepared, Result, claim_batch
 from vigie_llm.provider import Provider
 
-STEP = Step.DECIDE
 PURPOSE = Purpose.RETENTION_OFFERS
-REASONS = {
-    CallStatus.REJECTED: Reason.ANSWER_REJECTED,
-    CallStatus.BLOCKED: Reason.EGRESS_BLOCKED,
-    CallStatus.REFUSED: Reason.MODEL_REFUSED,
-    CallStatus.UNAVAILABLE: Reason.MODEL_UNAVAILABLE,
-}
+TASK = ModelTask(Step.DECIDE, PURPOSE, "action", INSERT_ACTIONS, read_action, "ActionsDecided")
 
 
-class Actor:
+class ActionAgent:
     """Decides on batches, with one database connection and one provider."""
 
     def __init__(self, database: Database, provider: Provider) -> None:
         self._database = database
         self._provider = provider
 
-    def act(self, message: BatchMessage, request: Request, tokens: TaskTokens, metrics: Metrics) -> dict[str, Any]:
-        """Decide on a batch; the answer says how many customers came to what, and how many remain.
+    def work(self, message: BatchMessage, request: Request, tokens: TaskTokens, metrics: Metrics) -> dict[str, Any]:
+        """Decide on a batch; return how many customers ended in which way, and how many remain.
+
+        Where the model was waited for in vain, the catalogue decides on all that are left.
 
         Raises:
             BusinessError: the batch cannot be decided on at all, or would go elsewhere than planned.
             TransientError: it could not be decided on now.
         """
-        with self._database.exclusive(request.origin, STEP, message.run_id, message.batch_no):
-            with refusal_audited(self._database, request, message.batch_no):
-                batch = self._take_up(message, request)
-            slices = Slices(
-                batch.in_turn(),
-                self._provider.slice_size,
-                lambda some: self._enter(some, batch, request, message.without_model),
-            )
-            for chunk in self._provider.run(slices, _accept, request.seconds_left):
-                self._store(chunk, batch, request)
-                slices.ended(chunk)
-                tokens.heartbeat(message.task_token)
-            return self._hand_back(message, slices, batch, request, metrics)
-
-    def _take_up(self, message: BatchMessage, request: Request) -> "_Batch":
-        with self._database.transaction(request.origin) as transaction:
-            run = load_run(transaction, message.run_id)
-            candidates = load_candidates(transaction, message.run_id, message.batch_no)
-            offers = load_offers(transaction)
-            ledger = open_ledger(self._provider, run, PURPOSE, run.prompt_versions["action"])
-            earlier = ledger.earlier(transaction, [candidate.customer_id for candidate in candidates])
-            details = {"batch_no": message.batch_no, "customers": len(candidates)}
-            transaction.audit(Event(EventType.BATCH_START, details=details))
-        return _Batch(run, ledger, offers, {candidate.customer_id: candidate for candidate in candidates}, earlier)
-
-    def _enter(
-        self, candidates: Sequence[Candidate], batch: "_Batch", request: Request, without_model: bool
-    ) -> list[Call]:
-        """Commit what can be decided at once, all of it where the model was waited for in vain; the others' calls may
-        leave after it."""
-        with self._database.transaction(request.origin) as transaction:
-            impossible = [(candidate, why_not(candidate)) for candidate in candidates]
-            ends = [StepEnd(candidate.customer_id, *why) for candidate, why in impossible if why]
-            end_steps(transaction, batch.run.run_id, STEP, ends)
-            ready = [candidate for candidate, why in impossible if why is None]
-            transaction.audit(*(_consent_check(candidate) for candidate in ready))
-            decided = [batch.decide(candidate) for candidate in ready]
-            asked = [ask for ask in decided if isinstance(ask, Ask)]
-            for ask in asked:
-                if ask.lost:
-                    batch.ledger.end_without_answer(transaction, ask.candidate.customer_id, ask.lost, CallStatus.LOST)
-            actions = [action for action in decided if isinstance(action, Action)]
-            if without_model:
-                actions += [batch.catalogue(ask.candidate, CallStatus.UNAVAILABLE) for ask in asked]
-                asked = []
-            _save(transaction, batch.run, actions)
-            return batch.ledger.enter(transaction, [batch.entry(ask) for ask in asked])
-
-    def _store(self, chunk: list[Outcome[WordedAction]], batch: "_Batch", request: Request) -> None:
-        """Commit what came of some calls; when a consent went meanwhile, one customer at a time."""
-        try:
-            self._store_together(chunk, batch, request)
-        except ConsentChangedError:
-            for outcome in chunk:
-                try:
-                    self._store_together([outcome], batch, request)
-                except ConsentChangedError:
-                    self._store_withdrawn(outcome, batch, request)
-
-    def _store_together(self, chunk: Sequence[Outcome[WordedAction]], batch: "_Batch", request: Request) -> None:
-        with self._database.transaction(request.origin) as transaction:
-            batch.ledger.end(transaction, list(chunk))
-            _save(transaction, batch.run, [batch.action(outcome) for outcome in chunk if not outcome.is_open])
-
-    def _store_withdrawn(self, outcome: Outcome[WordedAction], batch: "_Batch", request: Request) -> None:
-        candidate = batch.candidates[outcome.call.customer_id]
-        with self._database.transaction(request.origin) as transaction:
-            batch.ledger.end(transaction, [outcome.without_content()])
-            if profiled_now(transaction, candidate.customer_id):
-                action = without_offer(candidate, batch.segment(candidate), Reason.CONSENT_WITHDRAWN)
-                _save(transaction, batch.run, [action])
-            else:
-                ended = StepEnd(candidate.customer_id, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)
-                end_steps(transaction, batch.run.run_id, STEP, [ended])
-
-    def _hand_back(
-        self, message: BatchMessage, slices: Slices[Candidate], batch: "_Batch", request: Request, metrics: Metrics
-    ) -> dict[str, Any]:
-        with self._database.transaction(request.origin) as transaction:
-            for call in slices.unsent:
-                batch.ledger.end_without_answer(transaction, call.customer_id, call.egress_id, CallStatus.UNSENT)
-            outcomes = count_outcomes(transaction, message.run_id, message.batch_no, STEP)
-            details = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": slices.remaining}
-            transaction.audit(Event(EventType.BATCH_END, details=details))
-        metrics.add_metric("ActionsDecided", MetricUnit.Count, outcomes.get("done", 0))
-        return {"outcomes": outcomes} | slices.answer
+        with claim_batch(TASK, self._database, self._provider, message, request) as batch:
+            with batch.claiming() as transaction:
+                candidates = load_candidates(transaction, message.run_id, message.batch_no)
+                offers = load_offers(transaction)
+                earlier = batch.start(transaction, candidates)
+            rule, run_id, version = batch.run.decision, batch.run.run_id, batch.prompt_version
+            decisions = in_turn([decide(each, rule, offers, earlier.get(each.customer_id)) for each in candidates])
+            asked = {each.candidate.candidate.customer_id: each for each in decisions if isinstance(each, Ask)}
+            for turn in batch.turns(decisions):
+                batch.record(_prepare(each, run_id, version, message.without_model) for each in turn.decisions)
+                ended = [_end(outcome, asked[outcome.call.customer_id], run_id) for outcome in turn.outcomes]
+                batch.store(ended, tokens)
+            return batch.finish(metrics)
 
 
-class _Batch:
-    """A batch being decided on: its run, its customers, and what may be offered to them."""
-
-    def __init__(
-        self,
-        run: Run,
-        ledger: Ledger,
-        offers: dict[str, tuple[Offer, ...]],
-        candidates: dict[UUID, Candidate],
-        earlier: dict[UUID, Earlier],
-    ) -> None:
-        self.run = run
-        self.ledger = ledger
-        self.candidates = candidates
-        self._offers = offers
-        self._earlier = earlier
-
-    def in_turn(self) -> list[Candidate]:
-        """Those first who were asked about least often: what stops one customer's calls keeps nobody else waiting."""
-        return sorted(self.candidates.values(), key=self._attempts)
-
-    def _attempts(self, candidate: Candidate) -> int:
-        earlier = self._earlier.get(candidate.customer_id)
-        return earlier.attempt if earlier else 0
-
-    def segment(self, candidate: Candidate) -> Segment:
-        assert candidate.probability is not None  # noqa: S101  (see deciding.why_not)
-        return self.run.decision.segment(candidate.probability, candidate.annual_value_eur)
-
-    def decide(self, candidate: Candidate) -> Action | Ask:
-        earlier = self._earlier.get(candidate.customer_id)
-        return decide(candidate, self.segment(candidate), earlier, self.offers_of(candidate))
-
-    def catalogue(self, candidate: Candidate, how: CallStatus) -> Action:
-        """The catalogue's action, where a call ended so."""
-        return from_catalogue(candidate, self.segment(candidate), REASONS[how], self.offers_of(candidate))
-
-    def offers_of(self, candidate: Candidate) -> tuple[Offer, ...]:
-        return self._offers[candidate.language]
-
-    def entry(self, ask: Ask) -> Entry:
-        candidate = ask.candidate
-        offers = offers_for(ask.segment, self.offers_of(candidate))
-        version = self.run.prompt_versions["action"]
-        request = ask_for_action(version, as_case(candidate, ask.segment), offers, candidate.known)
-        assert candidate.consent_id is not None  # noqa: S101  (see deciding.decide)
-        return Entry(candidate.customer_id, candidate.consent_id, ask.attempt, request, {})
-
-    def action(self, outcome: Outcome[WordedAction]) -> Action:
-        """The action that comes of a call: the model's, or the catalogue's for a reason."""
-        candidate = self.candidates[outcome.call.customer_id]
-        if outcome.result is not None:
-            return from_model(candidate, self.segment(candidate), outcome.result, outcome.call.egress_id)
-        return self.catalogue(candidate, outcome.how)
+def _prepare(decision: Decision, run_id: str, prompt_version: str, without_model: bool) -> Prepared:
+    if isinstance(decision, StepEnd):
+        return Prepared(decision.customer_id, decision)
+    prospect = decision.candidate
+    customer_id = prospect.candidate.customer_id
+    check = consent_check(customer_id, PURPOSE, prospect.candidate.consent_id)
+    if isinstance(decision, Settled):
+        return Prepared(customer_id, _result(run_id, decision.action), check)
+    if without_model:
+        action = prospect.from_catalogue(Reason.MODEL_UNAVAILABLE)
+        return Prepared(customer_id, _result(run_id, action), check, decision.lost)
+    return Prepared(customer_id, _entry(decision, prompt_version), check, decision.lost)
 
 
-def _accept(call: Call, answer: ChatAnswer) -> tuple[WordedAction, dict[str, Any]]:
-    worded = read_action(call.request, answer)
-    return worded, asdict(worded)
+def _entry(ask: Ask[Prospect], prompt_version: str) -> Entry:
+    prospect, candidate = ask.candidate, ask.candidate.candidate
+    request = ask_for_action(prompt_version, prospect.as_case(), prospect.offers, candidate.known)
+    assert candidate.consent_id is not None  # noqa: S101  (see deciding.decide)
+    return Entry(candidate.customer_id, candidate.consent_id, ask.attempt, request, {})
 
 
-def _consent_check(candidate: Candidate) -> Event:
-    status = EventStatus.REFUSED if candidate.consent_id is None else EventStatus.OK
-    details = {"purpose": PURPOSE, "consent_id": candidate.consent_id}
-    return Event(EventType.CONSENT_CHECK, status, candidate.customer_id, details)
+def _end(outcome: CallOutcome[WordedAction], ask: Ask[Prospect], run_id: str) -> Ended[WordedAction]:
+    """How a customer's step ends with a call: with the model's action, or the catalogue's for a reason."""
+    if outcome.is_open:
+        return Ended(outcome, None)
+    prospect = ask.candidate
+    if outcome.result is not None:
+        action = prospect.from_model(outcome.result, outcome.call.egress_id)
+    else:
+        action = prospect.from_catalogue(REASONS[outcome.status])
+    return Ended(
+        outcome, _result(run_id, action), lambda: _result(run_id, prospect.without_offer(Reason.CONSENT_WITHDRAWN))
+    )
 
 
-def _save(transaction: Transaction, run: Run, actions: list[Action]) -> None:
-    insert_actions(transaction, run.run_id, actions)
-    end_steps(transaction, run.run_id, STEP, [StepEnd(action.customer_id, StepOutcome.DONE) for action in actions])
-    for action in actions:
-        chosen = {"segment": action.segment, "probability": round(action.probability, 6)}
-        transaction.audit(Event(EventType.SEGMENTATION, customer_id=action.customer_id, details=chosen))
-        saved: dict[str, Any] = {"source": action.source, "offer_id": action.offer_id, "reason": action.source_reason}
-        details = {name: value for name, value in saved.items() if value is not None}
-        details["analysis_lost"] = action.analysis_lost
-        transaction.audit(Event(EventType.ACTION_SAVED, customer_id=action.customer_id, details=details))
+def _result(run_id: str, action: Action) -> Result:
+    chosen = {"segment": action.segment, "probability": round(action.probability, 6)}
+    saved: dict[str, Any] = {"source": action.source, "offer_id": action.offer_id, "reason": action.source_reason}
+    details = {name: value for name, value in saved.items() if value is not None}
+    details["analysis_lost"] = action.analysis_lost
+    events = (
+        Event(EventType.SEGMENTATION, customer_id=action.customer_id, details=chosen),
+        Event(EventType.ACTION_SAVED, customer_id=action.customer_id, details=details),
+    )
+    return Result(action.customer_id, action_row(run_id, action), events)

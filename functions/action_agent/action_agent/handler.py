@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from action_agent.agent import Actor
+from action_agent.agent import ActionAgent
 from vigie.batches import answer
 from vigie.messages import BatchMessage
 from vigie.runtime import collect_seldom, open_database, request_of
@@ -22,7 +22,7 @@ metrics = Metrics()
 processor = BatchProcessor(EventType.SQS)
 settings = LlmSettings.from_environment()
 tokens = TaskTokens()
-actor = Actor(open_database(settings.database_secret), Provider(settings))
+agent = ActionAgent(open_database(settings.database_secret), Provider(settings))
 collect_seldom()
 
 
@@ -31,7 +31,7 @@ def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
     message = BatchMessage.parse(record.body, without_model=WITHOUT_MODEL in record.message_attributes)
     logger.append_keys(run_id=message.run_id, batch_no=message.batch_no)
     request = request_of("action_agent", lambda_context).for_run(message.run_id)
-    answer(message.task_token, tokens, lambda: actor.act(message, request, tokens, metrics), request.seconds_left)
+    answer(message.task_token, tokens, lambda: agent.work(message, request, tokens, metrics), request.seconds_left)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from nlp_agent.agent import Analyst
+from nlp_agent.agent import NlpAgent
 from vigie.batches import answer
 from vigie.messages import BatchMessage
 from vigie.runtime import collect_seldom, open_database, request_of
@@ -21,7 +21,7 @@ processor = BatchProcessor(EventType.SQS)
 settings = LlmSettings.from_environment()
 tokens = TaskTokens()
 provider = Provider(settings)
-analyst = Analyst(open_database(settings.database_secret), provider)
+agent = NlpAgent(open_database(settings.database_secret), provider)
 collect_seldom()
 
 
@@ -30,7 +30,7 @@ def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
     message = BatchMessage.parse(record.body)
     logger.append_keys(run_id=message.run_id, batch_no=message.batch_no)
     request = request_of("nlp_agent", lambda_context).for_run(message.run_id)
-    answer(message.task_token, tokens, lambda: analyst.analyse(message, request, tokens, metrics), request.seconds_left)
+    answer(message.task_token, tokens, lambda: agent.work(message, request, tokens, metrics), request.seconds_left)
 
 
 @logger.inject_lambda_context(clear_state=True)

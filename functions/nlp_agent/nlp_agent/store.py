@@ -1,5 +1,6 @@
 """The nlp agent's SQL. The only code that reads feedback."""
 
+from typing import Any
 from uuid import UUID
 
 from nlp_agent.deciding import Candidate
@@ -48,26 +49,16 @@ def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> lis
     ]
 
 
-def insert_analyses(transaction: Transaction, run_id: str, found: list[tuple[Candidate, UUID, Analysis]]) -> None:
-    """Store analyses, each with the ledger entry it came from.
-
-    Raises:
-        ConsentChangedError: by the transaction, when a consent was withdrawn meanwhile.
-    """
-    transaction.insert(
-        INSERT_ANALYSES,
-        [
-            (
-                run_id,
-                candidate.customer_id,
-                list(candidate.feedback_ids),
-                analysis.sentiment,
-                analysis.score,
-                list(analysis.topics),
-                analysis.intent_to_leave,
-                analysis.summary,
-                egress_id,
-            )
-            for candidate, egress_id, analysis in found
-        ],
+def analysis_row(run_id: str, candidate: Candidate, egress_id: UUID, analysis: Analysis) -> tuple[Any, ...]:
+    """Return the row of an analysis, with the ledger entry it came from."""
+    return (
+        run_id,
+        candidate.customer_id,
+        list(candidate.feedback_ids),
+        analysis.sentiment,
+        analysis.score,
+        list(analysis.topics),
+        analysis.intent_to_leave,
+        analysis.summary,
+        egress_id,
     )

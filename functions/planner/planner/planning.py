@@ -66,7 +66,7 @@ def _plan(transaction: Transaction, asked: PlanRequest, settings: PlannerSetting
     )
     _require_known(transaction, asked, model.contract)
     store.insert_run(transaction, asked, redriven.purpose if redriven else asked.purpose, frozen)
-    left_out = store.choose_customers(transaction, asked, model.contract, frozen.batch_size)
+    left_out = store.choose_customers(transaction, asked, model.contract, frozen.batch_size, settings.round_size)
     plan = store.count_plan(transaction, asked.run_id)
     if asked.redrive:
         _note_redrive(transaction, asked.redrive, asked.run_id, plan)

@@ -14,10 +14,9 @@ from vigie.vocabulary import Reason, RunKind, RunStatus, Step, StepOutcome
 
 # A batch is a quarter of the customers that are left (guided self-scheduling, Polychronopoulos and Kuck 1987): at the
 # run's end, when the agent behind has nothing else to do, it waits for a small batch, not for a whole one. Below the
-# least size, handing batches over costs more than that saves. Whole rounds of calls: a part of one takes as long.
+# least size, handing batches over costs more than that saves. Sizes are whole rounds of calls.
 SHARE = 4
 LEAST_BATCH_SIZE = 64
-ROUND = 32
 
 # Due: has features under the model's contract. Profiling needs a consent in force.
 DUE = """
@@ -202,7 +201,7 @@ def insert_run(transaction: Transaction, asked: PlanRequest, purpose: RunKind, f
     )
 
 
-def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str, most: int) -> int:
+def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str, most: int, round_size: int) -> int:
     """Put customers in the run, in batches of at most `most`, which is each one's size where a size was asked for.
 
     Returns how many due ones lack the consent for profiling.
@@ -219,7 +218,7 @@ def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str
             "most": most,
             "least": asked.batch_size or min(most, LEAST_BATCH_SIZE),
             "share": SHARE,
-            "round": ROUND,
+            "round": round_size,
         },
     )
     return int(rows[0][0])

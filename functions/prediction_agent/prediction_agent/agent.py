@@ -1,4 +1,4 @@
-"""The work of the prediction agent on one batch: one transaction, or none."""
+"""The work of the prediction agent on one batch: results, steps and their events commit together."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from vigie.errors import ModelNotApprovedError
 from vigie.messages import BatchMessage
 from vigie.runs import Run, load_run
 from vigie.runtime import Request
-from vigie.steps import StepEnd, count_outcomes, end_steps
+from vigie.steps import StepEnd, batch_ended, batch_started, consent_check, count_outcomes, end_steps
 from vigie.vocabulary import EventStatus, EventType, Purpose, Reason, Step, StepOutcome
 from vigie_scoring import Scorer, ScorerError, ScorerHashError, load_verified
 
@@ -22,15 +22,15 @@ STEP = Step.PREDICT
 PURPOSE = Purpose.PROFILING
 
 
-class Predictor:
+class PredictionAgent:
     """Predicts for batches, with one database connection and the scorer it loaded last."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._loaded: tuple[str, str, Scorer] | None = None
 
-    def predict(self, message: BatchMessage, request: Request, metrics: Metrics) -> dict[str, Any]:
-        """Predict for a batch; the answer says how many customers came to what.
+    def work(self, message: BatchMessage, request: Request, metrics: Metrics) -> dict[str, Any]:
+        """Predict for a batch; return how many customers ended in which way.
 
         Raises:
             ModelNotApprovedError: the run's scorer is not the registered one; nothing is predicted.
@@ -44,14 +44,12 @@ class Predictor:
             key = f"{STEP}/{message.run_id}/{message.batch_no}"
             transaction.cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
             candidates = load_candidates(transaction, run, message.batch_no)
-            details = {"batch_no": message.batch_no, "customers": len(candidates)}
-            transaction.audit(Event(EventType.BATCH_START, details=details))
+            transaction.audit(batch_started(message.batch_no, len(candidates)))
             _predict_all(transaction, run, scorer, candidates)
             outcomes = count_outcomes(transaction, run.run_id, message.batch_no, STEP)
-            ended = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": 0}
-            transaction.audit(Event(EventType.BATCH_END, details=ended))
+            transaction.audit(batch_ended(message.batch_no, outcomes, 0))
         watch_run(run, scorer, self._database, request)
-        metrics.add_metric("CustomersPredicted", MetricUnit.Count, outcomes.get("done", 0))
+        metrics.add_metric("CustomersPredicted", MetricUnit.Count, outcomes.get(StepOutcome.DONE, 0))
         return {"outcomes": outcomes, "remaining": 0}
 
     def _scorer(self, run: Run, request: Request) -> Scorer:
@@ -75,7 +73,7 @@ class Predictor:
 
 
 def _predict_all(transaction: Transaction, run: Run, scorer: Scorer, candidates: list[Candidate]) -> None:
-    transaction.audit(*(_consent_check(candidate) for candidate in candidates))
+    transaction.audit(*(consent_check(each.customer_id, PURPOSE, each.consent_id) for each in candidates))
     impossible = [(candidate, why_not(candidate)) for candidate in candidates]
     ready = [candidate for candidate, reason in impossible if reason is None]
     predictions = score_candidates(scorer, ready) if ready else []
@@ -91,13 +89,6 @@ def _ended_without(candidate: Candidate, reason: Reason) -> StepEnd:
     if reason == Reason.NO_CONSENT:
         return StepEnd(candidate.customer_id, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)
     return StepEnd(candidate.customer_id, StepOutcome.FAILED, reason)
-
-
-def _consent_check(candidate: Candidate) -> Event:
-    status = EventStatus.REFUSED if candidate.consent_id is None else EventStatus.OK
-    return Event(
-        EventType.CONSENT_CHECK, status, candidate.customer_id, {"purpose": PURPOSE, "consent_id": candidate.consent_id}
-    )
 
 
 def _saved(run: Run, prediction: Prediction) -> Event:

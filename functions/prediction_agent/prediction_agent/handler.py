@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from prediction_agent.agent import Predictor
+from prediction_agent.agent import PredictionAgent
 from vigie.batches import answer
 from vigie.messages import BatchMessage
 from vigie.runtime import collect_seldom, open_database, request_of
@@ -20,7 +20,7 @@ metrics = Metrics()
 processor = BatchProcessor(EventType.SQS)
 settings = AgentSettings.from_environment()
 tokens = TaskTokens()
-predictor = Predictor(open_database(settings.database_secret))
+agent = PredictionAgent(open_database(settings.database_secret))
 collect_seldom()
 
 
@@ -29,7 +29,7 @@ def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
     message = BatchMessage.parse(record.body)
     logger.append_keys(run_id=message.run_id, batch_no=message.batch_no)
     request = request_of("prediction_agent", lambda_context).for_run(message.run_id)
-    answer(message.task_token, tokens, lambda: predictor.predict(message, request, metrics), request.seconds_left)
+    answer(message.task_token, tokens, lambda: agent.work(message, request, metrics), request.seconds_left)
 
 
 @logger.inject_lambda_context(clear_state=True)

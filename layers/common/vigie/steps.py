@@ -6,7 +6,7 @@ from uuid import UUID
 
 from vigie.audit import Event
 from vigie.database import Transaction
-from vigie.vocabulary import EventStatus, EventType, Reason, Step, StepOutcome
+from vigie.vocabulary import EventStatus, EventType, Purpose, Reason, Step, StepOutcome
 
 INSERT = """
 INSERT INTO run_steps (run_id, customer_id, step, outcome, reason) VALUES %s
@@ -22,6 +22,23 @@ FROM run_customers c CROSS JOIN LATERAL (
 ) s
 WHERE c.run_id = %s AND c.batch_no = %s GROUP BY 1
 """
+
+
+def batch_started(batch_no: int, customers: int) -> Event:
+    """Report that an agent took up a batch."""
+    return Event(EventType.BATCH_START, details={"batch_no": batch_no, "customers": customers})
+
+
+def batch_ended(batch_no: int, outcomes: dict[str, int], remaining: int) -> Event:
+    """Report that an agent ended its work on a batch."""
+    details = {"batch_no": batch_no, "outcomes": outcomes, "remaining": remaining}
+    return Event(EventType.BATCH_END, details=details)
+
+
+def consent_check(customer_id: UUID, purpose: Purpose, consent_id: int | None) -> Event:
+    """Report that an agent looked up the consent to its purpose as it acted."""
+    status = EventStatus.REFUSED if consent_id is None else EventStatus.OK
+    return Event(EventType.CONSENT_CHECK, status, customer_id, {"purpose": purpose, "consent_id": consent_id})
 
 
 @dataclass(frozen=True, slots=True)

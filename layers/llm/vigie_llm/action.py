@@ -91,11 +91,6 @@ def read_action(request: ChatRequest, answer: ChatAnswer) -> WordedAction:
     return WordedAction(**fields)
 
 
-def action_from(fields: dict[str, Any]) -> WordedAction:
-    """An action from the ledger's stored answer."""
-    return WordedAction(**fields)
-
-
 @lru_cache(maxsize=64)
 def _schema(offer_ids: tuple[str, ...]) -> dict[str, Any]:
     return strict_object(

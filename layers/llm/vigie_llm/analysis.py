@@ -1,6 +1,6 @@
 """The question to the model about a customer's feedback, by prompt version, and what its answer may be."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import fastjsonschema
@@ -85,8 +85,3 @@ def analysis_from(fields: dict[str, Any]) -> Analysis:
         intent_to_leave=fields["intent_to_leave"],
         summary=fields["summary"],
     )
-
-
-def as_stored(analysis: Analysis) -> dict[str, Any]:
-    """An analysis as the ledger stores it."""
-    return asdict(analysis)

@@ -7,6 +7,7 @@ import pytest
 
 import vigie_llm.provider
 import vigie_llm.watch
+from tests.fakes.model_calls import outcomes_of, read_words
 from tests.unit.llm.conftest import Reply, ScriptedProvider
 from tests.unit.llm.test_rotation import Vault
 from vigie.endpoint import Endpoint
@@ -156,10 +157,9 @@ def test_no_call_begins_once_the_secret_points_elsewhere_and_none_is_burned(
         return answered(path, body)
 
     monkeypatch.setattr(scripted, "take", change_after_three)
-    chunks = provider.run([calls], lambda call, answer: (answer, {}), lambda: 60.0)
-    outcomes = [outcome for chunk in chunks for outcome in chunk]
+    outcomes = outcomes_of(provider.start(read_words, lambda: 60.0), calls)
     assert len(scripted.received) == len(outcomes) <= 4
-    assert {outcome.how for outcome in outcomes} == {"answered"}
+    assert {outcome.status for outcome in outcomes} == {"answered"}
 
 
 def test_a_redirect_is_not_followed(scripted: ScriptedProvider, request_about: ChatRequest) -> None:

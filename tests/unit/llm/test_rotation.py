@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 import vigie_llm.provider
+from tests.fakes.model_calls import outcomes_of, read_words
 from tests.unit.llm.conftest import Reply, ScriptedProvider
 from vigie.errors import TransientError
 from vigie.secrets import LlmSecret
 from vigie.vocabulary import Purpose
 from vigie_llm.calls import Call
-from vigie_llm.chat import ChatAnswer, ChatRequest
+from vigie_llm.chat import ChatRequest
 from vigie_llm.errors import ModelRefusedError
 from vigie_llm.provider import LlmSettings, Provider
 
@@ -70,11 +71,8 @@ def test_a_key_that_is_simply_wrong_is_read_again_once_for_a_whole_batch(
     scripted.replies = [REFUSED]
     calls = [Call(uuid4(), uuid4(), request_about) for _ in range(12)]
 
-    def accept(call: Call, answer: ChatAnswer) -> tuple[UUID, dict[str, object]]:
-        return call.customer_id, {}
-
-    outcomes = [outcome for chunk in provider.run([calls], accept, lambda: 60.0) for outcome in chunk]
-    assert [(outcome.how, outcome.is_open) for outcome in outcomes] == [("unavailable", True)]
+    outcomes = outcomes_of(provider.start(read_words, lambda: 60.0), calls)
+    assert [(outcome.status, outcome.is_open) for outcome in outcomes] == [("unavailable", True)]
     assert vault.fetched_afresh == 1
     assert len(scripted.received) == 1
 
@@ -84,14 +82,11 @@ def test_a_key_that_is_refused_in_round_after_round_costs_one_call_each_and_goes
 ) -> None:
     scripted.replies = [REFUSED, REFUSED, REFUSED, Reply()]
 
-    def accept(call: Call, answer: ChatAnswer) -> tuple[UUID, dict[str, object]]:
-        return call.customer_id, {}
-
     for answered in (0, 0, 0, 30):
         provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
         calls = [Call(uuid4(), uuid4(), request_about) for _ in range(30)]
-        outcomes = [outcome for chunk in provider.run([calls], accept, lambda: 60.0) for outcome in chunk]
-        assert sum(outcome.how == "answered" for outcome in outcomes) == answered
+        outcomes = outcomes_of(provider.start(read_words, lambda: 60.0), calls)
+        assert sum(outcome.status == "answered" for outcome in outcomes) == answered
     assert len(scripted.received) == 3 + 30
 
 

@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_agent.agent import REASONS, _entry
-from nlp_agent.deciding import SEPARATOR, Ask, Candidate, Reuse, Skip, decide, join_feedback
+from nlp_agent.agent import _entry
+from nlp_agent.deciding import SEPARATOR, Candidate, Skip, decide, join_feedback
 from tests.fakes.chat_models import ANALYSIS
 from vigie.vocabulary import CallStatus, Reason
 from vigie_llm.analysis import MAX_FEEDBACK_CHARACTERS
+from vigie_llm.decisions import Ask, Reuse
 from vigie_llm.ledger import Earlier
+from vigie_llm.model_batch import REASONS
 from vigie_llm.pseudonymise import KnownIdentity
 
 CUSTOMER = UUID("00000000-0000-4000-8000-000000000001")
