@@ -7,9 +7,9 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from audit_agent.gaps import insert_gaps
-from audit_agent.log_store import Signed
 from audit_agent.reconciling import Reconciler
 from audit_agent.sealing import Sealer
+from audit_agent.tree_store import Signed
 from vigie.audit import Event
 from vigie.database import Database
 from vigie.errors import TransientError, VigieError

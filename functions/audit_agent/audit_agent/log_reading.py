@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from audit_agent.verbatim import find_event
+from audit_agent.canonical_line import find_event
 from vigie.canonical import canonical_event
 from vigie.errors import TransientError
 from vigie.verify import leaf_hash

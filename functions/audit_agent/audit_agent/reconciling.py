@@ -9,10 +9,10 @@ from aws_lambda_powertools import Logger
 from audit_agent.batch_checks import Batches, gaps_in_batches, split_steps
 from audit_agent.execution_history import Executions, HistoryUnavailableError
 from audit_agent.gaps import Gap
+from audit_agent.log_comparison import LogComparison, Origin, StoredEvents, read_origins, since_ms
 from audit_agent.log_reading import Logs, LogsUnavailableError
 from audit_agent.read_ahead import ReadAhead
 from audit_agent.record_checks import gaps_in_records, read_batches
-from audit_agent.told import LogComparison, Origin, StoredEvents, read_origins, since_ms
 from vigie.database import Database
 from vigie.runtime import Request
 from vigie.vocabulary import WHOLE_RUN, GapName

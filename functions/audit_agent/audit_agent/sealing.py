@@ -10,11 +10,11 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
-from audit_agent import log_store
+from audit_agent import tree_store
 from audit_agent.errors import LogBrokenError
-from audit_agent.log_store import Place, Signed, WaitingEvent
 from audit_agent.publishing import CheckpointStore, object_key
 from audit_agent.signing import Signer
+from audit_agent.tree_store import Place, Signed, WaitingEvent
 from vigie.audit import Event, Origin
 from vigie.canonical import canonical_event
 from vigie.database import Database
@@ -67,8 +67,8 @@ class Sealer:
         self.seal(request)
         while time.monotonic() < end and request.seconds_left() > 0:
             with self._database.transaction(request.origin) as transaction:
-                run_is_on = log_store.is_run_on(transaction)
-                age = log_store.seconds_since_checkpoint(transaction)
+                run_is_on = tree_store.is_run_on(transaction)
+                age = tree_store.seconds_since_checkpoint(transaction)
             if not run_is_on:
                 break
             if age is None or age >= CHECKPOINT_AGE_SECONDS:
@@ -78,33 +78,33 @@ class Sealer:
     def has_sealed(self, event_id: UUID, signed: Signed, request: Request) -> bool:
         """Whether a checkpoint covers an event."""
         with self._database.transaction(request.origin) as transaction:
-            return log_store.is_sealed(transaction, event_id, signed.size)
+            return tree_store.is_sealed(transaction, event_id, signed.size)
 
     def _seal_chunk(self, origin: Origin) -> bool:
         """Give leaves to the rows that wait; True when there may be more."""
         with self._database.transaction(origin) as transaction:
-            place = log_store.lock_place(transaction)
-            _require_continuation(place, log_store.newest_checkpoint(transaction))
-            events = log_store.waiting_events(transaction, place, CHUNK)
+            place = tree_store.lock_place(transaction)
+            _require_continuation(place, tree_store.newest_checkpoint(transaction))
+            events = tree_store.waiting_events(transaction, place, CHUNK)
             if all(event.event_type == OWN_EVENT for event in events):
                 return False
             leaves = [_leaf(event) for event in events]
             ids = [event.event_id for event in events]
-            log_store.insert_leaves(transaction, place.tree.size, ids, b"".join(leaves))
+            tree_store.insert_leaves(transaction, place.tree.size, ids, b"".join(leaves))
             place.tree.extend(leaves)
-            log_store.move_place(transaction, place.tree, *_new_place(place, events))
+            tree_store.move_place(transaction, place.tree, *_new_place(place, events))
         return len(events) == CHUNK
 
     def _sign(self, origin: Origin) -> Signed | None:
         with self._database.transaction(origin) as transaction:
-            tree = log_store.lock_place(transaction).tree
-            before = log_store.newest_checkpoint(transaction)
+            tree = tree_store.lock_place(transaction).tree
+            before = tree_store.newest_checkpoint(transaction)
             if tree.size == (before.size if before else 0):
                 return before
             self._store.require_none_beyond(before.size if before else 0)
             signed = Signed(tree.size, tree.root())
             note = self._signer.sign(signed.size, signed.root)
-            log_store.insert_checkpoint(transaction, signed, note)
+            tree_store.insert_checkpoint(transaction, signed, note)
             details = {"tree_size": signed.size, "root_hash": signed.root.hex()}
             transaction.audit(Event(OWN_EVENT, details=details))
         logger.info("checkpoint signed", tree_size=signed.size, root_hash=signed.root.hex(), note=note)
@@ -113,11 +113,11 @@ class Sealer:
     def _publish(self, origin: Origin) -> None:
         """Publish what is committed, also what earlier rounds could not."""
         with self._database.transaction(origin) as transaction:
-            waiting = list(log_store.unpublished(transaction))
+            waiting = list(tree_store.unpublished(transaction))
         for size, note in waiting:
             version = self._store.put(size, note)
             with self._database.transaction(origin) as transaction:
-                log_store.insert_publication(transaction, size, self._store.bucket, object_key(size), version)
+                tree_store.insert_publication(transaction, size, self._store.bucket, object_key(size), version)
 
 
 def _require_continuation(place: Place, before: Signed | None) -> None:

@@ -9,7 +9,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from dead_letters.letters import read_letter
+from dead_letters.messages import read_letter
 from dead_letters.recording import take_up
 from vigie.runtime import open_database, request_of
 from vigie.settings import AgentSettings

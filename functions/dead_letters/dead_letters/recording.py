@@ -1,6 +1,6 @@
 """A dead letter is kept and audited once, however often it is delivered; then its task is told."""
 
-from dead_letters.letters import DeadLetter
+from dead_letters.messages import DeadLetter
 from vigie.audit import Event
 from vigie.database import Database
 from vigie.errors import DeadLettered

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from vigie_llm.evasions import CASELESS_EVASIONS, EVASIONS
+from vigie_llm.obfuscation_rules import CASELESS_EVASIONS, EVASIONS
 from vigie_llm.pseudonymise import KnownIdentity, pseudonymise
 from vigie_llm.pseudonymise.folding import fold_text
 from vigie_llm.rules import Rule, Searched, broken

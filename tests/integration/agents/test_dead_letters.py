@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from dead_letters.letters import DeadLetter
+from dead_letters.messages import DeadLetter
 from dead_letters.recording import UnreadableLetterError, take_up
 from tests.integration.agents.conftest import Office
 from vigie.errors import DatabaseUnavailableError

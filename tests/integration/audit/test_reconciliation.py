@@ -13,9 +13,9 @@ from aws_lambda_powertools import Metrics
 from audit_agent.closing import Closer
 from audit_agent.execution_history import Executions
 from audit_agent.gaps import Gap
+from audit_agent.log_comparison import LogComparison, Origin, StoredEvents, read_origins, since_ms
 from audit_agent.log_reading import Logs
 from audit_agent.reconciling import Reconciled, Reconciler
-from audit_agent.told import LogComparison, Origin, StoredEvents, read_origins, since_ms
 from tests.integration.audit.finished_run import RUN, FinishedRun
 from tests.integration.audit.ground import Ground, request
 from vigie.vocabulary import EventType, GapName

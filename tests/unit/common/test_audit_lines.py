@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from aws_lambda_powertools import Logger
 
-from audit_agent.verbatim import find_event
+from audit_agent.canonical_line import find_event
 from vigie import audit
 from vigie.audit import Event, Origin, as_log_fields, log_events
 from vigie.canonical import canonical_event

@@ -9,9 +9,9 @@ import pytest
 
 from tests.integration.injection.variants import generated
 from vigie_llm.answer_scan import _RULES
-from vigie_llm.evasions import CASELESS_EVASIONS, EVASIONS
 from vigie_llm.guard_patterns import ANSWER_RULES
 from vigie_llm.guard_reading import make_plain
+from vigie_llm.obfuscation_rules import CASELESS_EVASIONS, EVASIONS
 from vigie_llm.rules import Rule, Searched
 
 DATA = Path(__file__).parents[2] / "data"

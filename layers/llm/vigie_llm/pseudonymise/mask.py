@@ -6,7 +6,6 @@ from vigie_llm.pseudonymise.folding import View, read_plainly
 from vigie_llm.pseudonymise.identity import KnownIdentity, Pseudonymised
 from vigie_llm.pseudonymise.known_names import find_known_names
 from vigie_llm.pseudonymise.known_values import find_known_values
-from vigie_llm.pseudonymise.letter_names import find_letter_names
 from vigie_llm.pseudonymise.mail_names import find_mail_names
 from vigie_llm.pseudonymise.name_forms import name_forms
 from vigie_llm.pseudonymise.numbers import find_numbers
@@ -15,6 +14,7 @@ from vigie_llm.pseudonymise.persons import find_persons
 from vigie_llm.pseudonymise.plates import find_plates
 from vigie_llm.pseudonymise.spans import Found, replace, settle
 from vigie_llm.pseudonymise.spelled import digits_skeleton, letters_skeleton, tokenise
+from vigie_llm.pseudonymise.spelled_out_names import find_letter_names
 
 
 def pseudonymise(text: str, known: KnownIdentity, language: str) -> Pseudonymised:

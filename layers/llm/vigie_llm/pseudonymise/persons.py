@@ -2,7 +2,6 @@
 
 import re
 
-from vigie_llm.pseudonymise.first_name_alone import is_double_name, is_meant
 from vigie_llm.pseudonymise.folding import View
 from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words, surnames, words
 from vigie_llm.pseudonymise.name_extent import name_end, with_dot
@@ -38,6 +37,7 @@ from vigie_llm.pseudonymise.person_cues import (
 )
 from vigie_llm.pseudonymise.spans import CONTEXT, GUESSED, NAMED, Found
 from vigie_llm.pseudonymise.spelled import Token
+from vigie_llm.pseudonymise.standalone_first_names import is_double_name, is_meant
 from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
 from vigie_llm.pseudonymise.unknown_names import acts_as_people_do, before_surname, by_surname, is_first_name, is_listed
 

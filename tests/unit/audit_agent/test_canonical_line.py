@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_agent import log_reading
+from audit_agent.canonical_line import find_event, is_frame
 from audit_agent.log_reading import LoggedEvent, read_events
-from audit_agent.verbatim import find_event, is_frame
 from vigie.canonical import canonical_event
 from vigie.verify import leaf_hash
 

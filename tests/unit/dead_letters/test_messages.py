@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from dead_letters.letters import STEPS, DeadLetter, read_letter
+from dead_letters.messages import STEPS, DeadLetter, read_letter
 
 
 def letter(body: str, queue: str = "vigie-nlp-dlq") -> DeadLetter:
