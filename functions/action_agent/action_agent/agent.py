@@ -4,7 +4,7 @@ from typing import Any
 
 from aws_lambda_powertools import Metrics
 
-from action_agent.deciding import Action, Decision, Prospect, Settled, decide
+from action_agent.deciding import Action, Decision, Prospect, SettledAction, decide
 from action_agent.store import INSERT_ACTIONS, action_row, load_candidates, load_offers
 from vigie.audit import Event
 from vigie.database import Database
@@ -16,8 +16,8 @@ from vigie.vocabulary import EventType, Purpose, Reason, Step
 from vigie_llm.action import WordedAction, ask_for_action, read_action
 from vigie_llm.calls import CallOutcome
 from vigie_llm.decisions import Ask, in_turn
-from vigie_llm.ledger import Entry
-from vigie_llm.model_batch import REASONS, Ended, ModelTask, Prepared, Result, claim_batch
+from vigie_llm.ledger import LedgerEntry
+from vigie_llm.model_batch import REASONS, CustomerResult, Ended, ModelTask, Prepared, claim_batch
 from vigie_llm.provider import Provider
 
 PURPOSE = Purpose.RETENTION_OFFERS
@@ -34,7 +34,7 @@ class ActionAgent:
     def work(self, message: BatchMessage, request: Request, tokens: TaskTokens, metrics: Metrics) -> dict[str, Any]:
         """Decide on a batch; return how many customers ended in which way, and how many remain.
 
-        Where the model was waited for in vain, the catalogue decides on all that are left.
+        Where the model was unavailable for too long, the catalogue decides on all that are left.
 
         Raises:
             BusinessError: the batch cannot be decided on at all, or would go elsewhere than planned.
@@ -61,7 +61,7 @@ def _prepare(decision: Decision, run_id: str, prompt_version: str, without_model
     prospect = decision.candidate
     customer_id = prospect.candidate.customer_id
     check = consent_check(customer_id, PURPOSE, prospect.candidate.consent_id)
-    if isinstance(decision, Settled):
+    if isinstance(decision, SettledAction):
         return Prepared(customer_id, _result(run_id, decision.action), check)
     if without_model:
         action = prospect.from_catalogue(Reason.MODEL_UNAVAILABLE)
@@ -69,11 +69,11 @@ def _prepare(decision: Decision, run_id: str, prompt_version: str, without_model
     return Prepared(customer_id, _entry(decision, prompt_version), check, decision.lost)
 
 
-def _entry(ask: Ask[Prospect], prompt_version: str) -> Entry:
+def _entry(ask: Ask[Prospect], prompt_version: str) -> LedgerEntry:
     prospect, candidate = ask.candidate, ask.candidate.candidate
     request = ask_for_action(prompt_version, prospect.as_case(), prospect.offers, candidate.known)
     assert candidate.consent_id is not None  # noqa: S101  (see deciding.decide)
-    return Entry(candidate.customer_id, candidate.consent_id, ask.attempt, request, {})
+    return LedgerEntry(candidate.customer_id, candidate.consent_id, ask.attempt, request, {})
 
 
 def _end(outcome: CallOutcome[WordedAction], ask: Ask[Prospect], run_id: str) -> Ended[WordedAction]:
@@ -90,7 +90,7 @@ def _end(outcome: CallOutcome[WordedAction], ask: Ask[Prospect], run_id: str) ->
     )
 
 
-def _result(run_id: str, action: Action) -> Result:
+def _result(run_id: str, action: Action) -> CustomerResult:
     chosen = {"segment": action.segment, "probability": round(action.probability, 6)}
     saved: dict[str, Any] = {"source": action.source, "offer_id": action.offer_id, "reason": action.source_reason}
     details = {name: value for name, value in saved.items() if value is not None}
@@ -99,4 +99,4 @@ def _result(run_id: str, action: Action) -> Result:
         Event(EventType.SEGMENTATION, customer_id=action.customer_id, details=chosen),
         Event(EventType.ACTION_SAVED, customer_id=action.customer_id, details=details),
     )
-    return Result(action.customer_id, action_row(run_id, action), events)
+    return CustomerResult(action.customer_id, action_row(run_id, action), events)

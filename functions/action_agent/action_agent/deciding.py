@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from vigie.decision import Decision as DecisionRule
+from vigie.decision import DecisionRule
 from vigie.steps import StepEnd
 from vigie.vocabulary import ActionSource, Reason, Segment, StepOutcome
 from vigie_llm.action import Case, Offer, WordedAction
@@ -27,7 +27,7 @@ class AnalysisSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ActionCandidate:
     """A customer of the batch without an action yet. `probability` is missing when the prediction failed.
 
     `analysis_lost` says that the analysis failed or was given up, or had done so when the prediction was made.
@@ -66,7 +66,7 @@ class Action:
 class Prospect:
     """A candidate with a prediction: the segment, and the offers that may be made in it."""
 
-    candidate: Candidate
+    candidate: ActionCandidate
     probability: float
     segment: Segment
     offers: tuple[Offer, ...]
@@ -94,7 +94,7 @@ class Prospect:
         return self._action(ActionSource.NONE, source_reason=reason)
 
     def as_case(self) -> Case:
-        """Return what the model is told: nothing that identifies the customer, no exact probability."""
+        """Return the model's view of the customer: nothing that identifies them, no exact probability."""
         candidate, analysis = self.candidate, self.candidate.analysis
         words = f"words_{candidate.language}"
         return Case(
@@ -124,18 +124,18 @@ class Prospect:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettledAction:
     """The action is known without asking the model."""
 
     candidate: Prospect
     action: Action
 
 
-type Decision = StepEnd | Settled | Ask[Prospect]
+type Decision = StepEnd | SettledAction | Ask[Prospect]
 type Offers = Mapping[str, Sequence[Offer]]
 
 
-def decide(candidate: Candidate, rule: DecisionRule, offers: Offers, earlier: Earlier | None) -> Decision:
+def decide(candidate: ActionCandidate, rule: DecisionRule, offers: Offers, earlier: Earlier | None) -> Decision:
     """Decide about a customer: an action at once, where no offer may be made or the answer is paid for; else ask."""
     if not candidate.profiled:
         return StepEnd(candidate.customer_id, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)
@@ -144,12 +144,12 @@ def decide(candidate: Candidate, rule: DecisionRule, offers: Offers, earlier: Ea
     segment = rule.segment(candidate.probability, candidate.annual_value_eur)
     prospect = Prospect(candidate, candidate.probability, segment, offers_for(segment, offers[candidate.language]))
     if candidate.consent_id is None:
-        return Settled(prospect, prospect.without_offer(Reason.NO_CONSENT))
+        return SettledAction(prospect, prospect.without_offer(Reason.NO_CONSENT))
     if not prospect.offers:
-        return Settled(prospect, prospect.without_offer(Reason.NO_OFFER))
+        return SettledAction(prospect, prospect.without_offer(Reason.NO_OFFER))
     match ask_or_reuse(prospect, earlier):
         case Reuse(_, egress_id, answer):
-            return Settled(prospect, prospect.from_model(WordedAction(**answer), egress_id))
+            return SettledAction(prospect, prospect.from_model(WordedAction(**answer), egress_id))
         case ask:
             return ask
 

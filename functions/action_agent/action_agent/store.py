@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from action_agent.deciding import MAX_DRIVERS, Action, AnalysisSummary, Candidate
+from action_agent.deciding import MAX_DRIVERS, Action, ActionCandidate, AnalysisSummary
 from vigie.database import Transaction
 from vigie_llm.action import Offer
 from vigie_llm.pseudonymise import KnownIdentity
@@ -38,11 +38,11 @@ VALUES %s ON CONFLICT (run_id, customer_id) DO NOTHING
 """
 
 
-def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> list[Candidate]:
+def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> list[ActionCandidate]:
     """The customers of a batch whose action is not ended, with consents as they are now."""
     rows = transaction.fetch(CANDIDATES, {"run_id": run_id, "batch_no": batch_no, "most": MAX_DRIVERS})
     return [
-        Candidate(
+        ActionCandidate(
             customer_id=row[0],
             known=KnownIdentity(*row[1:9]),
             language=row[9],

@@ -1,4 +1,4 @@
-"""The batches of a run: what the agents said they ended, beside what Step Functions counted."""
+"""The batches of a run: those that the agents reported as ended, compared with Step Functions' counts."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from audit_agent.execution_history import BatchCounts
 from audit_agent.gaps import Gap
 from vigie.vocabulary import WHOLE_RUN, GapName, Step
 
-# Without these two a batch fails; without its analysis it goes on.
+# Without these two a batch fails; without its analysis it continues.
 NEEDED = (Step.PREDICT, Step.DECIDE)
 
 
@@ -50,7 +50,7 @@ def gaps_in_batches(batches: Batches, counts: BatchCounts | None) -> tuple[list[
 
 
 def split_steps(found: list[Gap], batches: Batches, failed: frozenset[int]) -> tuple[list[Gap], list[Gap]]:
-    """Steps that nobody ended because their batch failed, and all other gaps.
+    """Split gaps into steps left open because their batch failed, and all others.
 
     The planner ends the former as failed when it closes the run, so that they are counted and audited. An analysis
     that its agent never ended is among them though its batch went on: that is how a failed analysis ends.

@@ -1,4 +1,4 @@
-"""Closing the audit of a run: compare its records, say what was found, and seal it all."""
+"""Closing the audit of a run: compare its records, audit the result, and seal it all."""
 
 import time
 from typing import Any
@@ -69,13 +69,13 @@ class Closer:
                 time.sleep(PAUSE_SECONDS)
                 sealed = self._sealer.seal(request)
         except VigieError as error:
-            tell_not_sealed(error, metrics)
+            report_not_sealed(error, metrics)
             return None
         return sealed
 
 
-def tell_not_sealed(error: VigieError, metrics: Metrics) -> None:
-    """Say that a round failed: its events are safe, and a later round takes them up."""
+def report_not_sealed(error: VigieError, metrics: Metrics) -> None:
+    """Log and count that a round failed: its events are safe, and a later round seals them."""
     metrics.add_metric("SealingFailed", MetricUnit.Count, 1)
     level = logger.warning if isinstance(error, TransientError) else logger.error
     level("not sealed now", error=type(error).__name__, reason=str(error))

@@ -1,4 +1,4 @@
-"""A gap: something that one record of a run holds and another lacks, or tells otherwise."""
+"""A gap: something that one record of a run holds and another lacks, or holds differently."""
 
 from dataclasses import dataclass
 from uuid import UUID

@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from audit_agent.canonical_line import find_event
+from audit_agent.canonical_line import match_canonical_event
 from vigie.canonical import canonical_event
 from vigie.errors import TransientError
 from vigie.verify import leaf_hash
@@ -30,7 +30,7 @@ class LogsUnavailableError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An audit event as a log line tells it. `fingerprint` is its leaf hash, empty when the line is malformed."""
+    """An audit event as a log line reports it. `fingerprint` is its leaf hash, empty when the line is malformed."""
 
     event_id: UUID
     agent: str
@@ -46,7 +46,7 @@ class Logs:
         self._client = client or boto3.client("logs", config=PATIENCE)
 
     def pages(self, run_id: str, since_ms: int) -> Iterator[list[str]]:
-        """The lines that may tell of the run, in all groups, logged at or after this time (milliseconds since 1970).
+        """Yield the lines that may belong to the run, in all groups, from this time on (milliseconds since 1970).
 
         Raises:
             LogsUnavailableError: CloudWatch Logs does not answer, or refuses.
@@ -91,7 +91,7 @@ def read_events(
     """
     for messages in pages:
         for message in messages:
-            found = find_event(message)
+            found = match_canonical_event(message)
             if found and is_stored(*found):
                 continue
             if logged := _read_line(message, run_id):

@@ -1,7 +1,7 @@
 """Sealing: committed audit events become leaves of one tree, whose root is signed and published.
 
 A round is made of small transactions, each complete in itself: leaves with the frontier, then the checkpoint, then
-the record of its publication. A sealer that dies between or within them leaves a place from which the next goes on.
+the record of its publication. After a sealer that dies between or within them, the next one continues from the cursor.
 The lock on the frontier's one row makes all sealers take turns, so there is one history.
 """
 
@@ -14,7 +14,7 @@ from audit_agent import tree_store
 from audit_agent.errors import LogBrokenError
 from audit_agent.publishing import CheckpointStore, object_key
 from audit_agent.signing import Signer
-from audit_agent.tree_store import Place, Signed, WaitingEvent
+from audit_agent.tree_store import SealCursor, Signed, WaitingEvent
 from vigie.audit import Event, Origin
 from vigie.canonical import canonical_event
 from vigie.database import Database
@@ -45,7 +45,7 @@ class Sealer:
 
         Raises:
             SigningUnavailableError, StoreUnavailableError, BatchBusyError, DatabaseUnavailableError: what was sealed
-                stays sealed; a later round goes on.
+                stays sealed; a later round continues.
             LogBrokenError: the log does not continue what was signed or published before; nothing is signed.
         """
         origin = Origin(request.origin.agent, None, request.origin.request_id)
@@ -83,21 +83,21 @@ class Sealer:
     def _seal_chunk(self, origin: Origin) -> bool:
         """Give leaves to the rows that wait; True when there may be more."""
         with self._database.transaction(origin) as transaction:
-            place = tree_store.lock_place(transaction)
-            _require_continuation(place, tree_store.newest_checkpoint(transaction))
-            events = tree_store.waiting_events(transaction, place, CHUNK)
+            cursor = tree_store.lock_cursor(transaction)
+            _require_continuation(cursor, tree_store.newest_checkpoint(transaction))
+            events = tree_store.waiting_events(transaction, cursor, CHUNK)
             if all(event.event_type == OWN_EVENT for event in events):
                 return False
             leaves = [_leaf(event) for event in events]
             ids = [event.event_id for event in events]
-            tree_store.insert_leaves(transaction, place.tree.size, ids, b"".join(leaves))
-            place.tree.extend(leaves)
-            tree_store.move_place(transaction, place.tree, *_new_place(place, events))
+            tree_store.insert_leaves(transaction, cursor.tree.size, ids, b"".join(leaves))
+            cursor.tree.extend(leaves)
+            tree_store.advance_cursor(transaction, cursor.tree, *_next_cursor(cursor, events))
         return len(events) == CHUNK
 
     def _sign(self, origin: Origin) -> Signed | None:
         with self._database.transaction(origin) as transaction:
-            tree = tree_store.lock_place(transaction).tree
+            tree = tree_store.lock_cursor(transaction).tree
             before = tree_store.newest_checkpoint(transaction)
             if tree.size == (before.size if before else 0):
                 return before
@@ -120,12 +120,12 @@ class Sealer:
                 tree_store.insert_publication(transaction, size, self._store.bucket, object_key(size), version)
 
 
-def _require_continuation(place: Place, before: Signed | None) -> None:
+def _require_continuation(cursor: SealCursor, before: Signed | None) -> None:
     """The frontier must be where the newest checkpoint left it, or further."""
     signed_size = before.size if before else 0
-    if place.tree.size < signed_size:
-        raise LogBrokenError(f"the log is sealed up to {place.tree.size}, but {signed_size} events were signed")
-    if before and place.tree.size == before.size and place.tree.root() != before.root:
+    if cursor.tree.size < signed_size:
+        raise LogBrokenError(f"the log is sealed up to {cursor.tree.size}, but {signed_size} events were signed")
+    if before and cursor.tree.size == before.size and cursor.tree.root() != before.root:
         raise LogBrokenError(f"the frontier at {before.size} events has another root than the checkpoint")
 
 
@@ -145,8 +145,8 @@ def _leaf(event: WaitingEvent) -> bytes:
     )
 
 
-def _new_place(place: Place, events: list[WaitingEvent]) -> tuple[str, int]:
-    """Where the next round goes on; while a restored log is being caught up with, the place stays."""
-    if place.restored and len(events) == CHUNK:
-        return place.xact, place.seq
+def _next_cursor(cursor: SealCursor, events: list[WaitingEvent]) -> tuple[str, int]:
+    """Return where the next round continues; the cursor stays while a restored log is being caught up with."""
+    if cursor.restored and len(events) == CHUNK:
+        return cursor.xact, cursor.seq
     return events[-1].xact, events[-1].seq

@@ -1,4 +1,4 @@
-"""A message that its agent gave up on, read as far as it can be read."""
+"""A message of a dead-letter queue, parsed as far as it can be."""
 
 import hashlib
 import json
@@ -35,12 +35,12 @@ class DeadLetter:
 
     @property
     def reason(self) -> DeadLetterReason:
-        """Why it lies here: its agent gave it up, or nobody can tell whom it belongs to."""
+        """Why it is in this queue: its agent's retries are exhausted, or its body names no task."""
         return DeadLetterReason.RETRIES_EXHAUSTED if self.task_token else DeadLetterReason.UNREADABLE
 
 
-def read_letter(record: SQSRecord) -> DeadLetter:
-    """Read a message of a dead-letter queue; whatever it holds, this does not fail."""
+def parse_dead_letter(record: SQSRecord) -> DeadLetter:
+    """Parse a message of a dead-letter queue; never fails, whatever it holds."""
     queue = record.event_source_arn.rpartition(":")[2]
     body = record.body.encode()
     fields = _fields(record.body)

@@ -1,4 +1,4 @@
-"""A dead letter is kept and audited once, however often it is delivered; then its task is told."""
+"""Record and audit a dead letter once, however often it is delivered, and then fail its task."""
 
 from dead_letters.messages import DeadLetter
 from vigie.audit import Event
@@ -15,11 +15,11 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (message_id) DO NOTHING RETU
 
 
 class UnreadableLetterError(Exception):
-    """When a message names no task to answer: it stays in its queue, where somebody can look at it."""
+    """When a message names no task to answer: it stays in its queue for inspection."""
 
 
-def take_up(letter: DeadLetter, database: Database, tokens: TaskTokens, request: Request) -> bool:
-    """Keep, audit and answer a dead letter; True when it was not known before.
+def record_and_answer(letter: DeadLetter, database: Database, tokens: TaskTokens, request: Request) -> bool:
+    """Record, audit and answer a dead letter; return whether it is new.
 
     Recorded first: a crash in between leaves the message, and the next delivery answers the token.
 

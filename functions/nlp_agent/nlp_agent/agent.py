@@ -6,7 +6,7 @@ from uuid import UUID
 
 from aws_lambda_powertools import Metrics
 
-from nlp_agent.deciding import Candidate, Decision, Skip, can_be_shorter, decide, join_feedback, most_characters
+from nlp_agent.deciding import AnalysisCandidate, Decision, Skip, can_be_shorter, decide, join_feedback, most_characters
 from nlp_agent.store import INSERT_ANALYSES, analysis_row, load_candidates
 from vigie.audit import Event
 from vigie.database import Database
@@ -18,8 +18,8 @@ from vigie.vocabulary import EventType, Purpose, Step, StepOutcome
 from vigie_llm.analysis import Analysis, analysis_from, ask_for_analysis, read_analysis
 from vigie_llm.calls import CallOutcome
 from vigie_llm.decisions import Ask, Reuse, in_turn
-from vigie_llm.ledger import Entry
-from vigie_llm.model_batch import REASONS, Ended, ModelTask, Prepared, Result, claim_batch
+from vigie_llm.ledger import LedgerEntry
+from vigie_llm.model_batch import REASONS, CustomerResult, Ended, ModelTask, Prepared, claim_batch
 from vigie_llm.provider import Provider
 from vigie_llm.pseudonymise import pseudonymise
 
@@ -69,17 +69,17 @@ def _prepare(decision: Decision, run_id: str, prompt_version: str) -> Prepared:
             return Prepared(customer_id, _entry(decision, prompt_version), check, decision.lost)
 
 
-def _entry(ask: Ask[Candidate], prompt_version: str) -> Entry:
+def _entry(ask: Ask[AnalysisCandidate], prompt_version: str) -> LedgerEntry:
     candidate, most = ask.candidate, most_characters(ask)
     masked = pseudonymise(join_feedback(candidate.feedback, most), candidate.known, candidate.language)
     request = ask_for_analysis(prompt_version, masked.text[:most], candidate.language, candidate.known)
     assert candidate.consent_id is not None  # noqa: S101  (see deciding.decide)
     details = {"replaced": masked.counts, "feedback_count": len(candidate.feedback)}
     event = Event(EventType.PSEUDONYMISATION, customer_id=candidate.customer_id, details=details)
-    return Entry(candidate.customer_id, candidate.consent_id, ask.attempt, request, masked.counts, (event,))
+    return LedgerEntry(candidate.customer_id, candidate.consent_id, ask.attempt, request, masked.counts, (event,))
 
 
-def _end(outcome: CallOutcome[Analysis], ask: Ask[Candidate], run_id: str) -> Ended[Analysis]:
+def _end(outcome: CallOutcome[Analysis], ask: Ask[AnalysisCandidate], run_id: str) -> Ended[Analysis]:
     """How a customer's step ends with a call; not yet, where another round may ask with a shorter text."""
     if outcome.result is not None:
         return Ended(outcome, _result(run_id, ask.candidate, outcome.call.egress_id, outcome.result))
@@ -88,7 +88,7 @@ def _end(outcome: CallOutcome[Analysis], ask: Ask[Candidate], run_id: str) -> En
     return Ended(outcome, StepEnd(outcome.call.customer_id, StepOutcome.FAILED, REASONS[outcome.status]))
 
 
-def _result(run_id: str, candidate: Candidate, egress_id: UUID, analysis: Analysis) -> Result:
+def _result(run_id: str, candidate: AnalysisCandidate, egress_id: UUID, analysis: Analysis) -> CustomerResult:
     details = {"sentiment": analysis.sentiment, "topics": len(analysis.topics), "egress_id": str(egress_id)}
     event = Event(EventType.ANALYSIS_SAVED, customer_id=candidate.customer_id, details=details)
-    return Result(candidate.customer_id, analysis_row(run_id, candidate, egress_id, analysis), (event,))
+    return CustomerResult(candidate.customer_id, analysis_row(run_id, candidate, egress_id, analysis), (event,))

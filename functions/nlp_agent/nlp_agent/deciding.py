@@ -15,7 +15,7 @@ SHORTENED = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class AnalysisCandidate:
     """A customer of the batch whose analysis is not ended yet. `feedback` is newest first."""
 
     customer_id: UUID
@@ -30,14 +30,14 @@ class Candidate:
 class Skip:
     """Nothing is to be analysed, for this reason."""
 
-    candidate: Candidate
+    candidate: AnalysisCandidate
     reason: Reason
 
 
-type Decision = Skip | Reuse[Candidate] | Ask[Candidate]
+type Decision = Skip | Reuse[AnalysisCandidate] | Ask[AnalysisCandidate]
 
 
-def decide(candidate: Candidate, earlier: Earlier | None) -> Decision:
+def decide(candidate: AnalysisCandidate, earlier: Earlier | None) -> Decision:
     """Decide about a customer: consent first, then feedback, then what was paid for already."""
     if candidate.consent_id is None:
         return Skip(candidate, Reason.NO_CONSENT)
@@ -46,12 +46,12 @@ def decide(candidate: Candidate, earlier: Earlier | None) -> Decision:
     return ask_or_reuse(candidate, earlier)
 
 
-def most_characters(ask: Ask[Candidate]) -> int:
+def most_characters(ask: Ask[AnalysisCandidate]) -> int:
     """How much of the feedback to ask about: a quarter after each refusal."""
     return MAX_FEEDBACK_CHARACTERS >> 2 * min(ask.refused, SHORTENED)
 
 
-def can_be_shorter(ask: Ask[Candidate]) -> bool:
+def can_be_shorter(ask: Ask[AnalysisCandidate]) -> bool:
     """Whether another attempt may have a shorter text."""
     return ask.refused < SHORTENED
 

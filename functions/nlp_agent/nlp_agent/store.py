@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from nlp_agent.deciding import Candidate
+from nlp_agent.deciding import AnalysisCandidate
 from vigie.database import Transaction
 from vigie_llm.analysis import Analysis
 from vigie_llm.pseudonymise import KnownIdentity
@@ -33,11 +33,11 @@ VALUES %s ON CONFLICT (run_id, customer_id) DO NOTHING
 """
 
 
-def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> list[Candidate]:
+def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> list[AnalysisCandidate]:
     """The customers of a batch whose analysis is not ended, with consent and feedback as they are now."""
     rows = transaction.fetch(CANDIDATES, {"run_id": run_id, "batch_no": batch_no, "most": FEEDBACK_PER_CUSTOMER})
     return [
-        Candidate(
+        AnalysisCandidate(
             customer_id=row[0],
             known=KnownIdentity(*row[1:9]),
             language=row[9],
@@ -49,7 +49,7 @@ def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> lis
     ]
 
 
-def analysis_row(run_id: str, candidate: Candidate, egress_id: UUID, analysis: Analysis) -> tuple[Any, ...]:
+def analysis_row(run_id: str, candidate: AnalysisCandidate, egress_id: UUID, analysis: Analysis) -> tuple[Any, ...]:
     """Return the row of an analysis, with the ledger entry it came from."""
     return (
         run_id,

@@ -1,4 +1,4 @@
-"""A run's accounts: what every planned customer came to, step by step, in counts that add up to the plan."""
+"""A run's accounts: how every planned customer ended each step, in counts that add up to the plan."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping

@@ -14,7 +14,7 @@ from vigie.vocabulary import EventStatus, EventType, StepOutcome
 def finish_run(asked: FinishRequest, database: Database, request: Request) -> dict[str, Any]:
     """Close a run once, and answer the execution's output.
 
-    Steps that nobody ended are ended here, so that every planned customer is accounted for in each step.
+    Steps that no agent ended are ended here, so that every planned customer is accounted for in each step.
 
     Raises:
         UnknownRunError: no such run was planned.
@@ -47,6 +47,6 @@ def _close(transaction: Transaction, run_id: str, run: store.Closing) -> store.C
     status = accounts.status_of(counts, run.most_lost_analyses)
     closed = store.Closing(status, run.planned, run.most_lost_analyses, counts, accounts.count_reasons(ends))
     store.close_run(transaction, run_id, closed)
-    told = {"status": status, "counts": counts, "reasons": closed.reasons}
-    transaction.audit(Event(EventType.RUN_FINISHED, details=told))
+    details = {"status": status, "counts": counts, "reasons": closed.reasons}
+    transaction.audit(Event(EventType.RUN_FINISHED, details=details))
     return closed

@@ -9,7 +9,7 @@ from planner.requests import PlanRequest
 from planner.settings import PlannerSettings
 from vigie.audit import Event
 from vigie.database import Database, Transaction
-from vigie.decision import Decision, DecisionError, parse_decision
+from vigie.decision import DecisionError, DecisionRule, parse_decision
 from vigie.errors import InvalidInputError, SettingsError
 from vigie.runtime import Request
 from vigie.vocabulary import EventType
@@ -26,7 +26,7 @@ def plan_run(
 
     Raises:
         InvalidInputError: a customer id is unknown, a run to go on with was never planned or is closed, or a run to
-            take up again was never planned, is not closed, or has nobody left to take up.
+            process again was never planned, is not closed, or has no customers left to process.
         ModelNotApprovedError: there is no approved model.
     """
     request = request.for_run(asked.run_id)
@@ -86,7 +86,7 @@ def _find_redriven(transaction: Transaction, run_id: str) -> store.Redriven:
 def _note_redrive(transaction: Transaction, of: str, run_id: str, plan: store.Plan) -> None:
     if not plan.customers:
         raise InvalidInputError(
-            f"redrive={of}: nobody is left to take up; a later run has them, or they no longer consent to profiling"
+            f"redrive={of}: no customer is left to process; a later run has them, or their consent to profiling is gone"
         )
     store.note_redrive(transaction, of, run_id)
 
@@ -133,7 +133,7 @@ def _most_lost_analyses(settings: PlannerSettings) -> float:
     return share
 
 
-def _decision_rule(settings: PlannerSettings) -> Decision:
+def _decision_rule(settings: PlannerSettings) -> DecisionRule:
     try:
         return parse_decision(
             DECISION_FILE.read_text(encoding="utf-8"), settings.high_threshold, settings.medium_threshold

@@ -12,7 +12,7 @@ from vigie.runs import MOST_INPUT_BYTES
 from vigie.vocabulary import RunKind
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
-# An execution's name is taken for good: one that goes on with a run has another, which names the run all the same.
+# An execution's name cannot be used again: one that resumes a run has a name of its own, which contains the run's.
 RESUMES = re.compile(r"(?P<run_id>.+)--resume-[0-9]+")
 ALLOWED = ("customer_ids", "limit", "batch_size", "purpose", "redrive")
 MAX_BATCH_SIZE = 1000
@@ -26,7 +26,7 @@ SHOWN_CHARACTERS = 60
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """A run to plan. Empty `customer_ids` and no `limit` mean everybody due; `redrive` is a run to take up again.
+    """A run to plan. Empty `customer_ids` and no `limit` mean everybody due; `redrive` is a run to process again.
 
     `endpoint` is where the agents' calls go, which they say themselves: the planner may not read the secret.
     """

@@ -8,7 +8,7 @@ from uuid import UUID
 from planner.accounts import StepCount
 from planner.requests import PlanRequest
 from vigie.database import Transaction
-from vigie.decision import Decision
+from vigie.decision import DecisionRule
 from vigie.errors import ModelNotApprovedError
 from vigie.vocabulary import Reason, RunKind, RunStatus, Step, StepOutcome
 
@@ -82,7 +82,7 @@ class Frozen:
 
     model: ApprovedModel
     prompts: dict[str, str]
-    decision: Decision
+    decision: DecisionRule
     batch_size: int
     most_lost_analyses: float
 
@@ -98,7 +98,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """A run that another takes up: what both are for, its contract, and whether it is closed."""
+    """A run that another processes again: its kind and contract, and whether it is closed."""
 
     purpose: RunKind
     contract: str
@@ -117,7 +117,7 @@ class Closing:
 
 
 def find_plan(transaction: Transaction, run_id: str) -> Plan | None:
-    """The plan of a run that exists already. Two planners of one run wait for each other here."""
+    """Read the plan of a run that exists already. Two planners of one run wait for each other here."""
     transaction.cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", (run_id,))
     rows = transaction.fetch("SELECT planned, batches, counts IS NOT NULL FROM runs WHERE run_id = %s", (run_id,))
     return Plan(*rows[0]) if rows else None
@@ -159,7 +159,7 @@ def unknown_customers(transaction: Transaction, customer_ids: tuple[UUID, ...], 
 
 
 def find_redriven(transaction: Transaction, run_id: str) -> Redriven | None:
-    """The run to take up. Two planners that take up the same one wait for each other here."""
+    """Read and lock the run to process again: two planners of the same one wait for each other here."""
     rows: list[Any] = transaction.fetch(
         "SELECT purpose, contract, counts IS NOT NULL FROM runs WHERE run_id = %s FOR NO KEY UPDATE", (run_id,)
     )
@@ -167,7 +167,7 @@ def find_redriven(transaction: Transaction, run_id: str) -> Redriven | None:
 
 
 def note_redrive(transaction: Transaction, of: str, run_id: str) -> None:
-    """Store that a run takes up another, and its dead letters."""
+    """Store that a run processes another again, and its dead letters."""
     transaction.cursor.execute(
         "INSERT INTO redrives (run_id, part, redriven_as)"
         " SELECT %(of)s, coalesce(max(part), 0) + 1, %(run_id)s FROM redrives WHERE run_id = %(of)s",
@@ -235,7 +235,7 @@ def count_plan(transaction: Transaction, run_id: str) -> Plan:
 
 
 def fail_missing_steps(transaction: Transaction, run_id: str) -> list[tuple[UUID, Step, Reason]]:
-    """End the steps that nobody ended as failed; return customer, step and reason of each."""
+    """End the steps that no agent ended as failed; return customer, step and reason of each."""
     rows = transaction.fetch(FAIL_MISSING, (run_id,))
     return [(row[0], Step(row[1]), Reason(row[2])) for row in rows]
 
@@ -277,7 +277,7 @@ def close_run(transaction: Transaction, run_id: str, closed: Closing) -> None:
 
 
 def closed_run(transaction: Transaction, run_id: str) -> Closing | None:
-    """How a run ended, or that it has not yet. Two closers wait for each other here."""
+    """Read and lock how a run ended, or that it has not yet: two closers wait for each other here."""
     rows: list[Any] = transaction.fetch(
         "SELECT status, planned, most_lost_analyses, counts, reasons FROM runs WHERE run_id = %s FOR NO KEY UPDATE",
         (run_id,),

@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from prediction_agent.scoring import Candidate, Prediction, score_candidates, why_not
+from prediction_agent.scoring import Prediction, ScoringCandidate, score_candidates, skip_reason
 from prediction_agent.store import insert_predictions, load_candidates, load_scorer
 from prediction_agent.watching import watch_run
 from vigie.audit import Event
@@ -72,9 +72,9 @@ class PredictionAgent:
         return scorer
 
 
-def _predict_all(transaction: Transaction, run: Run, scorer: Scorer, candidates: list[Candidate]) -> None:
+def _predict_all(transaction: Transaction, run: Run, scorer: Scorer, candidates: list[ScoringCandidate]) -> None:
     transaction.audit(*(consent_check(each.customer_id, PURPOSE, each.consent_id) for each in candidates))
-    impossible = [(candidate, why_not(candidate)) for candidate in candidates]
+    impossible = [(candidate, skip_reason(candidate)) for candidate in candidates]
     ready = [candidate for candidate, reason in impossible if reason is None]
     predictions = score_candidates(scorer, ready) if ready else []
     insert_predictions(transaction, run, predictions)
@@ -84,9 +84,9 @@ def _predict_all(transaction: Transaction, run: Run, scorer: Scorer, candidates:
     end_steps(transaction, run.run_id, STEP, ends)
 
 
-def _ended_without(candidate: Candidate, reason: Reason) -> StepEnd:
-    """Who was planned had consented: a consent that is gone now was withdrawn during the run."""
-    if reason == Reason.NO_CONSENT:
+def _ended_without(candidate: ScoringCandidate, reason: Reason) -> StepEnd:
+    """End the step of a customer without a prediction. Planned customers had consented: none now means withdrawn."""
+    if reason is Reason.NO_CONSENT:
         return StepEnd(candidate.customer_id, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)
     return StepEnd(candidate.customer_id, StepOutcome.FAILED, reason)
 

@@ -70,9 +70,9 @@ MEANINGS: dict[EventType, tuple[str, dict[str, Any]]] = {
             "llm_model": VERSION,
         },
     ),
-    EventType.BATCH_START: ("An agent took up a batch.", {"batch_no": COUNT, "customers": COUNT}),
+    EventType.BATCH_START: ("An agent started a batch.", {"batch_no": COUNT, "customers": COUNT}),
     EventType.BATCH_END: (
-        "An agent ended its work on a batch, with how many customers came to what.",
+        "An agent ended its work on a batch, with how many customers ended in which way.",
         {"batch_no": COUNT, "outcomes": COUNTS, "remaining": COUNT},
     ),
     EventType.CONSENT_CHECK: (

@@ -147,7 +147,7 @@ def _about_run(run: dict[str, Any]) -> Iterator[str]:
     yield f"| thresholds | {_listed(run['thresholds'])} |"
     yield f"| counts | {_listed(run['counts'] or {})} |"
     for step, reasons in (run["reasons"] or {}).items():
-        yield f"| step {step} ended without a result | {_listed(reasons) if reasons else 'nobody'} |"
+        yield f"| step {step} ended without a result | {_listed(reasons) if reasons else 'none'} |"
     yield f"| partial above | {run['most_lost_analyses']:.1%} of the analyses lost |"
 
 

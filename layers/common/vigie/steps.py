@@ -25,7 +25,7 @@ WHERE c.run_id = %s AND c.batch_no = %s GROUP BY 1
 
 
 def batch_started(batch_no: int, customers: int) -> Event:
-    """Report that an agent took up a batch."""
+    """Report that an agent started a batch."""
     return Event(EventType.BATCH_START, details={"batch_no": batch_no, "customers": customers})
 
 
@@ -43,7 +43,7 @@ def consent_check(customer_id: UUID, purpose: Purpose, consent_id: int | None) -
 
 @dataclass(frozen=True, slots=True)
 class StepEnd:
-    """What a step came to for one customer: `done`, or `skipped`, `failed`, `withdrawn` with a reason."""
+    """How a step ended for one customer: `done`, or `skipped`, `failed`, `withdrawn` with a reason."""
 
     customer_id: UUID
     outcome: StepOutcome
@@ -69,6 +69,6 @@ def end_steps(transaction: Transaction, run_id: str, step: Step, ends: Iterable[
 
 
 def count_outcomes(transaction: Transaction, run_id: str, batch_no: int, step: Step) -> dict[str, int]:
-    """How many customers of a batch came to what in a step, reasons instead of outcomes where there is one."""
+    """Count the customers of a batch by how they ended a step: by reason, or by outcome where there is none."""
     rows = transaction.fetch(OUTCOMES, (step, run_id, batch_no))
     return {str(outcome): int(count) for outcome, count in rows}

@@ -38,7 +38,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the model is told of a customer: nothing that identifies them."""
+    """The model's view of a customer: nothing that identifies them."""
 
     language: str
     segment: str

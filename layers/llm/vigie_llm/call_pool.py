@@ -219,7 +219,7 @@ class BatchCalls[T: DataclassInstance]:
                     pause = self._pacer.seconds_to_wait() if self._pacer else 0.0
                     if not pause:
                         if self._pacer:
-                            self._pacer.sent()
+                            self._pacer.record_sent()
                         self._running += 1
                         return self._waiting.popleft()
                 time.sleep(pause)
@@ -238,9 +238,9 @@ class BatchCalls[T: DataclassInstance]:
             self._halt(*BUSY)
         outcome = _outcome_of(call, ended) if isinstance(ended, Exception) else ended
         if self._pacer and isinstance(ended, AccountRefusedError):
-            self._pacer.refused()
+            self._pacer.record_refusal()
         elif self._pacer and not isinstance(outcome, CallOutcome):
-            self._pacer.unsent()
+            self._pacer.record_not_sent()
         self._queue(outcome)
 
     def _queue(self, outcome: CallOutcome[T] | Exception) -> None:

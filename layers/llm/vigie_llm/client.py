@@ -44,7 +44,7 @@ from vigie_llm.slow_bodies import bound_body
 
 CALL_SECONDS = 20.0
 TRIES = 5
-# A refusal for longer than this is of no budget that the headers tell: a day's tokens, a closed service.
+# A refusal for longer than this is of no budget in the headers: a day's tokens, a closed service.
 EXPLAINED_SECONDS = 15.0
 PROXY_WANTS_PASSWORD = 407
 
@@ -180,7 +180,7 @@ class GroqModel:
             if seconds_left() < 1:
                 raise NotNowError("no time left before the function's deadline", asked_to_wait, cause)
             if attempt:
-                self.pacer.sent()
+                self.pacer.record_sent()
             sent = self.pacer.now()
             try:
                 options: groq.RequestOptions = {"timeout": min(CALL_SECONDS, seconds_left()), "headers": headers}
@@ -212,9 +212,9 @@ class GroqModel:
         code, status, concerns = refused.refusal.code, refused.status, refused.refusal.concerns
         is_mended = asking.drop_effort(refused)
         if concerns is Concerns.ACCOUNT and not is_mended:
-            # Not heard: the pacer is told to probe by whoever stops the other calls.
+            # Not recorded here: what stops the other calls has the pacer probe.
             raise AccountRefusedError(status, code, refused.refusal.remedy)
-        self.pacer.heard(sent, refused.limits)
+        self.pacer.record_response(sent, refused.limits)
         if is_mended:
             self._effort = None
             return 0.0
@@ -240,7 +240,7 @@ class GroqModel:
             response = self._client.post(self._url, cast_to=httpx.Response, body=body, options=options)
         except groq.APIConnectionError as error:
             if isinstance(error.__cause__, EgressBlockedError):
-                self.pacer.unsent()
+                self.pacer.record_not_sent()
                 raise error.__cause__ from None
             raise Refused(UNREACHABLE, cause=cause_of(error)) from None
         except groq.APIStatusError as error:
@@ -250,7 +250,7 @@ class GroqModel:
         finally:
             asking.milliseconds += round((time.monotonic() - began) * 1000)
         completion = read_response(response)
-        self.pacer.heard(
+        self.pacer.record_response(
             sent, limits_of(response), min(completion.tokens_in + completion.tokens_out, most_tokens(request, asking))
         )
         return completion

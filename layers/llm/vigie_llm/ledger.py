@@ -40,7 +40,7 @@ STATUS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """A call about to be recorded: who it is about, what allows it, what will be sent."""
 
     customer_id: UUID
@@ -74,7 +74,7 @@ class Ledger:
     recipient: Recipient
     address: str | None = None
 
-    def record(self, transaction: Transaction, entries: list[Entry]) -> list[Call]:
+    def record(self, transaction: Transaction, entries: list[LedgerEntry]) -> list[Call]:
         """Record calls; they may leave once the transaction is committed.
 
         Raises:
@@ -105,7 +105,7 @@ class Ledger:
         rows = transaction.fetch(EARLIER, (self.run_id, self.purpose, customer_ids))
         return {row[0]: Earlier(row[1], row[2], CallStatus(row[3]) if row[3] else None, row[4], row[5]) for row in rows}
 
-    def _row(self, call: Call, entry: Entry) -> tuple[Any, ...]:
+    def _row(self, call: Call, entry: LedgerEntry) -> tuple[Any, ...]:
         return (
             call.egress_id,
             self.run_id,
@@ -124,7 +124,7 @@ class Ledger:
             json.dumps(entry.entity_counts),
         )
 
-    def _started(self, call: Call, entry: Entry) -> Event:
+    def _started(self, call: Call, entry: LedgerEntry) -> Event:
         return Event(
             EventType.LLM_CALL_START,
             customer_id=call.customer_id,

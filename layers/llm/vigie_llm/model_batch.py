@@ -26,7 +26,7 @@ from vigie.task_tokens import TaskTokens
 from vigie.vocabulary import CallStatus, EventStatus, EventType, Purpose, Reason, Step, StepOutcome
 from vigie_llm.call_pool import BatchCalls, ReadAnswer, Turn
 from vigie_llm.calls import Call, CallOutcome, CallPlan
-from vigie_llm.ledger import Earlier, Entry, Ledger
+from vigie_llm.ledger import Earlier, Ledger, LedgerEntry
 from vigie_llm.provider import Provider
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class ModelTask[T: DataclassInstance]:
     metric: str
 
 
-class Candidate(Protocol):
+class BatchCustomer(Protocol):
     """A customer of the batch whose step is not ended yet."""
 
     @property
@@ -64,7 +64,7 @@ class Candidate(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CustomerResult:
     """A row to store for a customer, with the events that report it."""
 
     customer_id: UUID
@@ -72,7 +72,7 @@ class Result:
     events: tuple[Event, ...]
 
 
-type Ending = Result | StepEnd
+type Ending = CustomerResult | StepEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Prepared:
     """
 
     customer_id: UUID
-    then: Entry | Ending
+    then: LedgerEntry | Ending
     consent_check: Event | None = None
     lost: UUID | None = None
 
@@ -97,7 +97,7 @@ class Ended[T: DataclassInstance]:
 
     outcome: CallOutcome[T]
     ending: Ending | None
-    if_withdrawn: Callable[[], Result] | None = None
+    if_withdrawn: Callable[[], CustomerResult] | None = None
 
 
 class ModelBatch[T: DataclassInstance]:
@@ -138,7 +138,7 @@ class ModelBatch[T: DataclassInstance]:
             self._audit_refused_recipient(error)
             raise
 
-    def start(self, transaction: Transaction, candidates: Sequence[Candidate]) -> dict[UUID, Earlier]:
+    def start(self, transaction: Transaction, candidates: Sequence[BatchCustomer]) -> dict[UUID, Earlier]:
         """Open the ledger and audit the batch's start; return the earlier calls about these customers."""
         self._ledger = self._provider.ledger(
             self.run.run_id, self._task.purpose, self.prompt_version, self.run.endpoint
@@ -195,14 +195,14 @@ class ModelBatch[T: DataclassInstance]:
             self._calls.stop()
 
     def _commit_prepared(self, some: Sequence[Prepared]) -> list[Call]:
-        entries = [each.then for each in some if isinstance(each.then, Entry)]
+        entries = [each.then for each in some if isinstance(each.then, LedgerEntry)]
         with self._database.transaction(self._request.origin) as transaction:
             transaction.audit(*(each.consent_check for each in some if each.consent_check))
             for each in some:
                 if each.lost:
                     self._ledger.close(transaction, each.customer_id, each.lost, CallStatus.LOST)
             calls = self._ledger.record(transaction, entries)
-            self._end_steps(transaction, [each.then for each in some if not isinstance(each.then, Entry)])
+            self._end_steps(transaction, [each.then for each in some if not isinstance(each.then, LedgerEntry)])
         return calls
 
     def _commit_ended(self, ended: Sequence[Ended[T]]) -> None:
@@ -221,7 +221,7 @@ class ModelBatch[T: DataclassInstance]:
         return self._commit_ended([Ended(bare, withdrawn)])
 
     def _end_steps(self, transaction: Transaction, endings: Sequence[Ending]) -> None:
-        results = [ending for ending in endings if isinstance(ending, Result)]
+        results = [ending for ending in endings if isinstance(ending, CustomerResult)]
         ends = [ending for ending in endings if isinstance(ending, StepEnd)]
         transaction.insert(self._task.insert, [result.row for result in results])
         ends += [StepEnd(result.customer_id, StepOutcome.DONE) for result in results]

@@ -1,4 +1,4 @@
-"""Looks, while a batch's calls are under way, whether the secret still points where they go."""
+"""Detection of a secret that changes while a batch's calls are under way."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ LOOK_SECONDS = 2.0
 
 
 class Watch:
-    """Looks from time to time whether the secret still points where a batch's calls go."""
+    """Checks from time to time whether the secret still points where a batch's calls go."""
 
     def __init__(self, look: Callable[[], Endpoint], expected: Endpoint) -> None:
         self._look = look

@@ -58,7 +58,7 @@ def test_one_gap_among_thousands_of_customers_is_found(ground: Ground) -> None:
 def test_a_chunk_to_seal_is_taken_by_index_and_not_by_sorting_all_that_waits(ground: Ground) -> None:
     write_large_run(ground, CUSTOMERS)
     with ground.database("audit_agent").transaction(Origin("audit_agent")) as transaction:
-        place = tree_store.lock_place(transaction)
+        place = tree_store.lock_cursor(transaction)
         assert len(tree_store.waiting_events(transaction, place, CHUNK)) == CHUNK
         plan = transaction.fetch(f"EXPLAIN {tree_store.WAITING}", (place.xact, place.seq, CHUNK))
     words = "\n".join(row[0] for row in plan)

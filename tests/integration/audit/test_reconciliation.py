@@ -13,7 +13,7 @@ from aws_lambda_powertools import Metrics
 from audit_agent.closing import Closer
 from audit_agent.execution_history import Executions
 from audit_agent.gaps import Gap
-from audit_agent.log_comparison import LogComparison, Origin, StoredEvents, read_origins, since_ms
+from audit_agent.log_comparison import EventOrigin, LogComparison, StoredEvents, read_origins, since_ms
 from audit_agent.log_reading import Logs
 from audit_agent.reconciling import Reconciled, Reconciler
 from tests.integration.audit.finished_run import RUN, FinishedRun
@@ -339,7 +339,7 @@ def test_an_event_that_vanishes_while_it_is_compared_is_a_gap_all_the_same(run: 
         stored = StoredEvents(transaction, RUN)
     run.ground.tamper("DELETE FROM audit_log WHERE event_id = %s", str(event_id))
 
-    def origins(event_ids: list[UUID]) -> dict[UUID, Origin]:
+    def origins(event_ids: list[UUID]) -> dict[UUID, EventOrigin]:
         with database.transaction(origin) as transaction:
             return read_origins(transaction, event_ids)
 

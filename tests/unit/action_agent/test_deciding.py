@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from action_agent.deciding import (
     Action,
+    ActionCandidate,
     AnalysisSummary,
-    Candidate,
     Prospect,
-    Settled,
+    SettledAction,
     best_offer,
     decide,
     offers_for,
@@ -39,7 +39,7 @@ DRIVERS = tuple(
     }
     for n in range(5)
 )
-CANDIDATE = Candidate(CUSTOMER, KnownIdentity("Ada", "Byron"), "fr", 500.0, 9, True, 0.8, DRIVERS, None)
+CANDIDATE = ActionCandidate(CUSTOMER, KnownIdentity("Ada", "Byron"), "fr", 500.0, 9, True, 0.8, DRIVERS, None)
 OFFERS = (
     Offer("advisor_call", "A call", "We call.", ("High", "Medium"), ("other", "communication")),
     Offer("fee_review", "Fees", "We review fees.", ("High", "Medium"), ("fees", "card")),
@@ -87,7 +87,7 @@ def test_without_consent_to_offers_there_is_a_segment_and_no_question() -> None:
     unwilling = replace(CANDIDATE, consent_id=None)
     for earlier in (None, Earlier(EGRESS, 1, CallStatus.ANSWERED, WORDED)):
         decided = decide(unwilling, DEFAULT, BY_LANGUAGE, earlier)
-        assert isinstance(decided, Settled)
+        assert isinstance(decided, SettledAction)
         assert decided.action == Action(
             CUSTOMER, Segment.HIGH, 0.8, "fr", ActionSource.NONE, source_reason=Reason.NO_CONSENT
         )
@@ -95,7 +95,7 @@ def test_without_consent_to_offers_there_is_a_segment_and_no_question() -> None:
 
 def test_where_no_offer_may_be_made_nobody_is_asked() -> None:
     decided = decide(CANDIDATE, DEFAULT, {"fr": OFFERS[3:]}, None)
-    assert isinstance(decided, Settled)
+    assert isinstance(decided, SettledAction)
     assert decided.action == Action(CUSTOMER, Segment.HIGH, 0.8, "fr", ActionSource.NONE, source_reason=Reason.NO_OFFER)
 
 
@@ -105,7 +105,7 @@ def test_the_first_time_the_model_is_asked() -> None:
 
 def test_an_answer_that_was_paid_for_is_used_again() -> None:
     decided = decide(CANDIDATE, DEFAULT, BY_LANGUAGE, Earlier(EGRESS, 1, CallStatus.ANSWERED, WORDED))
-    assert isinstance(decided, Settled)
+    assert isinstance(decided, SettledAction)
     assert (decided.action.source, decided.action.offer_id, decided.action.egress_id) == ("model", "fee_review", EGRESS)
 
 

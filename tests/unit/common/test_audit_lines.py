@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from aws_lambda_powertools import Logger
 
-from audit_agent.canonical_line import find_event
+from audit_agent.canonical_line import match_canonical_event
 from vigie import audit
 from vigie.audit import Event, Origin, as_log_fields, log_events
 from vigie.canonical import canonical_event
@@ -59,7 +59,7 @@ def test_a_line_holds_the_event_in_the_words_that_are_sealed(written: tuple[Logg
         details='{"probability": 0.00000010, "model_version": "m-1"}',
     ).decode()  # fmt: skip
     assert f'"audit":{sealed}' in written[1].getvalue()
-    assert find_event(written[1].getvalue()) == (event.event_id.bytes, leaf_hash(sealed.encode()))
+    assert match_canonical_event(written[1].getvalue()) == (event.event_id.bytes, leaf_hash(sealed.encode()))
 
 
 def test_a_function_that_logs_warnings_only_logs_no_events(written: tuple[Logger, io.StringIO]) -> None:

@@ -384,7 +384,7 @@ def test_while_a_pacer_probes_one_call_is_under_way(request_about: ChatRequest) 
             under_way -= 1
         if not state["mended"]:
             raise AccountRefusedError(401)
-        pacer.heard(pacer.now(), {})
+        pacer.record_response(pacer.now(), {})
         return answer_of("done")
 
     model = FakeChatModel(reply)

@@ -19,7 +19,7 @@ from vigie.vocabulary import CallStatus, Purpose
 from vigie_llm import provider as provider_module
 from vigie_llm.calls import Call, CallOutcome
 from vigie_llm.chat import ChatAnswer, ChatRequest
-from vigie_llm.ledger import Entry, Ledger, prompt_sha256
+from vigie_llm.ledger import Ledger, LedgerEntry, prompt_sha256
 from vigie_llm.provider import LlmSettings, Provider
 from vigie_llm.recipients import recipient_of
 
@@ -64,7 +64,7 @@ def ended(ledger: Ledger, transaction: Any, how: CallStatus, request: ChatReques
 def test_entering_a_call_writes_what_will_be_sent_and_audits_its_hash(
     ledger: Ledger, transaction: Any, request_about: ChatRequest
 ) -> None:
-    [call] = ledger.record(transaction, [Entry(CUSTOMER, 7, 1, request_about, {"NAME": 1})])
+    [call] = ledger.record(transaction, [LedgerEntry(CUSTOMER, 7, 1, request_about, {"NAME": 1})])
     [row] = transaction.rows
     digest = hashlib.sha256(request_about.user.encode()).hexdigest()
     assert row[:6] == (call.egress_id, "run-1", CUSTOMER, "feedback_analysis", 7, 1)

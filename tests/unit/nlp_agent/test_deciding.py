@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nlp_agent.agent import _entry
-from nlp_agent.deciding import SEPARATOR, Candidate, Skip, decide, join_feedback
+from nlp_agent.deciding import SEPARATOR, AnalysisCandidate, Skip, decide, join_feedback
 from tests.fakes.chat_models import ANALYSIS
 from vigie.vocabulary import CallStatus, Reason
 from vigie_llm.analysis import MAX_FEEDBACK_CHARACTERS
@@ -19,7 +19,7 @@ from vigie_llm.pseudonymise import KnownIdentity
 
 CUSTOMER = UUID("00000000-0000-4000-8000-000000000001")
 EGRESS = UUID("00000000-0000-7000-8000-000000000002")
-WILLING = Candidate(CUSTOMER, KnownIdentity("Ada", "Byron"), "en", 7, (EGRESS,), ("Too expensive.",))
+WILLING = AnalysisCandidate(CUSTOMER, KnownIdentity("Ada", "Byron"), "en", 7, (EGRESS,), ("Too expensive.",))
 
 
 def test_without_consent_nothing_is_asked_even_where_there_is_feedback_and_an_answer() -> None:
