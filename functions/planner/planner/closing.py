@@ -47,6 +47,6 @@ def _close(transaction: Transaction, run_id: str, run: store.Closing) -> store.C
     status = accounts.status_of(counts, run.most_lost_analyses)
     closed = store.Closing(status, run.planned, run.most_lost_analyses, counts, accounts.count_reasons(ends))
     store.close_run(transaction, run_id, closed)
-    details = {"status": status, "counts": counts, "reasons": closed.reasons}
-    transaction.audit(Event(EventType.RUN_FINISHED, details=details))
+    finished = {"status": status, "counts": counts, "reasons": closed.reasons}
+    transaction.audit(Event(EventType.RUN_FINISHED, details=finished))
     return closed
