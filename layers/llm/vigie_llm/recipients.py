@@ -18,7 +18,7 @@ LOCAL_MODEL = "model on this machine"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Provider(Protocol):
+class ProviderAddress(Protocol):
     """What of a secret, or of the settings that make one, says where calls go."""
 
     @property
@@ -38,7 +38,7 @@ class Recipient:
     retention: str
 
 
-def recipient_of(secret: Provider) -> Recipient:
+def recipient_of(secret: ProviderAddress) -> Recipient:
     """The recipient at the address that a secret points at.
 
     A model on this machine may itself pass calls on, so only our own rules are said to keep and send nothing.
@@ -55,7 +55,7 @@ def recipient_of(secret: Provider) -> Recipient:
     return Recipient(name, "where the model is operated", "as agreed with its operator")
 
 
-def endpoint_of(secret: Provider) -> Endpoint:
+def endpoint_of(secret: ProviderAddress) -> Endpoint:
     """Recipient, address and model; errors as for `recipient_of`."""
     parts = _split(provider_root(secret.base_url))
     host = _host(parts)
@@ -67,7 +67,7 @@ def endpoint_of(secret: Provider) -> Endpoint:
     return Endpoint(recipient_of(secret).name, f"{parts.scheme}://{place}{path}", secret.model)
 
 
-def api_path(secret: Provider) -> str:
+def api_path(secret: ProviderAddress) -> str:
     """Where below its root a provider answers: the groq package posts to `/openai/v1`, a private model to `/v1`."""
     return OPENAI_PATH if secret.provider == "openai-compatible" else GROQ_PATH
 
