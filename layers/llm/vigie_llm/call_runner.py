@@ -305,6 +305,8 @@ def _outcome_of(call: Call, error: Exception) -> "Outcome[Any] | Exception":
 def _check[T](
     call: Call, answer: ChatAnswer, accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]]
 ) -> Outcome[T]:
+    if answer.withheld:
+        return Outcome(call, "rejected", answer=answer, found={answer.withheld: 1})
     try:
         result, content = accept(call, answer)
     except AnswerRejectedError as error:

@@ -9,6 +9,7 @@ import groq
 import httpx
 
 from vigie.secrets import LlmSecret
+from vigie_llm.bounds import BoundedNetwork, bound_body
 from vigie_llm.causes import Cause, cause_of
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.completions import Completion
@@ -35,11 +36,9 @@ from vigie_llm.guard import scan_outgoing
 from vigie_llm.pacing import Pacer, Sent
 from vigie_llm.pseudonymise import KnownIdentity
 from vigie_llm.reasoning import effort_of
-from vigie_llm.recipients import api_path
-from vigie_llm.recipients import provider_root as provider_root
+from vigie_llm.recipients import call_url, provider_root
 from vigie_llm.refusals import Concerns, judge
 from vigie_llm.route import Route, route_to
-from vigie_llm.slow_bodies import bound_body
 
 CALL_SECONDS = 20.0
 TRIES = 5
@@ -68,7 +67,7 @@ class GuardedTransport(httpx.BaseTransport):
         findings = scan_outgoing(request.read(), known)
         if findings:
             raise EgressBlockedError(finding.label for finding in findings)
-        return bound_body(self._inner.handle_request(request), CALL_SECONDS)
+        return bound_body(self._inner.handle_request(request))
 
     def close(self) -> None:
         """Close the connections."""
@@ -96,8 +95,10 @@ class ThreadTransport(httpx.BaseTransport):
         """
         transport: httpx.HTTPTransport | None = getattr(self._own, "transport", None)
         if transport is None:
-            transport = self._own.transport = self._route.transport(self._certificates)
+            self._own.network = BoundedNetwork()
+            transport = self._own.transport = self._route.transport(self._certificates, self._own.network)
             self._all.append(transport)
+        self._own.network.start(request.extensions.get("timeout", {}).get("read") or CALL_SECONDS)
         if not self._route.proxy_url:
             return transport.handle_request(request)
         return _through_proxy(transport, request)
@@ -129,12 +130,14 @@ class GroqModel:
         self.model = secret.model
         self.pacer = Pacer()
         self._effort = effort_of(secret.model)
+        # What the server was found not to know.
+        self._without: frozenset[str] = frozenset()
         # Whole, and parsed once for each call.
-        self._url = f"{provider_root(secret.base_url)}{api_path(secret)}/chat/completions"
+        self._url = call_url(secret)
         way = route or route_to(secret.base_url, secret.proxy_url, secret.no_proxy, secret.ca_bundle)
         self._client = groq.Groq(
             api_key=secret.api_key,
-            base_url=provider_root(secret.base_url),
+            base_url=provider_root(secret),
             timeout=CALL_SECONDS,
             max_retries=0,
             http_client=httpx.Client(transport=GuardedTransport(ThreadTransport(way)), timeout=CALL_SECONDS),
@@ -157,7 +160,7 @@ class GroqModel:
         self._client.close()
 
     def _try_repeatedly(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
-        asking = Asking(request.max_tokens, effort=self._effort)
+        asking = Asking(request.max_tokens, effort=self._effort, without=self._without)
         is_busy, asked_to_wait = False, 0.0
         cause: Cause = "Deadline"
         for attempt in range(TRIES):
@@ -193,13 +196,13 @@ class GroqModel:
             ModelRefusedError: another try of this call would be refused as well.
         """
         code, status, concerns = refused.refusal.code, refused.status, refused.refusal.concerns
-        is_mended = asking.drop_effort(refused)
+        is_mended = asking.leave_out(refused)
         if concerns is Concerns.ACCOUNT and not is_mended:
             # Not heard: the pacer is told to probe by whoever stops the other calls.
             raise AccountRefusedError(status, code, refused.refusal.remedy)
         self.pacer.heard(sent, refused.limits)
         if is_mended:
-            self._effort = None
+            self._without |= asking.without
             return 0.0
         if concerns is Concerns.LENGTH:
             raise TextTooLongError(status, code)
