@@ -9,7 +9,7 @@ from typing import ClassVar, Self
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-from vigie.errors import SettingsError, TransientError
+from vigie.errors import SecretMalformedError, SettingsError, TransientError
 
 MAX_AGE_SECONDS = 300
 # What a header may hold.
@@ -27,7 +27,7 @@ class Secret:
         """Read a secret's JSON.
 
         Raises:
-            SettingsError: names the secret and its missing fields, never a value.
+            SecretMalformedError: names the secret and its missing fields, never a value.
         """
         try:
             values = json.loads(text)
@@ -36,10 +36,7 @@ class Secret:
         given = {key: cls.read_value(value) for key, value in values.items()} if isinstance(values, dict) else {}
         missing = [field.name for field in fields(cls) if field.default is MISSING and not given.get(field.name)]
         if missing:
-            raise SettingsError(
-                f"secret {name} is malformed: {', '.join(missing)} missing. "
-                f"Set it with: aws secretsmanager put-secret-value --secret-id {name} --secret-string file://…"
-            )
+            raise SecretMalformedError(name, missing)
         return cls(**{field.name: given[field.name] for field in fields(cls) if given.get(field.name)})
 
     @staticmethod
