@@ -292,7 +292,7 @@ def _outcome_of(call: Call, error: Exception) -> "Outcome[Any] | Exception":
             return Outcome(call, "blocked", found=error.found)
         case AccountRefusedError():
             # Nothing about this call: its customer is asked about again once the account is mended.
-            return Outcome(call, "unavailable", is_open=True)
+            return Outcome(call, "unavailable", cause=error.code, is_open=True)
         case ModelRefusedError():
             logger.error("model provider refused a call", status=error.status, code=error.code)
             return Outcome(call, "refused", is_too_long=isinstance(error, TextTooLongError))

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from vigie_llm.causes import Cause
 from vigie_llm.chat import ChatAnswer, ChatRequest
 
 
@@ -22,8 +21,9 @@ class Call:
 class Outcome[T]:
     """What came of a call; `result` when it was answered. `how` is the ledger's word for it.
 
-    `cause` says why no answer came. `is_open`: the call has ended and its customer has not, who is asked about again
-    in another round. `is_too_long`: a shorter text may pass.
+    `cause` says why no answer came: one of `causes`, or the code of `refusals` with which the account was refused.
+    `is_open`: the call has ended and its customer has not, who is asked about again in another round. `is_too_long`:
+    a shorter text may pass.
     """
 
     call: Call
@@ -32,7 +32,7 @@ class Outcome[T]:
     content: dict[str, Any] | None = None
     answer: ChatAnswer | None = None
     found: dict[str, int] = field(default_factory=dict)
-    cause: Cause | None = None
+    cause: str | None = None
     is_open: bool = False
     is_too_long: bool = False
 
