@@ -243,7 +243,8 @@ KINDS: dict[str, Fault] = {
             *("truncated_json", "wrong_json", "empty", "half_answer", "trickle", "hang"),
             *("json_validate_failed", "too_large", "capacity_exceeded", "day_limit", "cancelled"),
             *("forbidden", "model_decommissioned", "no_json_schema", "unexplained_400", "web_page", "error_body"),
-            *("cut_at_length", "null_content", "parts", "thoughts", "fenced", "odd_usage"),
+            *("no_quota", "redirected", "no_completion"),
+            *("cut_at_length", "null_content", "parts", "thoughts", "fenced", "odd_usage", "filtered", "declined"),
         )
     },
     "model-storm": model_storm,

@@ -12,6 +12,7 @@ MOST_TOKENS = 10_000_000
 # Templates that open the thoughts in the prompt leave the end of them alone in the answer.
 _THOUGHTS_END = re.compile(r"</(?:think|thinking|reasoning)>", re.IGNORECASE)
 _THOUGHTS_BEGIN = re.compile(r"<(?:think|thinking|reasoning)>", re.IGNORECASE)
+_FENCED = re.compile(r"```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ def plain_content(content: str) -> str:
     content = _THOUGHTS_END.split(content)[-1]
     if _THOUGHTS_BEGIN.match(content):
         return ""
+    fenced = _FENCED.search(content)
+    content = fenced[1] if fenced else content
     begin, end = content.find("{"), content.rfind("}")
     return content[begin : end + 1] if 0 <= begin < end else content
 
