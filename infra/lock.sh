@@ -33,7 +33,7 @@ wrap() { # list folder
     (cd "$2" && "$uv" lock -q --python "$root/.venv/bin/python")
 }
 
-echo "Resolving pyproject.toml, requirements/sam.in and requirements/tools.in"
+echo "Resolving pyproject.toml and requirements/*.in"
 mkdir "$work/vigie"
 cp pyproject.toml "$work/vigie/"
 (cd "$work/vigie" && "$uv" lock -q --python "$root/.venv/bin/python")
@@ -44,6 +44,8 @@ for layer in common llm scoring; do
 done
 wrap requirements/sam.in "$work/sam"
 export_lock "$work/sam" requirements/sam.lock
+wrap requirements/mutation.in "$work/mutation"
+export_lock "$work/mutation" requirements/mutation.lock
 wrap requirements/tools.in "$work/tools"
 export_lock "$work/tools" requirements/tools.lock
 echo "Run make test, then commit the locks together with what changed them."

@@ -31,6 +31,8 @@ class MigratedServer:
         name = f"copy_{secrets.token_hex(6)}"
         # Nothing here outlives the machine: files are copied as they are, without a log of every page.
         run_alone(self.server, f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {source} STRATEGY file_copy")
+        # A copy has all of its template but the rights on the database itself.
+        run_alone(self.server, f"REVOKE TEMPORARY, CREATE ON DATABASE {name} FROM PUBLIC")
         return name
 
     def drop(self, name: str) -> None:

@@ -139,7 +139,9 @@ def show(found: dict[str, list[Mutant]]) -> None:
     for module, mutants in found.items():
         figures = score(mutants)
         for survivor in figures["survivors"]:
-            changed = [text for text in survivor["diff"].splitlines() if text[:1] in "+-" and text[:3] not in ("---", "+++")]
+            changed = [
+                text for text in survivor["diff"].splitlines() if text[:1] in "+-" and text[:3] not in ("---", "+++")
+            ]
             console.print(f"{module}:{survivor['line']} {survivor['operator']}", *changed, sep="\n", markup=False)
         share = figures["killed"] / figures["mutants"] if mutants else 0.0
         grid.add_row(module, str(figures["mutants"]), str(figures["killed"]), f"{share:.0%}")

@@ -46,7 +46,7 @@ class Provider:
                 asks[worker] = False
             else:
                 running[worker] -= 1
-                pacers[worker].heard(*ended)
+                pacers[worker].record_response(*ended)
             while left[worker] and running[worker] < SLOTS:
                 pause = pacers[worker].seconds_to_wait()
                 if pause:
@@ -54,7 +54,7 @@ class Provider:
                         heapq.heappush(events, (self.clock.now + pause, next(order), worker, None))
                     asks[worker] = True
                     break
-                pacers[worker].sent()
+                pacers[worker].record_sent()
                 left[worker] -= 1
                 running[worker] += 1
                 at = self.clock.now + self.rng.uniform(0.15, 0.3)
@@ -102,45 +102,45 @@ def test_the_budget_is_used_and_next_to_nothing_refused(
 def test_without_limits_nothing_waits_once_an_answer_was_heard(clock: Clock) -> None:
     pacer = Pacer(clock)
     assert pacer.seconds_to_wait() == 0
-    pacer.sent()
+    pacer.record_sent()
     assert pacer.seconds_to_wait() > 0
-    pacer.heard(pacer.now(), {})
+    pacer.record_response(pacer.now(), {})
     for _ in range(100):
         assert pacer.seconds_to_wait() == 0
-        pacer.sent()
+        pacer.record_sent()
 
 
 def test_a_call_that_never_left_leaves_its_place(clock: Clock) -> None:
     pacer = Pacer(clock)
-    pacer.sent()
-    pacer.unsent()
+    pacer.record_sent()
+    pacer.record_not_sent()
     assert pacer.seconds_to_wait() == 0
 
 
 def test_after_a_pause_one_call_goes_out_to_ask(clock: Clock) -> None:
     pacer = Pacer(clock)
     empty = {"x-ratelimit-limit-requests": "100", "x-ratelimit-remaining-requests": "0"}
-    pacer.sent()
-    pacer.heard(pacer.now(), empty)
+    pacer.record_sent()
+    pacer.record_response(pacer.now(), empty)
     assert 0 < pacer.seconds_to_wait() <= 0.5
     clock.now += 3600
     assert pacer.seconds_to_wait() == 0
-    pacer.sent()
+    pacer.record_sent()
     assert pacer.seconds_to_wait() > 0
 
 
 @pytest.mark.parametrize("said", ["", "many", "nan"])
 def test_a_limit_that_is_no_number_is_no_limit(clock: Clock, said: str) -> None:
     pacer = Pacer(clock)
-    pacer.heard(pacer.now(), {"x-ratelimit-limit-requests": said, "x-ratelimit-remaining-requests": "0"})
+    pacer.record_response(pacer.now(), {"x-ratelimit-limit-requests": said, "x-ratelimit-remaining-requests": "0"})
     assert pacer.seconds_to_wait() == 0
 
 
 def hear(pacer: Pacer, kind: str, limit: float, remaining: float, tokens: int = 0) -> None:
     """Send a call that is answered at once."""
-    pacer.sent()
+    pacer.record_sent()
     headers = {f"x-ratelimit-limit-{kind}": str(limit), f"x-ratelimit-remaining-{kind}": str(remaining)}
-    pacer.heard(pacer.now(), headers, tokens)
+    pacer.record_response(pacer.now(), headers, tokens)
 
 
 @pytest.mark.parametrize(("pause", "asks_first"), [(1.5, False), (2.5, True)])
@@ -151,7 +151,7 @@ def test_when_the_last_answer_is_stale_one_call_asks_before_the_others(
     hear(pacer, "requests", 1000, 1000)
     clock.now += pause
     assert pacer.seconds_to_wait() == 0
-    pacer.sent()
+    pacer.record_sent()
     assert (pacer.seconds_to_wait() > 0) is asks_first
 
 
@@ -159,7 +159,7 @@ def test_a_call_that_asks_is_waited_for_two_seconds(clock: Clock) -> None:
     pacer = Pacer(clock)
     hear(pacer, "requests", 1000, 1000)
     clock.now += 2.5
-    pacer.sent()
+    pacer.record_sent()
     clock.now += 1.5
     assert pacer.seconds_to_wait() > 0
     clock.now += 1
