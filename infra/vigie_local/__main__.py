@@ -9,7 +9,7 @@ import os
 import resource
 import sys
 
-from model.command_line import run_command
+from vigie.command_line import run_command
 from vigie_local import commands
 from vigie_local.settings import load_settings
 from vigie_operations.errors import OperationError

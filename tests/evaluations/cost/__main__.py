@@ -10,11 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from model.command_line import run_command
 from tests.evaluations.cost.counting import Counts, Query, count_run
 from tests.evaluations.cost.estimate import AGENTS, SIZES, Deployed, as_dict, estimate, monthly
 from tests.evaluations.cost.prices import PriceList, read_prices
 from tests.evaluations.cost.report import NOTES, counted_lines, dollar_lines, monthly_lines, time_lines
+from vigie.command_line import run_command
 from vigie_local.localstack import aws_client
 from vigie_local.migrations import OWNER
 from vigie_local.secrets import role_passwords
