@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tests.evaluations.cost.closing import CLOSING_SIZES, closing_lines, closing_of
 from tests.evaluations.cost.counting import Counts, Query, count_run
 from tests.evaluations.cost.estimate import AGENTS, SIZES, Deployed, as_dict, estimate, monthly
 from tests.evaluations.cost.prices import PriceList, read_prices
@@ -42,10 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def show(counts: Counts, prices: PriceList, deployed: Deployed, path: Path | None) -> None:
     """Prints every table; writes JSON when asked."""
     estimates = [estimate(counts, prices, size, deployed) for size in SIZES]
+    closings = [closing_of(counts, estimate(counts, prices, size, deployed)) for size in CLOSING_SIZES]
     months = monthly(prices, counts)
     blocks = (
         counted_lines(counts), dollar_lines(estimates, prices), monthly_lines(months),
-        time_lines(counts, estimates, deployed), list(NOTES),
+        time_lines(counts, estimates, deployed), closing_lines(closings), list(NOTES),
     )  # fmt: skip
     print("\n\n".join("\n".join(block) for block in blocks))
     if path:
@@ -54,6 +56,7 @@ def show(counts: Counts, prices: PriceList, deployed: Deployed, path: Path | Non
             "counted": asdict(counts),
             "deployed": asdict(deployed),
             "runs": [as_dict(one) for one in estimates],
+            "closings": [asdict(one) | {"seconds": one.seconds} for one in closings],
             "monthly_dollars": {name: round(value, 2) for name, value in months.items()},
         }
         path.write_text(json.dumps(written, indent=2) + "\n")
