@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def write_run(target: Target, run_id: str = "", folder: Path | None = None) -> list[Path]:
-    """Write a run's files, the newest run's unless one is named; return their paths, the folder first.
+    """Write a run's files, the newest run's unless one is named; return their paths, the cover sheet first.
 
     Raises:
         TrailError: there is no such run.

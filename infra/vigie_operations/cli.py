@@ -146,7 +146,8 @@ OUT = click.option("--out", type=click.Path(path_type=Path, file_okay=False), he
 @operation
 def export_run(target: Target, as_json: bool, run_id: str, out: Path | None) -> int:
     """Write the newest run, or RUN_ID, for an auditor: CSV, JSON Lines and a cover sheet."""
-    folder, *files = audit_export.write_run(target, run_id, out)
+    files = audit_export.write_run(target, run_id, out)
+    folder = files[0].parent
     sizes = {path.name: path.stat().st_size for path in files}
     lines = [str(folder), *(f"  {name:<16} {size:>10} bytes" for name, size in sizes.items())]
     show({"folder": str(folder), "files": sizes} if as_json else lines, as_json)
