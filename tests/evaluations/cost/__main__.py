@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def show(counts: Counts, prices: PriceList, deployed: Deployed, path: Path | None) -> None:
-    """Prints every table; writes JSON when asked."""
+    """Print every table; write JSON when asked."""
     estimates = [estimate(counts, prices, size, deployed) for size in SIZES]
     closings = [closing_of(counts, estimate(counts, prices, size, deployed)) for size in CLOSING_SIZES]
     months = monthly(prices, counts)
@@ -63,7 +63,7 @@ def show(counts: Counts, prices: PriceList, deployed: Deployed, path: Path | Non
 
 
 def count_of(settings: LocalSettings, run_id: str) -> Counts:
-    """Counts a run of a running local cloud.
+    """Count a run of a running local cloud.
 
     Raises:
         RunError: the cloud does not run, or there is no such run.

@@ -50,12 +50,12 @@ class Closing:
 
     @property
     def fits_time(self) -> bool:
-        """Whether the function has that much time."""
+        """Return whether the function has that much time."""
         return self.seconds <= FUNCTION_SECONDS
 
     @property
     def fits_memory(self) -> bool:
-        """Whether the function has that much memory."""
+        """Return whether the function has that much memory."""
         return self.memory_mb <= FUNCTION_MB
 
 
