@@ -23,8 +23,9 @@ REFUSED = """
 def model_trouble(target: Target, connection: Connection, run_id: str) -> tuple[str, ...]:
     """Return a line for each cause, with what can be done; none when every call was answered."""
     from vigie_llm.causes import REMEDIES
+    from vigie_llm.refusals import REFUSALS
 
-    remedies: dict[str, str] = {str(cause): remedy for cause, remedy in REMEDIES.items()}
+    remedies = {refusal.code: refusal.remedy for refusal in REFUSALS.values()} | {**REMEDIES}
     logs = target.command("logs")
     with connection, connection.cursor() as cursor:
         cursor.execute(UNANSWERED, (run_id,))

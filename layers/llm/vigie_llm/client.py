@@ -2,13 +2,15 @@
 
 import threading
 import time
-from collections.abc import Callable
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from uuid import uuid4
 
 import groq
 import httpx
 
 from vigie.secrets import LlmSecret
+from vigie_llm.bounds import BoundedNetwork, bound_body
 from vigie_llm.causes import Cause, cause_of
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.completions import Completion
@@ -35,19 +37,18 @@ from vigie_llm.guard import scan_outgoing
 from vigie_llm.pacing import Pacer, Sent
 from vigie_llm.pseudonymise import KnownIdentity
 from vigie_llm.reasoning import effort_of
-from vigie_llm.recipients import api_path
-from vigie_llm.recipients import provider_root as provider_root
+from vigie_llm.recipients import call_url, provider_root
 from vigie_llm.refusals import Concerns, judge
 from vigie_llm.route import Route, route_to
-from vigie_llm.slow_bodies import bound_body
 
 CALL_SECONDS = 20.0
 TRIES = 5
-# A refusal for longer than this is of no budget that the headers tell: a day's tokens, a closed service.
+# A refusal for longer than this is of no budget in the headers: a day's tokens, a closed service.
 EXPLAINED_SECONDS = 15.0
 PROXY_WANTS_PASSWORD = 407
 
-_whose: ContextVar[KnownIdentity] = ContextVar("whose")
+# Names a request's customer to the guard, which takes it off: the groq package passes headers on, and nothing else.
+ABOUT = "x-vigie-about"
 
 
 class GuardedTransport(httpx.BaseTransport):
@@ -55,20 +56,34 @@ class GuardedTransport(httpx.BaseTransport):
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner
+        self._customers: dict[str, KnownIdentity] = {}
+
+    @contextmanager
+    def about(self, known: KnownIdentity) -> Iterator[dict[str, str]]:
+        """Give the headers of requests about a customer; outside this block they are refused.
+
+        The name in them is of this block alone, so that no request can be scanned for another customer.
+        """
+        name = uuid4().hex
+        self._customers[name] = known
+        try:
+            yield {ABOUT: name}
+        finally:
+            del self._customers[name]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request that holds nothing it should not.
 
         Raises:
-            EgressBlockedError: something was found; nothing was sent.
+            EgressBlockedError: something was found, or the customer is unknown; nothing was sent.
         """
-        known = _whose.get(None)
+        known = self._customers.get(request.headers.pop(ABOUT, ""))
         if known is None:
             raise EgressBlockedError(["CUSTOMER_UNKNOWN"])
         findings = scan_outgoing(request.read(), known)
         if findings:
             raise EgressBlockedError(finding.label for finding in findings)
-        return bound_body(self._inner.handle_request(request), CALL_SECONDS)
+        return bound_body(self._inner.handle_request(request))
 
     def close(self) -> None:
         """Close the connections."""
@@ -96,8 +111,10 @@ class ThreadTransport(httpx.BaseTransport):
         """
         transport: httpx.HTTPTransport | None = getattr(self._own, "transport", None)
         if transport is None:
-            transport = self._own.transport = self._route.transport(self._certificates)
+            self._own.network = BoundedNetwork()
+            transport = self._own.transport = self._route.transport(self._certificates, self._own.network)
             self._all.append(transport)
+        self._own.network.start(request.extensions.get("timeout", {}).get("read") or CALL_SECONDS)
         if not self._route.proxy_url:
             return transport.handle_request(request)
         return _through_proxy(transport, request)
@@ -129,15 +146,18 @@ class GroqModel:
         self.model = secret.model
         self.pacer = Pacer()
         self._effort = effort_of(secret.model)
+        # What the server was found not to know.
+        self._without: frozenset[str] = frozenset()
         # Whole, and parsed once for each call.
-        self._url = f"{provider_root(secret.base_url)}{api_path(secret)}/chat/completions"
+        self._url = call_url(secret)
         way = route or route_to(secret.base_url, secret.proxy_url, secret.no_proxy, secret.ca_bundle)
+        self._guard = GuardedTransport(ThreadTransport(way))
         self._client = groq.Groq(
             api_key=secret.api_key,
-            base_url=provider_root(secret.base_url),
+            base_url=provider_root(secret),
             timeout=CALL_SECONDS,
             max_retries=0,
-            http_client=httpx.Client(transport=GuardedTransport(ThreadTransport(way)), timeout=CALL_SECONDS),
+            http_client=httpx.Client(transport=self._guard, timeout=CALL_SECONDS),
         )
 
     def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
@@ -146,28 +166,28 @@ class GroqModel:
         Raises:
             ModelUnavailableError, ModelRefusedError, EgressBlockedError, or one of their kinds.
         """
-        token = _whose.set(request.known)
-        try:
-            return self._try_repeatedly(request, seconds_left)
-        finally:
-            _whose.reset(token)
+        with self._guard.about(request.known) as headers:
+            return self._try_repeatedly(request, headers, seconds_left)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _try_repeatedly(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
-        asking = Asking(request.max_tokens, effort=self._effort)
+    def _try_repeatedly(
+        self, request: ChatRequest, headers: dict[str, str], seconds_left: Callable[[], float]
+    ) -> ChatAnswer:
+        asking = Asking(request.max_tokens, effort=self._effort, without=self._without)
         is_busy, asked_to_wait = False, 0.0
         cause: Cause = "Deadline"
         for attempt in range(TRIES):
             if seconds_left() < 1:
                 raise NotNowError("no time left before the function's deadline", asked_to_wait, cause)
             if attempt:
-                self.pacer.sent()
+                self.pacer.record_sent()
             sent = self.pacer.now()
             try:
-                completion = self._ask(request, asking, min(CALL_SECONDS, seconds_left()), sent)
+                options: groq.RequestOptions = {"timeout": min(CALL_SECONDS, seconds_left()), "headers": headers}
+                completion = self._ask(request, asking, options, sent)
             except Refused as refused:
                 cause = refused.cause
                 asked_to_wait = self._take_refusal(refused, asking, sent)
@@ -193,13 +213,13 @@ class GroqModel:
             ModelRefusedError: another try of this call would be refused as well.
         """
         code, status, concerns = refused.refusal.code, refused.status, refused.refusal.concerns
-        is_mended = asking.drop_effort(refused)
+        is_mended = asking.leave_out(refused)
         if concerns is Concerns.ACCOUNT and not is_mended:
-            # Not heard: the pacer is told to probe by whoever stops the other calls.
+            # Not recorded here: what stops the other calls has the pacer probe.
             raise AccountRefusedError(status, code, refused.refusal.remedy)
-        self.pacer.heard(sent, refused.limits)
+        self.pacer.record_response(sent, refused.limits)
         if is_mended:
-            self._effort = None
+            self._without |= asking.without
             return 0.0
         if concerns is Concerns.LENGTH:
             raise TextTooLongError(status, code)
@@ -214,16 +234,16 @@ class GroqModel:
             self.pacer.hold(seconds)
         return seconds
 
-    def _ask(self, request: ChatRequest, asking: Asking, timeout: float, sent: Sent) -> Completion:
+    def _ask(self, request: ChatRequest, asking: Asking, options: groq.RequestOptions, sent: Sent) -> Completion:
         # The package's typed method walks every request and answer through its type annotations: three times the
         # CPU (decision 19). Its untyped one posts, checks the status and raises all the same.
         began = time.monotonic()
         body = body_of(self.model, request, asking)
         try:
-            response = self._client.post(self._url, cast_to=httpx.Response, body=body, options={"timeout": timeout})
+            response = self._client.post(self._url, cast_to=httpx.Response, body=body, options=options)
         except groq.APIConnectionError as error:
             if isinstance(error.__cause__, EgressBlockedError):
-                self.pacer.unsent()
+                self.pacer.record_not_sent()
                 raise error.__cause__ from None
             raise Refused(UNREACHABLE, cause=cause_of(error)) from None
         except groq.APIStatusError as error:
@@ -233,7 +253,7 @@ class GroqModel:
         finally:
             asking.milliseconds += round((time.monotonic() - began) * 1000)
         completion = read_response(response)
-        self.pacer.heard(
+        self.pacer.record_response(
             sent, limits_of(response), min(completion.tokens_in + completion.tokens_out, most_tokens(request, asking))
         )
         return completion
