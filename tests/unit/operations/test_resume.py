@@ -26,5 +26,5 @@ def test_a_run_under_way_is_not_started_beside_itself(name: str) -> None:
 
 
 def test_a_name_that_leaves_no_room_for_a_number_is_refused() -> None:
-    with pytest.raises(RunError, match="is too long to go on under another name: make run"):
+    with pytest.raises(RunError, match="is too long to go on under another name: start another run"):
         next_name("x" * 75, {"x" * 75: "FAILED"}.get)
