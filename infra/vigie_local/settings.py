@@ -76,6 +76,8 @@ class LocalSettings:
     # The way to the provider, as the shell's usual variables name it (`vigie_local.way`).
     way: Mapping[str, str] = field(default_factory=dict, repr=False)
     layer_platform: str = ""
+    # Parameters of the stack that are not to have their defaults (tests wait less long).
+    stack_parameters: Mapping[str, str] = field(default_factory=dict)
     # Settings of the model server and of LocalStack, passed on as they are (tests make them misbehave).
     model_server_switches: Mapping[str, str] = field(default_factory=dict)
     localstack_switches: Mapping[str, str] = field(default_factory=dict)
