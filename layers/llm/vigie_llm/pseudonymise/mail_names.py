@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterable
 
-from vigie_llm.pseudonymise.folding import FoldedText
-from vigie_llm.pseudonymise.lexicon import ordinary_words
 from vigie_llm.pseudonymise.name_forms import NameForms
 from vigie_llm.pseudonymise.person_cues import NOT_NAME, ROLES
 from vigie_llm.pseudonymise.spans import GUESSED, Found
-from vigie_llm.pseudonymise.spelled import Token
+from vigie_llm.text.folding import FoldedText
+from vigie_llm.text.lexicon import ordinary_words
+from vigie_llm.text.spelled import Token
 
 _WORD = re.compile(r"[a-z]{4,}")
 

@@ -2,7 +2,7 @@
 
 import re
 
-from vigie_llm.pseudonymise.lexicon import section, words
+from vigie_llm.text.lexicon import section, words
 
 ROLES = section("roles")
 ROLES_IF_OWNED = section("roles only if somebody's")

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from vigie_llm.pseudonymise.folding import FoldedText, fold
-from vigie_llm.pseudonymise.identity import Pseudonymised, Span
+from vigie_llm.identity import Pseudonymised, Span
+from vigie_llm.text.folding import FoldedText, fold
 
 _PLACEHOLDER = re.compile(r"<([A-Z_]+)_(\d+)>")
 _PREFIX = {"CUSTOMER_NAME": "NAME", "OTHER_NAME": "NAME"}
