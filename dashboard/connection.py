@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -25,9 +24,10 @@ from dashboard.errors import (
     SecretMissingError,
     SecretUnreadableError,
 )
+from vigie import errors
+from vigie.secrets import DatabaseSecret
 from vigie.silence import SERVER_OPTIONS, TCP_PARAMETERS, bounded_wait
 
-FIELDS = ("host", "port", "dbname", "username", "password")
 DEFAULT_SECRET = "vigie/database/dashboard"  # noqa: S105 - a secret's name
 SECRET_AGE_S = 300
 CONNECTIONS = 8
@@ -38,7 +38,6 @@ _IDLE_SILENT_S = 3
 _GONE = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 Row = dict[str, Any]
-Credentials = Mapping[str, str]
 
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
 
@@ -48,7 +47,7 @@ def secret_name() -> str:
     return os.environ.get("VIGIE_DATABASE_SECRET") or DEFAULT_SECRET
 
 
-def read_credentials() -> Credentials:
+def read_credentials() -> DatabaseSecret:
     """The dashboard's credentials, from Secrets Manager.
 
     Raises:
@@ -58,27 +57,23 @@ def read_credentials() -> Credentials:
     try:
         config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
         client = boto3.client("secretsmanager", config=config)
-        values = json.loads(client.get_secret_value(SecretId=name)["SecretString"])
+        return DatabaseSecret.parse(name, client.get_secret_value(SecretId=name).get("SecretString", ""))
     except ClientError as error:
         if error.response["Error"]["Code"] == "ResourceNotFoundException":
             raise SecretMissingError(secret=name) from None
         raise SecretUnreadableError(secret=name, reason=error.response["Error"]["Code"]) from None
     except BotoCoreError as error:
         raise SecretUnreadableError(secret=name, reason=type(error).__name__) from None
-    except (ValueError, KeyError):
-        values = None
-    missing = [field for field in FIELDS if not isinstance(values, dict) or not values.get(field)]
-    if missing:
-        raise SecretMalformedError(secret=name, fields=", ".join(missing))
-    return {field: str(values[field]) for field in FIELDS}
+    except errors.SecretMalformedError as error:
+        raise SecretMalformedError(secret=name, fields=", ".join(error.missing)) from None
 
 
 class Database:
     """A few connections that any session may borrow; opened afresh when they break or the password changes."""
 
-    def __init__(self, read: Callable[[], Credentials] = read_credentials) -> None:
+    def __init__(self, read: Callable[[], DatabaseSecret] = read_credentials) -> None:
         self._read = read
-        self._credentials: Credentials | None = None
+        self._credentials: DatabaseSecret | None = None
         self._read_at = 0.0
         self._idle: list[Connection] = []
         self._lock = threading.Lock()
@@ -131,7 +126,7 @@ class Database:
                 else:
                     self._idle.append(connection)
 
-    def _current_credentials(self) -> Credentials:
+    def _current_credentials(self) -> DatabaseSecret:
         with self._lock:
             if self._credentials is None or time.monotonic() - self._read_at > SECRET_AGE_S:
                 fresh = self._read()
@@ -152,14 +147,14 @@ class Database:
             self._idle.pop().close()
 
     def _address(self) -> dict[str, str]:
-        known = self._credentials or {}
-        return {"host": known.get("host", "?"), "port": known.get("port", "?"), "dbname": known.get("dbname", "?")}
+        known = self._credentials
+        return {name: getattr(known, name, "?") for name in ("host", "port", "dbname")}
 
 
-def _connect(credentials: Credentials) -> Connection:
+def _connect(credentials: DatabaseSecret) -> Connection:
     connection: Connection = psycopg2.connect(
-        host=credentials["host"], port=credentials["port"], dbname=credentials["dbname"],
-        user=credentials["username"], password=credentials["password"],
+        host=credentials.host, port=credentials.port, dbname=credentials.dbname,
+        user=credentials.username, password=credentials.password,
         connect_timeout=5, options=_OPTIONS, application_name="vigie-dashboard", **TCP_PARAMETERS,
     )  # fmt: skip
     connection.autocommit = True

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from model.command_line import run_command
 from model.contract import Contract, ContractError, contract_path, load_contract, parse_contract
 from model.database import connect, names_database
 from model.faults import DataError
-from model.load import read_delivery
+from model.load import read_delivery, today
 from model.plots import draw_drift, draw_drivers, draw_reliability, draw_roc
 from model.registry import RegistryError, read_approved
 from model.sources import evaluation_file, local_home
@@ -94,7 +93,7 @@ def find_drift(subject: Subject, current: str | None) -> tuple[list[Drift], str]
         return stored, "the newest run"
     if not current:
         return [], ""
-    delivery = read_delivery(Path(current), subject.contract, date.today())
+    delivery = read_delivery(Path(current), subject.contract, today())
     rows = [json.loads(features) for _, _, features in delivery.features]
     scores = subject.scorer.score(rows)
     drifts = measure_drift(subject.scorer, rows, scores.probability)

@@ -210,7 +210,8 @@ def _call(view: View, call: Row) -> Html:
         (words("story.consent_id"), str(call["consent_id"])),
         ("SHA-256", markup.tag("code", call["prompt_sha256"])),
     ]
-    prompt = markup.tag("pre", call["redacted_prompt"])
+    is_erased = call["redacted_prompt"] is None
+    prompt = markup.tag("p", words("story.prompt_erased")) if is_erased else markup.tag("pre", call["redacted_prompt"])
     return markup.disclose(summary, markup.tag("p", words("story.prompt"), css="note"), prompt, markup.facts(facts))
 
 

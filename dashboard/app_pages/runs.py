@@ -103,6 +103,7 @@ def pinned_panel(view: View, run: Row) -> Html:
         (words("runs.model"), view.link("model", run["model_version"], version=run["model_version"])),
         (words("runs.scorer"), markup.tag("code", run["scorer_sha256"])),
         (words("runs.contract"), run["contract"]),
+        *_endpoint(view, run),
         (words("runs.prompts"), prompts),
         (words("runs.thresholds"), thresholds),
         (words("runs.batches"), batches),
@@ -110,6 +111,18 @@ def pinned_panel(view: View, run: Row) -> Html:
     ]
     see = view.link("audit", words("runs.see_audit"), run=run["run_id"])
     return markup.panel(words("runs.pinned"), markup.facts(facts), markup.tag("p"), see)
+
+
+def _endpoint(view: View, run: Row) -> list[tuple[str, object]]:
+    """Who the run's calls go to, where, and which model is asked; of runs planned before that was frozen, nothing."""
+    words = view.words
+    if not run["llm_recipient"]:
+        return []
+    return [
+        (words("runs.recipient"), words.name_of("recipient", run["llm_recipient"])),
+        (words("runs.address"), markup.tag("code", run["llm_address"])),
+        (words("runs.llm"), run["llm_model"]),
+    ]
 
 
 def drift_panel(view: View, run: Row, measures: list[Row]) -> Html:

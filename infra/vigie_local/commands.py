@@ -7,6 +7,7 @@ import contextlib
 import secrets
 import shutil
 import signal
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -40,6 +41,8 @@ from vigie_operations.targets import Target, local_target
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
+# Compose looks for it.
+READY_FILE = "vigie-ready"
 LOCALHOST_NOTE = (
     "  {given} names this container: the model is asked at {host}, the machine that runs the containers.\n"
     "  A server there has to listen on more than 127.0.0.1 (Ollama: OLLAMA_HOST=0.0.0.0)."
@@ -112,7 +115,8 @@ def build_only(settings: LocalSettings, _options: argparse.Namespace) -> int:
 
 def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
     """Deploys, loads the demo bank, stays until told to stop; how a container runs the local cloud."""
-    ready = settings.home / "ready"
+    # Where no earlier life of the container can have left it: one that was killed is not ready when it is back.
+    ready = Path(tempfile.gettempdir()) / READY_FILE
     ready.unlink(missing_ok=True)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -192,13 +196,18 @@ def with_cloud(settings: LocalSettings, options: argparse.Namespace) -> int:
 
 
 def status(settings: LocalSettings, _options: argparse.Namespace) -> int:
-    """Says which services run."""
+    """Says which services run, and where calls go."""
+    calls_go = ""
     for entry in services.all_services(settings):
         state = "running" if entry.service.is_running() else "not running"
         print(f"  {entry.name:<13} {state:<12} 127.0.0.1:{entry.port}  log: {entry.service.log}")
+        if entry.name == "LocalStack" and state == "running" and (line := _where_calls_go(settings)):
+            calls_go = f"  {line}"
     for service in services.services_elsewhere(settings):
         state = "running" if service.answers() else "no answer"
         print(f"  {service.name:<13} {state:<12} {service.host}:{service.port}  (not run from here)")
+    if calls_go:
+        print(calls_go)
     return 0
 
 
@@ -229,9 +238,17 @@ def clean(settings: LocalSettings, options: argparse.Namespace) -> int:
 
 def say_where_calls_go(settings: LocalSettings) -> None:
     """Prints the model provider that the secret holds now."""
-    endpoint = endpoint_in_force(aws_client("secretsmanager", settings.endpoint))
-    if endpoint:
-        say(endpoint_line(endpoint))
+    line = _where_calls_go(settings)
+    if line:
+        say(line)
+
+
+def _where_calls_go(settings: LocalSettings) -> str:
+    try:
+        endpoint = endpoint_in_force(aws_client("secretsmanager", settings.endpoint))
+    except RunError as error:
+        return str(error)
+    return endpoint_line(endpoint) if endpoint else ""
 
 
 def target_of(settings: LocalSettings) -> Target:

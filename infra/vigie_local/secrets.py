@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from vigie.endpoint import Endpoint
+from vigie.errors import SettingsError
+from vigie.secrets import LlmSecret
 from vigie_llm.recipients import endpoint_of
 from vigie_local.migrations import ROLES, set_password
 from vigie_local.postgres import SUPERUSER, PostgresServer
@@ -76,9 +78,16 @@ def restore_secrets(settings: LocalSettings, secrets_manager: Any, planned: Endp
 
 
 def endpoint_in_force(secrets_manager: Any) -> Endpoint | None:
-    """Where `vigie/llm` points now; None when there is no such secret."""
+    """Where `vigie/llm` points now, read as the functions read it; None when there is no such secret.
+
+    Raises:
+        RunError: it was written by hand, and cannot be used.
+    """
     content = _read(secrets_manager, LLM_SECRET)
-    return endpoint_of(ModelProvider(**content)) if content else None
+    try:
+        return endpoint_of(LlmSecret.parse(LLM_SECRET, json.dumps(content))) if content else None
+    except SettingsError as error:
+        raise RunError(f"No model can be asked: {error}") from error
 
 
 def _provider_of(settings: LocalSettings, planned: Endpoint | None) -> ModelProvider:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from vigie_llm.recipients import LOCAL_RULES, recipient_of
+from vigie.errors import SettingsError
+from vigie_llm.recipients import LOCAL_RULES, endpoint_of, recipient_of
 from vigie_local.container import seen_from_container
 from vigie_local.errors import SettingError
 from vigie_local.key_files import read_key
@@ -141,7 +142,7 @@ class LocalSettings:
         return ModelProvider("local", self.model_url, LOCAL_MODEL, "local-needs-no-key")
 
     def _private_model(self) -> ModelProvider:
-        if not self.llm_base_url.startswith(("http://", "https://")):
+        if not self.llm_base_url.lower().startswith(("http://", "https://")):
             raise SettingError("LLM_BASE_URL", self.llm_base_url, "give an address such as http://localhost:11434")
         if not urlsplit(self.llm_base_url).hostname:
             raise SettingError("LLM_BASE_URL", self.llm_base_url, "name a host, as in http://localhost:11434")
@@ -149,7 +150,12 @@ class LocalSettings:
             raise SettingError("LLM_MODEL", "", "name the model to ask at LLM_BASE_URL")
         key = self.llm_api_key or "none"
         address = seen_from_container(self.llm_base_url, self.host_machine)
-        return ModelProvider("openai-compatible", address, self.llm_model, key)
+        provider = ModelProvider("openai-compatible", address, self.llm_model, key)
+        try:
+            endpoint_of(provider)
+        except SettingsError as error:
+            raise SettingError("LLM_BASE_URL", self.llm_base_url, "give an address alone, without a query") from error
+        return provider
 
 
 def _with_way(provider: ModelProvider, variables: Mapping[str, str]) -> ModelProvider:

@@ -112,3 +112,21 @@ def web_page() -> Reply:
 def error_body() -> Reply:
     """200 with an error in the body, as gateways in front of several providers answer."""
     return error_reply(200, "Upstream error", type_="upstream_error", outcome="error_body")
+
+
+def no_quota() -> Reply:
+    """429 with the code that says that waiting is of no use: somebody has to pay."""
+    return error_reply(429, "You exceeded your current quota.", type_="insufficient_quota", code="insufficient_quota",
+                       outcome="no_quota")  # fmt: skip
+
+
+def redirected() -> Reply:
+    """307 to another host, as portals answer that want a sign-in first."""
+    reply = Reply(307, b"", "redirected")
+    reply.headers.append(("location", "https://portal.example/sign-in"))
+    return reply
+
+
+def no_completion() -> Reply:
+    """200 with JSON of another service."""
+    return Reply(200, b'{"status": "ok"}', "no_completion")

@@ -42,6 +42,16 @@ def _fenced(choice: Answer) -> None:
     _set_content(choice, lambda content: f"```json\n{content}\n```")
 
 
+def _filtered(choice: Answer) -> None:
+    """A filter cut the answer off."""
+    _set_content(choice, lambda content: str(content)[:20])
+    choice["finish_reason"] = "content_filter"
+
+
+def _declined(choice: Answer) -> None:
+    choice["message"] = {"role": "assistant", "content": None, "refusal": "I can't help with that."}
+
+
 def _set_content(choice: Answer, change: Callable[[object], object]) -> None:
     message = choice["message"]
     assert isinstance(message, dict)
@@ -54,5 +64,7 @@ DRESSES: Mapping[str, Callable[[Answer], None]] = {
     "parts": _parts,
     "thoughts": _thoughts,
     "fenced": _fenced,
+    "filtered": _filtered,
+    "declined": _declined,
 }
 OUTCOMES = frozenset({*DRESSES, "odd_usage"})

@@ -10,6 +10,7 @@ json_of = json.JSONEncoder(ensure_ascii=False).encode
 
 REASONS = {
     200: "OK",
+    307: "Temporary Redirect",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",

@@ -25,7 +25,10 @@ from vigie_model_server.errors import (
     forbidden,
     invalid_key,
     json_not_generated,
+    no_completion,
     no_json_schema,
+    no_quota,
+    redirected,
     server_error,
     unexplained,
     unknown_model,
@@ -55,6 +58,9 @@ REFUSALS: Mapping[str, Callable[[], Reply]] = {
     "unexplained_400": unexplained,
     "web_page": web_page,
     "error_body": error_body,
+    "no_quota": no_quota,
+    "redirected": redirected,
+    "no_completion": no_completion,
 }
 GARBLED = frozenset({"refusal", "not_json", "truncated_json", "wrong_json", "empty"})
 

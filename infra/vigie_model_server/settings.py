@@ -35,6 +35,10 @@ OUTCOMES = (
     "unexplained_400",
     "web_page",
     "error_body",
+    # As others answer: an account without quota, a portal, another service.
+    "no_quota",
+    "redirected",
+    "no_completion",
     # Answers of reasoning models, and odd figures.
     "cut_at_length",
     "null_content",
@@ -42,6 +46,8 @@ OUTCOMES = (
     "thoughts",
     "fenced",
     "odd_usage",
+    "filtered",
+    "declined",
 )
 DISTRIBUTIONS = ("fixed", "uniform", "lognormal")
 OBEDIENCE = ("off", "injections", "always")

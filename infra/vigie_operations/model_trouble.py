@@ -21,8 +21,9 @@ REFUSED = """
 def model_trouble(connection: Connection, run_id: str) -> tuple[str, ...]:
     """A line for each cause, with what can be done; none when every call was answered."""
     from vigie_llm.causes import REMEDIES
+    from vigie_llm.refusals import REFUSALS
 
-    remedies: dict[str, str] = {str(cause): remedy for cause, remedy in REMEDIES.items()}
+    remedies = {refusal.code: refusal.remedy for refusal in REFUSALS.values()} | {**REMEDIES}
     with connection, connection.cursor() as cursor:
         cursor.execute(UNANSWERED, (run_id,))
         unanswered = cursor.fetchall()

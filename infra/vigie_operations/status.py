@@ -10,19 +10,28 @@ from vigie_operations.targets import Target
 QUEUES = ("vigie-nlp", "vigie-prediction", "vigie-action", "vigie-audit")
 LATEST_RUNS = 5
 RUNS = """
-SELECT run_id, status, planned, to_char(planned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+SELECT run_id, status, planned, to_char(planned_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
+       llm_recipient, llm_address, llm_model
 FROM runs ORDER BY planned_at DESC LIMIT %s
 """
 
 
 @dataclass(frozen=True)
 class RunState:
-    """A run, as the database has it."""
+    """A run, as the database has it. Where its calls go is not known of the oldest ones."""
 
     run_id: str
     status: str
     planned: int
     planned_at: str
+    llm_recipient: str | None = None
+    llm_address: str | None = None
+    llm_model: str | None = None
+
+    def line(self) -> str:
+        """Return what a person reads."""
+        calls = f"  {self.llm_model} at {self.llm_address}" if self.llm_model else ""
+        return f"  {self.run_id:<34} {self.status:<10} {self.planned:>8} customers  {self.planned_at}{calls}"
 
 
 @dataclass(frozen=True)
@@ -51,9 +60,7 @@ class StackState:
 
     def lines(self) -> list[str]:
         """Return what a person reads."""
-        runs = [
-            f"  {run.run_id:<34} {run.status:<10} {run.planned:>8} customers  {run.planned_at}" for run in self.runs
-        ]
+        runs = [run.line() for run in self.runs]
         queues = [
             f"  {queue.name:<18} waiting {queue.waiting}, in flight {queue.in_flight}, given up {queue.given_up}"
             for queue in self.queues

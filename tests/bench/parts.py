@@ -54,6 +54,10 @@ PARTS: Sequence[CloudPart | LonePart] = (
         "scoring", "the prediction's import and its 7,043 rows", measured_by_program("model.bench"), flat_rows,
     ),
     LonePart(
+        "client", "the groq package's typed method beside its untyped one, in CPU time",
+        measured_by_function("tests.bench.model_client"), flat_rows,
+    ),
+    LonePart(
         "audit", "inserting and sealing audit events", measured_by_function("tests.bench.audit"), flat_rows,
     ),
     LonePart(

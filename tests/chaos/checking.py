@@ -24,7 +24,8 @@ SUMS = (
 )
 REASONED = ("skipped", "failed", "withdrawn")
 # What the model server calls its refusals of every call.
-OF_THE_ACCOUNT = {"unauthorised", "forbidden", "model_not_found", "model_decommissioned", "no_json_schema", "web_page"}
+OF_THE_ACCOUNT = {"unauthorised", "forbidden", "model_not_found", "model_decommissioned", "no_json_schema", "web_page",
+                  "no_quota", "redirected"}  # fmt: skip
 # Attempts of one customer that may be refused: a text gets shorter twice.
 MOST_REFUSED = 3
 

@@ -80,6 +80,14 @@ def model_storm(ground: Ground, rng: random.Random) -> Undo:
     return _nothing
 
 
+def model_day_limit(ground: Ground, rng: random.Random) -> Undo:
+    """A day's tokens are used up, and somebody raises the limit: until then, each round may wait a minute for it."""
+    ground.cloud.set_model_keeping(rates={"day_limit": 1.0})
+    time.sleep(rng.uniform(*OUTAGE_SECONDS))
+    ground.cloud.set_model_keeping(rates={})
+    return _nothing
+
+
 def model_mended(ground: Ground, rng: random.Random) -> Undo:
     """Every call is refused for the account's sake, until somebody mends it."""
     refusal = rng.choice(("unauthorised", "forbidden", "model_not_found", "model_decommissioned", "web_page"))
@@ -241,12 +249,14 @@ KINDS: dict[str, Fault] = {
         for outcome in (
             *("error_500", "error_503", "rate_limited", "unauthorised", "reset", "refusal", "not_json"),
             *("truncated_json", "wrong_json", "empty", "half_answer", "trickle", "hang"),
-            *("json_validate_failed", "too_large", "capacity_exceeded", "day_limit", "cancelled"),
+            *("json_validate_failed", "too_large", "capacity_exceeded", "cancelled"),
             *("forbidden", "model_decommissioned", "no_json_schema", "unexplained_400", "web_page", "error_body"),
-            *("cut_at_length", "null_content", "parts", "thoughts", "fenced", "odd_usage"),
+            *("no_quota", "redirected", "no_completion"),
+            *("cut_at_length", "null_content", "parts", "thoughts", "fenced", "odd_usage", "filtered", "declined"),
         )
     },
     "model-storm": model_storm,
+    "model-day-limit": model_day_limit,
     "model-mended": model_mended,
     "duplicates": duplicates,
     "reordered": reordered,

@@ -66,10 +66,13 @@ CREATE TEMP TABLE run AS
 SELECT * FROM (VALUES (1, 'weekly-2026-45', interval '14 days', 0.92), (2, 'weekly-2026-46', interval '7 days', 1.0),
                       (3, 'weekly-2026-47', interval '3 hours', 1.08)) AS r (n, run_id, ago, factor);
 INSERT INTO runs (run_id, purpose, status, contract, model_version, scorer_sha256, prompt_versions, thresholds,
-                  batch_size, batches, planned, planned_at, finished_at, counts)
+                  batch_size, batches, planned, planned_at, finished_at, counts, llm_recipient, llm_address, llm_model)
 SELECT run_id, 'retention', CASE n WHEN 2 THEN 'partial' ELSE 'succeeded' END, 'bank', 'bank-20261101-1', md5('s') || md5('t'),
        '{"analysis": "analysis-3", "action": "action-2"}', '{"high": 0.7, "medium": 0.35}', 100,
-       1 + (SELECT count(*) FROM person) / 100, (SELECT count(*) FROM person), now() - ago, now() - ago + interval '74 seconds', '{}'
+       1 + (SELECT count(*) FROM person) / 100, (SELECT count(*) FROM person), now() - ago, now() - ago + interval '74 seconds', '{}',
+       CASE n WHEN 2 THEN 'Groq' WHEN 1 THEN 'local rules on this machine' END,
+       CASE n WHEN 2 THEN 'https://api.groq.com/openai/v1' WHEN 1 THEN 'http://127.0.0.1:4570/openai/v1' END,
+       CASE n WHEN 2 THEN 'openai/gpt-oss-20b' WHEN 1 THEN 'vigie-local-rules' END
 FROM run;
 INSERT INTO run_customers SELECT run_id, customer_id, i / 100 FROM run, person;
 

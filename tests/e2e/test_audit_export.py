@@ -111,6 +111,8 @@ def test_what_is_held_about_a_customer_is_written_for_its_owner_only(cloud: Clou
 def test_the_state_of_the_stack_is_shown(cloud: Cloud, events: list[tuple[str]]) -> None:
     found = json.loads(cloud.vigie("--json", "status").stdout)
     assert RUN in {run["run_id"] for run in found["runs"]} or len(found["runs"]) == 5
+    assert {run["llm_model"] for run in found["runs"]} == {"vigie-local-rules"}
+    assert "vigie-local-rules at http://127.0.0.1:" in cloud.vigie("status").stdout
     assert [queue["name"] for queue in found["queues"]] == [
         "vigie-nlp",
         "vigie-prediction",

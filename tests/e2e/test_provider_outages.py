@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Cloud, wait_until
+from vigie_operations.model_trouble import model_trouble
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 CUSTOMERS = 20
@@ -75,7 +76,7 @@ def most_refused(server: Cloud, run_id: str) -> int:
     return int(number) + LLM_CONCURRENCY - 1
 
 
-@pytest.mark.parametrize("refusal", ["unauthorised", "model_decommissioned", "web_page", "no_json_schema"])
+@pytest.mark.parametrize("refusal", ["unauthorised", "no_quota", "redirected", "web_page", "no_json_schema"])
 def test_an_account_that_is_refused_and_mended_in_mid_run_burns_nobody(server: Cloud, refusal: str) -> None:
     run_id = f"mended-{refusal.replace('_', '-')}"
     behave(server, rates={refusal: 1.0})
@@ -91,6 +92,21 @@ def test_an_account_that_is_refused_and_mended_in_mid_run_burns_nobody(server: C
     assert outcomes["unavailable"] <= most_refused(server, run_id)
 
 
+def test_an_answer_that_is_withheld_costs_one_call_and_says_why(server: Cloud) -> None:
+    behave(server, rates={"filtered": 0.5, "declined": 0.5})
+    counts = server.run("withheld", {"limit": CUSTOMERS})["customers"]
+    lost = counts["analysis_failed"]
+    assert lost > 0 == counts["analysed"]
+    assert counts["predicted"] == counts["actions"] == counts["planned"]
+    asked = server.model_server("GET")["requests"]
+    assert calls(server, "withheld") == {"rejected": asked}
+    found = server.query(
+        "SELECT DISTINCT jsonb_object_keys(details -> 'found') FROM audit_log"
+        " WHERE run_id = 'withheld' AND event_type = 'GUARD_REJECTED' ORDER BY 1"
+    )
+    assert found == [("CONTENT_FILTERED",), ("MODEL_REFUSED",)]
+
+
 def test_an_account_that_stays_refused_ends_the_run_with_the_catalogue(server: Cloud) -> None:
     behave(server, rates={"forbidden": 1.0})
     output = server.run("never-mended", {"limit": MANY})
@@ -98,6 +114,9 @@ def test_an_account_that_stays_refused_ends_the_run_with_the_catalogue(server: C
     assert output["customers"]["predicted"] == output["customers"]["actions"] == MANY
     assert output["customers"]["analysed"] == 0
     assert calls(server, "never-mended")["unavailable"] <= most_refused(server, "never-mended")
+    with server.target.connected() as connection:
+        [line] = model_trouble(connection, "never-mended")
+    assert "model_blocked: allow the model at the provider" in line
     sources = server.query(
         "SELECT DISTINCT coalesce(source_reason, source) FROM actions WHERE run_id = 'never-mended' ORDER BY 1"
     )

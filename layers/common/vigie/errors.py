@@ -15,6 +15,7 @@ VigieError
 │   └── BatchBusyError           another delivery of the same batch is being worked on
 ├── StatementRefusedError    the database refused a statement: a right, a constraint, a fault of ours
 └── SettingsError            deployment is wrong: a setting or a secret is missing or malformed
+    └── SecretMalformedError     a secret is no JSON object, or lacks fields
 """
 
 from vigie.endpoint import Endpoint
@@ -89,3 +90,14 @@ class StatementRefusedError(VigieError):
 
 class SettingsError(VigieError):
     """When a setting or secret is missing or malformed; says which and how to set it, never its value."""
+
+
+class SecretMalformedError(SettingsError):
+    """When a secret is no JSON object with the fields it needs; names those that are missing, never a value."""
+
+    def __init__(self, name: str, missing: list[str]) -> None:
+        super().__init__(
+            f"secret {name} is malformed: {', '.join(missing)} missing. "
+            f"Set it with: aws secretsmanager put-secret-value --secret-id {name} --secret-string file://…"
+        )
+        self.missing = missing

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vigie import verify
 from vigie.canonical import canonical_event, canonical_time
 from vigie.events import MEANINGS
+from vigie.spreadsheets import as_text_cell
 from vigie.trail import COLUMNS, Trail, TrailError, as_event
 from vigie.verify import export_line, parse_checkpoint
 from vigie.vocabulary import EventType
@@ -103,7 +104,7 @@ def _write_csv(path: Path, events: list[SealedEvent]) -> None:
         table.writerow(HEADER)
         for sealed in events:
             shown = sealed.event | {"occurred_at": canonical_time(sealed.event["occurred_at"])}
-            table.writerow([sealed.index, sealed.size, *(shown[name] for name in HEADER[2:])])
+            table.writerow([sealed.index, sealed.size, *(as_text_cell(shown[name]) for name in HEADER[2:])])
 
 
 def _line(sealed: SealedEvent) -> bytes:

@@ -1,6 +1,7 @@
 """Secrets, from Secrets Manager only, kept for a bounded time."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from typing import ClassVar, Self
@@ -8,9 +9,11 @@ from typing import ClassVar, Self
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
-from vigie.errors import SettingsError, TransientError
+from vigie.errors import SecretMalformedError, SettingsError, TransientError
 
 MAX_AGE_SECONDS = 300
+# What a header may hold.
+_KEY = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -24,20 +27,22 @@ class Secret:
         """Read a secret's JSON.
 
         Raises:
-            SettingsError: names the secret and its missing fields, never a value.
+            SecretMalformedError: names the secret and its missing fields, never a value.
         """
         try:
             values = json.loads(text)
         except ValueError:
             values = None
-        given = {key: str(value or "") for key, value in values.items()} if isinstance(values, dict) else {}
+        given = {key: cls.read_value(value) for key, value in values.items()} if isinstance(values, dict) else {}
         missing = [field.name for field in fields(cls) if field.default is MISSING and not given.get(field.name)]
         if missing:
-            raise SettingsError(
-                f"secret {name} is malformed: {', '.join(missing)} missing. "
-                f"Set it with: aws secretsmanager put-secret-value --secret-id {name} --secret-string file://…"
-            )
+            raise SecretMalformedError(name, missing)
         return cls(**{field.name: given[field.name] for field in fields(cls) if given.get(field.name)})
+
+    @staticmethod
+    def read_value(value: object) -> str:
+        """A field's text; empty where it is missing."""
+        return str(value or "")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -57,6 +62,9 @@ class LlmSecret(Secret):
 
     `base_url` may end with `/openai/v1` or `/v1`, or before it. `ca_bundle` holds certificates (PEM) that are trusted
     besides the public ones. It says who receives what leaves, so that it is read again much sooner than others.
+
+    Raises:
+        SettingsError: the key holds what no header can.
     """
 
     max_age_seconds: ClassVar[int] = 2
@@ -68,6 +76,20 @@ class LlmSecret(Secret):
     proxy_url: str = ""
     no_proxy: str = ""
     ca_bundle: str = ""
+
+    def __post_init__(self) -> None:
+        if not _KEY.fullmatch(self.api_key):
+            raise SettingsError(
+                "api_key of the model provider's secret holds a blank, a line break or a letter that no key has: "
+                "copy it again, the key alone"
+            )
+
+    @staticmethod
+    def read_value(value: object) -> str:
+        """A field's text without the blanks and quotes that a hand may have pasted around it."""
+        text = str(value or "").strip("\ufeff \t\r\n")
+        is_quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "\"'`"
+        return text[1:-1].strip() if is_quoted else text
 
 
 def read_secret[S: Secret](kind: type[S], name: str) -> Callable[[bool], S]:

@@ -225,6 +225,8 @@ class BatchCalls[T: DataclassInstance]:
                 time.sleep(pause)
 
     def _check(self, call: Call, answer: ChatAnswer) -> CallOutcome[T]:
+        if answer.withheld:
+            return CallOutcome(call, CallStatus.REJECTED, answer=answer, violations={answer.withheld: 1})
         try:
             return CallOutcome(call, CallStatus.ANSWERED, self._read(call.request, answer), answer)
         except AnswerRejectedError as error:
@@ -280,7 +282,7 @@ def _outcome_of(call: Call, error: Exception) -> "CallOutcome[Any] | Exception":
             return CallOutcome(call, CallStatus.BLOCKED, violations=error.found)
         case AccountRefusedError():
             # Nothing about this call: its customer is asked about again once the account is mended.
-            return CallOutcome(call, CallStatus.UNAVAILABLE, is_open=True)
+            return CallOutcome(call, CallStatus.UNAVAILABLE, cause=error.code, is_open=True)
         case ModelRefusedError():
             logger.error("model provider refused a call", status=error.status, code=error.code)
             return CallOutcome(call, CallStatus.REFUSED, is_too_long=isinstance(error, TextTooLongError))

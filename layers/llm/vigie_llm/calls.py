@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from vigie.vocabulary import CallStatus
-from vigie_llm.causes import Cause
 from vigie_llm.chat import ChatAnswer, ChatRequest
 
 if TYPE_CHECKING:
@@ -26,8 +25,9 @@ class Call:
 class CallOutcome[T: DataclassInstance]:
     """What came of a call; `result` when it was answered. `status` is the ledger's word for it.
 
-    `cause` says why no answer came, `violations` what the guard found. `is_open`: the call has ended and its customer
-    has not, who is asked about again in another round. `is_too_long`: a shorter text may pass.
+    `cause` says why no answer came: one of `causes`, or the code of `refusals` with which the account was refused;
+    `violations` what the guard found. `is_open`: the call has ended and its customer has not, who is asked about again
+    in another round. `is_too_long`: a shorter text may pass.
     """
 
     call: Call
@@ -35,7 +35,7 @@ class CallOutcome[T: DataclassInstance]:
     result: T | None = None
     answer: ChatAnswer | None = None
     violations: dict[str, int] = field(default_factory=dict)
-    cause: Cause | None = None
+    cause: str | None = None
     is_open: bool = False
     is_too_long: bool = False
 

@@ -33,6 +33,7 @@ KINDS: tuple[tuple[type[BaseException], Cause], ...] = (
     (httpx.RemoteProtocolError, "Reset"),
     (httpx.ReadError, "Reset"),
     (httpx.WriteError, "Reset"),
+    (httpx.DecodingError, "Unreadable"),
 )
 
 

@@ -21,12 +21,13 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class ChatAnswer:
-    """What came back: the answer's text, and what it cost."""
+    """What came back: the answer's text, and what it cost. `withheld`: why there is none, where the model kept it."""
 
     content: str
     tokens_in: int
     tokens_out: int
     latency_ms: int
+    withheld: str = ""
 
 
 class ChatModel(Protocol):

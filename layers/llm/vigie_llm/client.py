@@ -10,6 +10,7 @@ import groq
 import httpx
 
 from vigie.secrets import LlmSecret
+from vigie_llm.bounds import BoundedNetwork, bound_body
 from vigie_llm.causes import Cause, cause_of
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.completions import Completion
@@ -36,11 +37,9 @@ from vigie_llm.guard import scan_outgoing
 from vigie_llm.identity import KnownIdentity
 from vigie_llm.pacing import Pacer, Sent
 from vigie_llm.reasoning import effort_of
-from vigie_llm.recipients import api_path
-from vigie_llm.recipients import provider_root as provider_root
+from vigie_llm.recipients import call_url, provider_root
 from vigie_llm.refusals import Concerns, judge
 from vigie_llm.route import Route, route_to
-from vigie_llm.slow_bodies import bound_body
 
 CALL_SECONDS = 20.0
 TRIES = 5
@@ -84,7 +83,7 @@ class GuardedTransport(httpx.BaseTransport):
         findings = scan_outgoing(request.read(), known)
         if findings:
             raise EgressBlockedError(finding.label for finding in findings)
-        return bound_body(self._inner.handle_request(request), CALL_SECONDS)
+        return bound_body(self._inner.handle_request(request))
 
     def close(self) -> None:
         """Close the connections."""
@@ -112,8 +111,10 @@ class ThreadTransport(httpx.BaseTransport):
         """
         transport: httpx.HTTPTransport | None = getattr(self._own, "transport", None)
         if transport is None:
-            transport = self._own.transport = self._route.transport(self._certificates)
+            self._own.network = BoundedNetwork()
+            transport = self._own.transport = self._route.transport(self._certificates, self._own.network)
             self._all.append(transport)
+        self._own.network.start(request.extensions.get("timeout", {}).get("read") or CALL_SECONDS)
         if not self._route.proxy_url:
             return transport.handle_request(request)
         return _through_proxy(transport, request)
@@ -145,13 +146,15 @@ class GroqModel:
         self.model = secret.model
         self.pacer = Pacer()
         self._effort = effort_of(secret.model)
+        # What the server was found not to know.
+        self._without: frozenset[str] = frozenset()
         # Whole, and parsed once for each call.
-        self._url = f"{provider_root(secret.base_url)}{api_path(secret)}/chat/completions"
+        self._url = call_url(secret)
         way = route or route_to(secret.base_url, secret.proxy_url, secret.no_proxy, secret.ca_bundle)
         self._guard = GuardedTransport(ThreadTransport(way))
         self._client = groq.Groq(
             api_key=secret.api_key,
-            base_url=provider_root(secret.base_url),
+            base_url=provider_root(secret),
             timeout=CALL_SECONDS,
             max_retries=0,
             http_client=httpx.Client(transport=self._guard, timeout=CALL_SECONDS),
@@ -173,7 +176,7 @@ class GroqModel:
     def _try_repeatedly(
         self, request: ChatRequest, headers: dict[str, str], seconds_left: Callable[[], float]
     ) -> ChatAnswer:
-        asking = Asking(request.max_tokens, effort=self._effort)
+        asking = Asking(request.max_tokens, effort=self._effort, without=self._without)
         is_busy, asked_to_wait = False, 0.0
         cause: Cause = "Deadline"
         for attempt in range(TRIES):
@@ -210,13 +213,13 @@ class GroqModel:
             ModelRefusedError: another try of this call would be refused as well.
         """
         code, status, concerns = refused.refusal.code, refused.status, refused.refusal.concerns
-        is_mended = asking.drop_effort(refused)
+        is_mended = asking.leave_out(refused)
         if concerns is Concerns.ACCOUNT and not is_mended:
             # Not recorded here: what stops the other calls has the pacer probe.
             raise AccountRefusedError(status, code, refused.refusal.remedy)
         self.pacer.record_response(sent, refused.limits)
         if is_mended:
-            self._effort = None
+            self._without |= asking.without
             return 0.0
         if concerns is Concerns.LENGTH:
             raise TextTooLongError(status, code)
@@ -232,8 +235,8 @@ class GroqModel:
         return seconds
 
     def _ask(self, request: ChatRequest, asking: Asking, options: groq.RequestOptions, sent: Sent) -> Completion:
-        # The package's typed method walks every request and answer through its type annotations, 1.4 to 2.0 ms
-        # of CPU a call (docs/performance.md); its untyped one posts, checks the status and raises all the same.
+        # The package's typed method walks every request and answer through its type annotations: three times the
+        # CPU (decision 19). Its untyped one posts, checks the status and raises all the same.
         began = time.monotonic()
         body = body_of(self.model, request, asking)
         try:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -24,6 +25,12 @@ def parse_duration(text: str | None) -> float | None:
     except ValueError:
         return None
     return None if math.isnan(seconds) or seconds < 0 else min(LONGEST_SECONDS, seconds)
+
+
+def wait_asked_for(headers: Mapping[str, str]) -> float | None:
+    """Seconds that an answer asks to wait: by its date or duration, or in milliseconds as some write it."""
+    seconds = parse_duration(f"{headers.get('retry-after-ms', '').strip()}ms")
+    return parse_retry_after(headers.get("retry-after")) if seconds is None else seconds
 
 
 def parse_retry_after(text: str | None) -> float | None:

@@ -9,9 +9,10 @@ import httpx
 
 from vigie_llm.causes import Cause
 from vigie_llm.chat import ChatAnswer, ChatRequest
-from vigie_llm.completions import MOST_TOKENS, Completion, read_completion
-from vigie_llm.durations import parse_retry_after
-from vigie_llm.refusals import REFUSALS, Concerns, Refusal, is_web_page, judge_error_body, rejects_parameter
+from vigie_llm.completions import MOST_TOKENS, Completion, first_choice, read_completion
+from vigie_llm.durations import wait_asked_for
+from vigie_llm.error_bodies import read_error
+from vigie_llm.refusals import REFUSALS, Concerns, Refusal, is_web_page, judge_error_body
 
 FIRST_PAUSE_SECONDS = 0.25
 LONGEST_PAUSE_SECONDS = 30.0
@@ -23,8 +24,9 @@ MOST_ASKED_TOKENS = 8192
 # At temperature 0 every seed gives the same answer.
 FRESH_TEMPERATURE = 0.4
 UNREACHABLE = Refusal(Concerns.MOMENT, "unreachable")
-NO_JSON = Refusal(Concerns.MOMENT, "no_json")
-REASONING = "reasoning_effort"
+NO_COMPLETION = Refusal(Concerns.MOMENT, "no_completion")
+# What a server may not know, and is then asked without; under another name where there is one.
+OPTIONAL = {"reasoning_effort": "", "temperature": "", "seed": "", "max_completion_tokens": "max_tokens"}
 
 
 class Refused(Exception):
@@ -45,7 +47,7 @@ class Refused(Exception):
     @classmethod
     def of(cls, response: httpx.Response, refusal: Refusal, cause: Cause = "Status") -> "Refused":
         """The refusal in a response."""
-        wait = parse_retry_after(response.headers.get("retry-after"))
+        wait = wait_asked_for(response.headers)
         return cls(refusal, response.status_code, limits_of(response), wait, response.content, cause)
 
 
@@ -55,6 +57,7 @@ class Asking:
 
     max_tokens: int
     effort: str | None = None
+    without: frozenset[str] = frozenset()
     generations: int = 1
     is_extended: bool = False
     milliseconds: int = 0
@@ -72,7 +75,8 @@ class Asking:
             self.is_extended = True
             self.max_tokens = min(MOST_ASKED_TOKENS, MORE_TOKENS * self.max_tokens)
             return False
-        return bool(completion.content.strip()) or completion.is_cut or not self.may_generate_again()
+        is_last = completion.is_cut or bool(completion.withheld)
+        return bool(completion.content.strip()) or is_last or not self.may_generate_again()
 
     def may_generate_again(self) -> bool:
         """Take a fresh seed, where the bound allows."""
@@ -81,12 +85,14 @@ class Asking:
         self.generations += 1
         return True
 
-    def drop_effort(self, refused: Refused) -> bool:
-        """Ask without `reasoning_effort` from now on, where it is what was refused."""
-        if self.effort is None or not rejects_parameter(refused.body, REASONING):
+    def leave_out(self, refused: Refused) -> bool:
+        """Ask without what was refused from now on, where an answer can come without it."""
+        if not 400 <= refused.status < 500:
             return False
-        self.effort = None
-        return True
+        error = read_error(refused.body)
+        rejected = {name for name in OPTIONAL if error.rejects(name)} - self.without
+        self.without |= rejected
+        return bool(rejected)
 
     def answer(self) -> ChatAnswer:
         """The last answer, with what all of them cost."""
@@ -95,6 +101,7 @@ class Asking:
             tokens_in=min(MOST_TOKENS, sum(each.tokens_in for each in self._completions)),
             tokens_out=min(MOST_TOKENS, sum(each.tokens_out for each in self._completions)),
             latency_ms=max(0, self.milliseconds),
+            withheld=self._completions[-1].withheld,
         )
 
 
@@ -114,9 +121,12 @@ def body_of(model: str, request: ChatRequest, asking: Asking) -> dict[str, Any]:
         "max_completion_tokens": asking.max_tokens,
     }
     if asking.effort is not None:
-        body[REASONING] = asking.effort
+        body["reasoning_effort"] = asking.effort
     if asking.generations > 1:
         body |= {"temperature": FRESH_TEMPERATURE, "seed": asking.generations}
+    for name in asking.without & body.keys():
+        value = body.pop(name)
+        body |= {OPTIONAL[name]: value} if OPTIONAL[name] else {}
     return body
 
 
@@ -124,16 +134,18 @@ def read_response(response: httpx.Response) -> Completion:
     """The completion in an answer with status 200.
 
     Raises:
-        Refused: it holds an error, a web page or no JSON.
+        Refused: it holds an error, a web page or anything else but a completion.
     """
     try:
         parsed = json.loads(response.content)
     except (ValueError, RecursionError):
         is_page = is_web_page(response.headers.get("content-type", ""), response.content)
-        raise Refused.of(response, REFUSALS["not_an_api"] if is_page else NO_JSON, "Unreadable") from None
+        raise Refused.of(response, REFUSALS["not_an_api"] if is_page else NO_COMPLETION, "Unreadable") from None
     refusal = judge_error_body(parsed)
     if refusal is not None:
         raise Refused.of(response, refusal)
+    if first_choice(parsed) is None:
+        raise Refused.of(response, NO_COMPLETION, "Unreadable")
     return read_completion(parsed)
 
 

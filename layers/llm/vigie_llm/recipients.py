@@ -4,6 +4,7 @@ All of it follows from the address that is called, not from what the secret call
 """
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import SplitResult, quote, urlsplit
@@ -15,6 +16,8 @@ GROQ_PATH = "/openai/v1"
 OPENAI_PATH = "/v1"
 LOCAL_RULES = "local rules on this machine"
 LOCAL_MODEL = "model on this machine"
+# A name, whatever its alphabet, or an IPv6 address.
+_HOST = re.compile(r"[\w.:%-]+")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -57,14 +60,20 @@ def recipient_of(secret: ProviderAddress) -> Recipient:
 
 def endpoint_of(secret: ProviderAddress) -> Endpoint:
     """Recipient, address and model; errors as for `recipient_of`."""
-    parts = _split(provider_root(secret.base_url))
+    parts = _split(provider_root(secret))
     host = _host(parts)
     place = f"[{host}]" if ":" in host else host
     if parts.port and parts.port != DEFAULT_PORTS[parts.scheme]:
         place += f":{parts.port}"
-    # Neither credentials nor a query: the address is stored and shown.
+    # Without credentials: the address is stored and shown.
     path = quote(parts.path.rstrip("/"), safe="/%~") + api_path(secret)
     return Endpoint(recipient_of(secret).name, f"{parts.scheme}://{place}{path}", secret.model)
+
+
+def call_url(secret: ProviderAddress) -> str:
+    """Where calls are posted: below the address that `endpoint_of` states, with the credentials that it leaves out."""
+    credentials, at, _ = _split(secret.base_url).netloc.rpartition("@")
+    return endpoint_of(secret).address.replace("//", f"//{credentials}{at}", 1) + "/chat/completions"
 
 
 def api_path(secret: ProviderAddress) -> str:
@@ -72,10 +81,11 @@ def api_path(secret: ProviderAddress) -> str:
     return OPENAI_PATH if secret.provider == "openai-compatible" else GROQ_PATH
 
 
-def provider_root(base_url: str) -> str:
-    """The address before `/openai/v1` or `/v1`: most providers document theirs with it."""
-    root = base_url.strip().rstrip("/")
-    return root.removesuffix("/v1").removesuffix("/openai") if root.endswith("/v1") else root
+def provider_root(secret: ProviderAddress) -> str:
+    """The address before `api_path`: most providers document theirs with it, some a call's whole address."""
+    root = secret.base_url.strip().rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    root = root.removesuffix(OPENAI_PATH).rstrip("/")
+    return root.removesuffix("/openai").rstrip("/") if api_path(secret) == GROQ_PATH else root
 
 
 def is_loopback(host: str) -> bool:
@@ -92,13 +102,14 @@ def _split(base_url: str) -> SplitResult:
     """The parts of an address; SettingsError names the field, not the value, which may hold credentials."""
     try:
         parts = urlsplit(base_url.strip())
-        if parts.scheme in DEFAULT_PORTS and parts.hostname and parts.port != 0:
+        is_plain = _HOST.fullmatch(parts.hostname or "") and not parts.query and not parts.fragment
+        if parts.scheme in DEFAULT_PORTS and is_plain and parts.port != 0:
             return parts
     except ValueError:
         pass
     raise SettingsError(
         "base_url of the model provider's secret is no address: write it as https://host, https://host:port or "
-        "https://host/v1"
+        "https://host/v1, without a query"
     )
 
 

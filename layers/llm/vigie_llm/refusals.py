@@ -3,10 +3,12 @@
 Only words of our own closed list leave this module: a provider's message is looked at and never repeated.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+from vigie_llm.completions import first_choice
+from vigie_llm.error_bodies import ErrorBody, error_in, read_error
 
 
 class Concerns(StrEnum):
@@ -37,8 +39,11 @@ _CONSOLE = "look into the account's limits and billing at the provider"
 REFUSALS = {
     "json_validate_failed": Refusal(Concerns.GENERATION, "json_validate_failed"),
     "tool_use_failed": Refusal(Concerns.GENERATION, "tool_use_failed"),
+    "content_filter": Refusal(Concerns.CALL, "content_filter"),
+    "content_policy_violation": Refusal(Concerns.CALL, "content_filter"),
     "context_length_exceeded": Refusal(Concerns.LENGTH, "context_length_exceeded"),
     "string_above_max_length": Refusal(Concerns.LENGTH, "context_length_exceeded"),
+    "exceed_context_size_error": Refusal(Concerns.LENGTH, "context_length_exceeded"),
     "request_too_large": Refusal(Concerns.LENGTH, "request_too_large"),
     "rate_limit_exceeded": Refusal(Concerns.MINUTE, "rate_limit_exceeded"),
     "capacity_exceeded": Refusal(Concerns.MINUTE, "capacity_exceeded"),
@@ -51,6 +56,7 @@ REFUSALS = {
     "model_permission_blocked_project": Refusal(Concerns.ACCOUNT, "model_blocked", "allow the model at the provider"),
     "model_not_found": Refusal(Concerns.ACCOUNT, "model_not_found", _MODEL),
     "model_not_active": Refusal(Concerns.ACCOUNT, "model_not_found", _MODEL),
+    "deploymentnotfound": Refusal(Concerns.ACCOUNT, "model_not_found", _MODEL),
     "model_decommissioned": Refusal(Concerns.ACCOUNT, "model_decommissioned", _MODEL),
     "model_terms_required": Refusal(Concerns.ACCOUNT, "model_terms_required", "accept the model's terms there"),
     "organization_restricted": Refusal(Concerns.ACCOUNT, "organization_restricted", "ask the provider's support"),
@@ -69,43 +75,67 @@ _BY_STATUS = {
     403: REFUSALS["permission_denied"],
     404: REFUSALS["unknown_url"],
     405: REFUSALS["unknown_url"],
+    406: REFUSALS["unknown_url"],
     407: Refusal(Concerns.ACCOUNT, "proxy_refused", "give the proxy the credentials that it asks for"),
     408: _FAULT,
     409: _FAULT,
     410: REFUSALS["unknown_url"],
+    411: REFUSALS["unknown_url"],
     413: REFUSALS["request_too_large"],
+    415: REFUSALS["unknown_url"],
     421: _FAULT,
+    423: _FAULT,
     424: _FAULT,
     425: _FAULT,
+    426: REFUSALS["unknown_url"],
     429: REFUSALS["rate_limit_exceeded"],
+    451: REFUSALS["permission_denied"],
     498: REFUSALS["capacity_exceeded"],
     499: _FAULT,
     511: REFUSALS["not_an_api"],
 }
+# Codes of other words that say that somebody has to pay, or to ask.
+_MONEY = re.compile(r"billing|quota|credit|spend|payment|deactivated|suspended")
 _FORMAT = re.compile(r"response.?format|json.?schema|structured.?output", re.IGNORECASE)
-_UNABLE = re.compile(r"not support|unsupported|not available|not allowed|unknown|unrecogni", re.IGNORECASE)
 _PAGE = re.compile(rb"\s*(<!doctype html|<html\b.*</)", re.IGNORECASE | re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class _Error:
-    """The fields of an error body, as far as they are texts."""
-
-    codes: tuple[str, ...] = ()
-    status: int | None = None
-    message: str = ""
-
-    def names(self, word: str) -> bool:
-        """Whether the provider says that it does not know this parameter."""
-        return word in self.codes or (word in self.message and bool(_UNABLE.search(self.message)))
+# What servers say that give no code, by the statuses with which they say it.
+_MESSAGES = (
+    ({400, 422}, re.compile(r"context.{0,9}(length|size|window)|(prompt|input|text).{0,20}too long", re.I),
+     REFUSALS["context_length_exceeded"]),
+    ({400, 404}, re.compile(r"model.{0,200}(not found|not exist|decommissioned)", re.I | re.S),
+     REFUSALS["model_not_found"]),
+    ({400}, re.compile(r"api.?key.{0,20}(not valid|invalid|missing|incorrect|expired)", re.I),
+     REFUSALS["invalid_api_key"]),
+)  # fmt: skip
 
 
 def judge(status: int, body: bytes) -> Refusal:
     """What an answer with another status than 200 means."""
-    error = _read_error(_parse(body))
+    return _judge(status, read_error(body))
+
+
+def judge_error_body(parsed: object) -> Refusal | None:
+    """What an error inside a 200 means, also one in a choice's place; None where the body is no error."""
+    choice = first_choice(parsed)
+    found = choice or parsed
+    if not isinstance(found, dict) or not (found.get("error") or (not choice and found.get("errors"))):
+        return _FAULT if choice and choice.get("finish_reason") == "error" else None
+    error = error_in(found)
+    return _by_code(200, error) or (_FAULT if error.status is None else _judge(error.status, error))
+
+
+def is_web_page(content_type: str, body: bytes) -> bool:
+    """Whether a body is a whole web page, as portals and proxies send in an API's place."""
+    return "text/html" in content_type.lower() or _PAGE.match(body[:100_000]) is not None
+
+
+def _judge(status: int, error: ErrorBody) -> Refusal:
     known = _by_code(status, error)
     if known is not None:
         return known
+    # A gateway that says no more than "bad request" or "error" may pass on what it was told.
+    if error.status is not None and (status == 400 or status >= 500):
+        status = status if error.status == 400 else error.status
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status >= 500:
@@ -115,58 +145,16 @@ def judge(status: int, body: bytes) -> Refusal:
     return Refusal(Concerns.CALL, "refused")
 
 
-def judge_error_body(parsed: object) -> Refusal | None:
-    """What an error inside a 200 means; None where the body is no error."""
-    if not isinstance(parsed, dict) or not parsed.get("error") or parsed.get("choices"):
-        return None
-    error = _read_error(parsed)
-    if error.status is not None:
-        return judge(error.status, json.dumps(parsed).encode())
-    known = _by_code(200, error)
-    return known or _FAULT
-
-
-def is_web_page(content_type: str, body: bytes) -> bool:
-    """Whether a body is a whole web page, as portals and proxies send in an API's place."""
-    return "text/html" in content_type.lower() or _PAGE.match(body[:100_000]) is not None
-
-
-def rejects_parameter(body: bytes, name: str) -> bool:
-    """Whether an error body says that the model does not take this parameter."""
-    return _read_error(_parse(body)).names(name)
-
-
-def _by_code(status: int, error: _Error) -> Refusal | None:
+def _by_code(status: int, error: ErrorBody) -> Refusal | None:
     if status == 413:
         return REFUSALS["request_too_large"]
     for code in error.codes:
         if code in REFUSALS:
             return REFUSALS[code]
+        if _MONEY.search(code):
+            return REFUSALS["insufficient_quota"]
     if status in (400, 404, 422) and (
-        "response_format" in error.codes or (_FORMAT.search(error.message) and _UNABLE.search(error.message))
+        "response_format" in error.codes or (_FORMAT.search(error.message) and error.says_unable)
     ):
         return REFUSALS["no_json_schema"]
-    return None
-
-
-def _parse(body: bytes) -> object:
-    try:
-        return json.loads(body[:100_000])
-    except (ValueError, RecursionError):
-        return None
-
-
-def _read_error(parsed: object) -> _Error:
-    """The error in a body: `{"error": {...}}` as Groq and OpenAI have it, or the fields at the top."""
-    if not isinstance(parsed, dict):
-        return _Error()
-    found = parsed.get("error", parsed)
-    if isinstance(found, str):
-        return _Error(message=found[:2000])
-    if not isinstance(found, dict):
-        return _Error()
-    codes = tuple(str(found[name]).lower() for name in ("code", "type", "param") if isinstance(found.get(name), str))
-    code, message = found.get("code"), found.get("message")
-    is_status = isinstance(code, int) and not isinstance(code, bool) and 400 <= code < 600
-    digits = next((int(text) for text in codes[:1] if re.fullmatch(r"[45]\d\d", text)), None)
-    return _Error(codes, code if is_status else digits, message[:2000] if isinstance(message, str) else "")
+    return next((known for said, words, known in _MESSAGES if status in said and words.search(error.message)), None)

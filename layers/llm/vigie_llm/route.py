@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from vigie.errors import SettingsError
+from vigie_llm.bounds import BoundedNetwork
 from vigie_llm.recipients import is_loopback
 
 PEM_BEGINS = "-----BEGIN CERTIFICATE-----"
@@ -42,13 +43,14 @@ class Route:
                 ) from None
         return context
 
-    def transport(self, certificates: ssl.SSLContext) -> httpx.HTTPTransport:
-        """A transport that takes this way."""
-        if not self.proxy_url:
-            return httpx.HTTPTransport(verify=certificates, trust_env=False)
+    def transport(self, certificates: ssl.SSLContext, network: BoundedNetwork) -> httpx.HTTPTransport:
+        """A transport that takes this way, over these connections."""
         secure = certificates if self.proxy_url.startswith("https:") else None
-        proxy = httpx.Proxy(self.proxy_url, ssl_context=secure)
-        return httpx.HTTPTransport(verify=certificates, trust_env=False, proxy=proxy)
+        proxy = httpx.Proxy(self.proxy_url, ssl_context=secure) if self.proxy_url else None
+        transport = httpx.HTTPTransport(verify=certificates, trust_env=False, proxy=proxy)
+        # httpx has no parameter for what its pool takes as `network_backend`; tests/unit/llm/test_bounds.py notices.
+        transport._pool._network_backend = network
+        return transport
 
 
 def route_to(base_url: str, proxy_url: str = "", no_proxy: str = "", ca_bundle: str = "") -> Route:

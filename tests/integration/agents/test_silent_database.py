@@ -122,7 +122,7 @@ def test_the_dashboard_replaces_a_connection_that_was_cut_and_says_when_nothing_
     bank: Bank, proxy: SilentProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     secret = dataclasses.replace(bank.secret("dashboard"), port=str(proxy.port))
-    reader = DashboardDatabase(lambda: dataclasses.asdict(secret))
+    reader = DashboardDatabase(lambda: secret)
     assert reader.fetch("SELECT 1 AS one") == [{"one": 1}]
     proxy.fall_silent()
     began = time.monotonic()

@@ -228,6 +228,17 @@ def test_a_runs_accounts_add_up_and_its_gaps_are_named(store: SecretStore) -> No
     assert "no consent × 30" in told
 
 
+def test_a_run_says_where_its_calls_go(store: SecretStore) -> None:
+    told = text(open_page("runs", lang="en", run="weekly-2026-46"))
+    groq = "Groq Address https://api.groq.com/openai/v1 Language model openai/gpt-oss-20b"
+    assert f"Recipient of the calls {groq}" in told
+    told = text(open_page("runs", lang="fr", run="weekly-2026-45"))
+    rules = "règles locales, sur cette machine Adresse http://127.0.0.1:4570/openai/v1"
+    assert f"Destinataire des appels {rules} Modèle de langage vigie-local-rules" in told
+    # Planned before it was frozen.
+    assert "Recipient of the calls" not in text(open_page("runs", lang="en", run="weekly-2026-47"))
+
+
 def test_messages_that_were_given_up_are_listed_with_their_run(store: SecretStore) -> None:
     told = text(open_page("runs", lang="en", run="weekly-2026-46"))
     assert re.search(r"vigie-action-dlq Decide on an action 3 every delivery failed weekly-2026-46--again", told)

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from vigie_local.commands import READY_FILE
 from vigie_local.settings import REPOSITORY
 
 FILE = REPOSITORY / "docker-compose.yml"
@@ -139,6 +140,13 @@ def test_the_database_server_keeps_no_password_in_its_environment(services: dict
 def test_localhost_can_mean_the_machine(services: dict[str, Any]) -> None:
     name = services["cloud"]["environment"]["VIGIE_HOST_MACHINE"]
     assert services["cloud"]["extra_hosts"] == [f"{name}:host-gateway"]
+
+
+def test_what_says_that_the_cloud_is_ready_does_not_outlive_its_container(services: dict[str, Any]) -> None:
+    file = f"/tmp/{READY_FILE}"
+    assert services["cloud"]["healthcheck"]["test"] == ["CMD", "test", "-f", file]
+    assert "/tmp:exec" in services["cloud"]["tmpfs"]
+    assert not any(file.startswith(volume.split(":")[1]) for volume in services["cloud"]["volumes"])
 
 
 def test_the_health_window_fits_a_million_customers(services: dict[str, Any]) -> None:

@@ -127,7 +127,12 @@ def test_an_event_is_canonical_as_a_whole(value: Any) -> None:
 
 @pytest.mark.parametrize(
     "field",
-    [{"occurred_at": datetime(2026, 1, 1)}, {"details": "[]"}, {"details": {"a": {1, 2}}}, {"agent": "\ud800"}],
+    [
+        {"occurred_at": datetime(2026, 1, 1)},  # noqa: DTZ001
+        {"details": "[]"},
+        {"details": {"a": {1, 2}}},
+        {"agent": "\ud800"},
+    ],
 )
 def test_an_event_without_a_clear_meaning_is_refused(field: dict[str, Any]) -> None:
     with pytest.raises(CanonicalError):

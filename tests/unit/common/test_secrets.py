@@ -93,3 +93,27 @@ def test_the_model_provider_s_secret_may_name_the_way_and_is_read_again_soon(mon
     monkeypatch.setattr(parameters, "get_secret", get_secret)
     read_secret(LlmSecret, "vigie/llm")(False)
     assert asked == [2]
+
+
+PASTED = ["gsk_1", " gsk_1\n", '"gsk_1"', "'gsk_1'", "`gsk_1`\r\n", '\ufeff"gsk_1 "']
+
+
+@pytest.mark.parametrize("key", PASTED)
+def test_what_a_hand_pastes_around_a_value_is_none_of_it(key: str) -> None:
+    base_url, model = key.replace("gsk_1", "https://api.groq.com"), key.replace("gsk_1", "m/1")
+    fields = {"provider": "groq", "base_url": base_url, "api_key": key, "model": model}
+    secret = LlmSecret.parse("vigie/llm", json.dumps(fields))
+    assert (secret.api_key, secret.base_url, secret.model) == ("gsk_1", "https://api.groq.com", "m/1")
+
+
+@pytest.mark.parametrize("key", ["Bearer gsk_1", "gsk 1", "gsk\n1", "clé", "\u201cgsk_1\u201d", "gsk_1\x00"])
+def test_a_key_that_no_header_can_hold_is_refused_without_its_value(key: str) -> None:
+    fields = {"provider": "groq", "base_url": "https://api.groq.com", "api_key": key, "model": "m"}
+    with pytest.raises(SettingsError, match="api_key of the model provider's secret") as caught:
+        LlmSecret.parse("vigie/llm", json.dumps(fields))
+    assert "gsk" not in str(caught.value)
+
+
+def test_a_password_is_taken_as_it_is() -> None:
+    fields = dict.fromkeys(("host", "port", "dbname", "username"), "x") | {"password": ' "p"\n'}
+    assert DatabaseSecret.parse("vigie/db", json.dumps(fields)).password == ' "p"\n'

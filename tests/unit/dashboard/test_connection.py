@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -19,6 +18,7 @@ from dashboard.errors import (
     SecretMissingError,
     SecretUnreadableError,
 )
+from vigie.secrets import DatabaseSecret
 
 SECRET = '{"host": "h", "port": 1, "dbname": "d", "username": "dashboard", "password": "old"}'
 
@@ -130,9 +130,9 @@ class Credentials:
         self.password = "old"
         self.reads = 0
 
-    def __call__(self) -> Mapping[str, str]:
+    def __call__(self) -> DatabaseSecret:
         self.reads += 1
-        return {"host": "h", "port": "1", "dbname": "d", "username": "u", "password": self.password}
+        return DatabaseSecret("h", "1", "d", "u", self.password)
 
 
 @pytest.fixture

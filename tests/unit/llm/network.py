@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler
 from typing import Any
 
 from cryptography import x509
@@ -76,7 +77,7 @@ class Quiet(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(handler: type[BaseHTTPRequestHandler], context: ssl.SSLContext | None = None) -> Iterator[int]:
+def serving(handler: type[BaseRequestHandler], context: ssl.SSLContext | None = None) -> Iterator[int]:
     """A server on a free port of loopback; yields the port."""
     server = Quiet(("127.0.0.1", 0), handler)
     if context:
@@ -115,6 +116,21 @@ def tls_model(authority: Authority, folder: Path, *names: str) -> Iterator[int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*authority.server_files(folder, *names))
     with serving(Model, context) as port:
+        yield port
+
+
+@contextmanager
+def tls_front(authority: Authority, folder: Path, to: int, *names: str) -> Iterator[int]:
+    """TLS before a server on this machine that speaks none."""
+
+    class Front(BaseRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", to), timeout=5) as upstream:
+                _pass_on(self.request, upstream)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*authority.server_files(folder, *names))
+    with serving(Front, context) as port:
         yield port
 
 

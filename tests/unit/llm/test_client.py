@@ -11,7 +11,7 @@ import pytest
 import vigie_llm.client
 from tests.unit.llm.conftest import Reply, ScriptedProvider, completion
 from vigie_llm.chat import ChatAnswer, ChatRequest
-from vigie_llm.client import ABOUT, TRIES, GroqModel, GuardedTransport, provider_root
+from vigie_llm.client import ABOUT, TRIES, GroqModel, GuardedTransport
 from vigie_llm.errors import EgressBlockedError, ModelRefusedError, ModelUnavailableError
 from vigie_llm.pseudonymise import KnownIdentity
 
@@ -151,7 +151,7 @@ def test_without_time_left_nothing_is_sent(
     assert scripted.received == []
 
 
-@pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/", "/openai/v1"])
+@pytest.mark.parametrize("suffix", ["", "/", "/v1", "/v1/", "/v1/chat/completions", "//v1"])
 @pytest.mark.parametrize(
     ("provider", "path"),
     [
@@ -167,17 +167,20 @@ def test_each_kind_of_provider_is_asked_where_it_answers(
     assert scripted.paths == [path]
 
 
-def test_a_private_model_below_a_folder_is_asked_there(
-    scripted: ScriptedProvider, request_about: ChatRequest, clock: Clock
+@pytest.mark.parametrize("suffix", ["/openai", "/openai/v1", "/openai/v1/", "/openai/v1/chat/completions"])
+def test_groq_is_asked_where_it_answers_however_its_address_is_written(
+    scripted: ScriptedProvider, request_about: ChatRequest, clock: Clock, suffix: str
 ) -> None:
-    ask(scripted, request_about, clock, "openai-compatible", "/llm/v1")
-    assert scripted.paths == ["/llm/v1/chat/completions"]
+    ask(scripted, request_about, clock, "groq", suffix)
+    assert scripted.paths == ["/openai/v1/chat/completions"]
 
 
-def test_only_a_trailing_version_is_taken_off_an_address() -> None:
-    assert provider_root("https://api.groq.com/") == "https://api.groq.com"
-    assert provider_root("https://v1.example/openai/v1") == "https://v1.example"
-    assert provider_root("https://example/openai") == "https://example/openai"
+@pytest.mark.parametrize("folder", ["/llm", "/openai"])
+def test_a_private_model_below_a_folder_is_asked_there(
+    scripted: ScriptedProvider, request_about: ChatRequest, clock: Clock, folder: str
+) -> None:
+    ask(scripted, request_about, clock, "openai-compatible", f"{folder}/v1")
+    assert scripted.paths == [f"{folder}/v1/chat/completions"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from vigie.vocabulary import Purpose
 from vigie_llm.calls import Call
 from vigie_llm.chat import ChatRequest
 from vigie_llm.provider import LlmSettings, Provider
-from vigie_llm.recipients import LOCAL_MODEL, LOCAL_RULES, endpoint_of, recipient_of
+from vigie_llm.recipients import LOCAL_MODEL, LOCAL_RULES, call_url, endpoint_of, recipient_of
 
 
 def secret(provider: str, base_url: str) -> LlmSecret:
@@ -76,10 +76,24 @@ def test_an_address_is_written_one_way_and_without_credentials(provider: str, ba
     assert endpoint_of(secret(provider, base_url)).address == address
 
 
-@pytest.mark.parametrize("base_url", ["api.groq.com", "ftp://x", "https://", "http://h:99999", "http://[::1", "none"])
+@pytest.mark.parametrize(
+    "base_url",
+    ["api.groq.com", "ftp://x", "https://", "http://h:99999", "http://[::1", "none", "https:/h", "https://exa mple.org",
+     "https://h/v1?api-version=1", "https://h/v1#a"],
+)  # fmt: skip
 def test_what_is_no_address_is_refused_without_its_value(base_url: str) -> None:
     with pytest.raises(SettingsError, match="base_url of the model provider's secret is no address"):
         endpoint_of(secret("groq", base_url))
+
+
+@pytest.mark.parametrize("provider", ["groq", "openai-compatible", "local"])
+@pytest.mark.parametrize(
+    "base_url", ["https://h", "https://H:8443/a//", "https://u:p@h/v1", "http://[::1]:1/openai/v1", "https://modèle.fr"]
+)
+def test_calls_go_where_the_endpoint_says(provider: str, base_url: str) -> None:
+    given = secret(provider, base_url)
+    assert call_url(given).replace("u:p@", "") == f"{endpoint_of(given).address}/chat/completions"
+    assert ("u:p@" in call_url(given)) is ("u:p@" in base_url)
 
 
 def test_an_endpoint_outlives_its_journey_as_json() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,14 @@ def test_a_private_model_without_its_name_is_refused() -> None:
         _ = load_settings({"LLM_BASE_URL": "http://localhost:11434"}).provider
 
 
-def test_an_address_without_a_scheme_is_refused() -> None:
-    with pytest.raises(SettingError, match="LLM_BASE_URL='localhost:11434'"):
-        _ = load_settings({"LLM_BASE_URL": "localhost:11434", "LLM_MODEL": "qwen3"}).provider
+@pytest.mark.parametrize("given", ["localhost:11434", "https://", "https://h/v1?api-version=1", "https://exa mple.org"])
+def test_what_is_no_address_is_refused(given: str) -> None:
+    with pytest.raises(SettingError, match=re.escape(f"LLM_BASE_URL='{given}'")):
+        _ = load_settings({"LLM_BASE_URL": given, "LLM_MODEL": "qwen3"}).provider
+
+
+def test_an_address_may_be_written_in_capitals() -> None:
+    assert load_settings({"LLM_BASE_URL": "HTTPS://LLM.bank.example", "LLM_MODEL": "qwen3"}).provider.leaves_machine
 
 
 def test_keys_are_not_in_what_settings_print() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vigie_llm.completions import read_completion
+from vigie_llm.completions import first_choice, read_completion
 from vigie_llm.refusals import Concerns, judge, judge_error_body
 from vigie_model_server.rate_limit import RateLimiter, duration
 from vigie_model_server.reply import Reply
@@ -42,6 +42,8 @@ def answered(outcome: str, **changes: Any) -> Reply:
         ("model_not_found", 404, Concerns.ACCOUNT),
         ("model_decommissioned", 400, Concerns.ACCOUNT),
         ("no_json_schema", 400, Concerns.ACCOUNT),
+        ("no_quota", 429, Concerns.ACCOUNT),
+        ("redirected", 307, Concerns.ACCOUNT),
     ],
 )
 def test_each_refusal_is_judged_as_what_it_is(outcome: str, status: int, concerns: Concerns) -> None:
@@ -73,6 +75,15 @@ def test_an_odd_dress_holds_the_same_answer(outcome: str) -> None:
 def test_an_answer_without_content_says_whether_it_was_cut(outcome: str, is_cut: bool) -> None:
     completion = read_completion(json.loads(answered(outcome).body))
     assert (completion.content, completion.is_cut) == ("", is_cut)
+
+
+@pytest.mark.parametrize(("outcome", "withheld"), [("filtered", "CONTENT_FILTERED"), ("declined", "MODEL_REFUSED")])
+def test_an_answer_that_is_withheld_says_why(outcome: str, withheld: str) -> None:
+    assert read_completion(json.loads(answered(outcome).body)).withheld == withheld
+
+
+def test_another_service_gives_no_completion() -> None:
+    assert first_choice(json.loads(answered("no_completion").body)) is None
 
 
 def test_a_model_that_does_not_reason_refuses_an_effort() -> None:
