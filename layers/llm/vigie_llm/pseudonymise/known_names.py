@@ -207,7 +207,7 @@ def _with_attached(clean: str, found: Found) -> Found:
 
 
 def _trim(kinds: list[str], start: int, stop: int) -> tuple[int, int]:
-    """Particles count only in front of the name they belong to; initials only beside a word."""
+    """Particles count only in front of the name they belong to; initials only next to a word."""
     while stop > start and kinds[stop - 1] == "p":
         stop -= 1
     while start < stop and kinds[start] == "p" and not _leads_to_core(kinds, start, stop):

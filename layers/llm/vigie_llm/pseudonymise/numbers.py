@@ -270,7 +270,7 @@ _NUMBERED = re.compile(r"\b(?:n|no|nr|num|numero|number)\b|°")
 
 
 def _is_file(low: str, match: re.Match[str]) -> bool:
-    """Five digits beside a year, no amount or date, and no paper that everybody gets is spoken of."""
+    """Whether five digits next to a year are an identifier: no amount, no date, no common document."""
     value = match["value"]
     digits = sum(c.isdigit() for c in _YEAR.sub("", value))
     if digits < 5 or _DATE_SHAPE.fullmatch(value) or is_amount(low, *match.span("value")):

@@ -1,4 +1,4 @@
-"""The words around a name that tell a person: titles, roles, thanks, deeds."""
+"""The words around a name that indicate a person: titles, roles, thanks, verbs."""
 
 import re
 

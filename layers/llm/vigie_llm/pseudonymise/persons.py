@@ -49,7 +49,7 @@ _OWNERS = words("my mon ma his her son sa our notre votre your")
 
 
 def find_persons(view: FoldedText, tokens: list[Token], forms: NameForms) -> list[Found]:
-    """Names of people other than the customer, as far as words around or the lexicon tell."""
+    """Names of people other than the customer, as far as the words around them or the lexicon show."""
     shouting = is_shouting(view.clean)
     found: list[Found] = []
     position = 0

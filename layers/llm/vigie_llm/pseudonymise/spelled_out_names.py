@@ -11,7 +11,7 @@ _SPELLING = re.compile(r"\b(?:epel\w*|s'ecrit|ecrit|nom|prenom|name|spel[lt]\w*|
 
 
 def find_spelled_out_names(view: FoldedText, forms: NameForms) -> list[Found]:
-    """Letters that together are the customer's name, or that the words before say are somebody's."""
+    """Find letters that together are the customer's name, or a name by the words before them."""
     found: list[Found] = []
     for match in _LETTERS.finditer(view.low):
         word = re.sub(r"[\W_]", "", match.group())

@@ -26,7 +26,7 @@ def is_double_name(view: FoldedText, tokens: list[Token], i: int) -> bool:
 
 
 def is_meant(view: FoldedText, tokens: list[Token], i: int, shouting: bool) -> bool:
-    """A name that is also a word: meant as a name beside a surname, before what people do, or as a signature."""
+    """A name that is also a word: meant as a name next to a surname, before a person's verb, or as a signature."""
     clean, token = view.clean, tokens[i]
     if shouting or not is_capital(clean, token) or token.text in CALENDAR:
         return False

@@ -1,4 +1,4 @@
-"""Names that no list of first names holds: surnames, words in a list of people, whoever acts as people do."""
+"""Names that no list of first names holds: surnames, words in a list of people, subjects of a person's verb."""
 
 from vigie_llm.pseudonymise.name_extent import name_end, with_dot
 from vigie_llm.pseudonymise.name_shape import is_capital, text_before
