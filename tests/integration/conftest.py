@@ -15,12 +15,13 @@ from psycopg2.extensions import connection as Connection
 from tests.fakes.scorers import SCORER_BYTES, SCORER_SHA256
 from vigie.database import Database
 from vigie.secrets import DatabaseSecret
+from vigie.vocabulary import Purpose
 from vigie_local.migrations import OWNER, ROLES, apply_migrations, prepare_database
 from vigie_local.postgres import PostgresServer, temporary_postgres
 from vigie_local.secrets import set_role_passwords
 
 TEMPLATE = "vigie_template"
-PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
+PURPOSES = tuple(Purpose)
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
 
 

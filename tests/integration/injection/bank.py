@@ -21,11 +21,12 @@ from vigie.messages import BatchMessage
 from vigie.runtime import Request
 from vigie.secrets import DatabaseSecret
 from vigie.task_tokens import TaskTokens
+from vigie.vocabulary import Purpose
 from vigie_llm.provider import Provider
 from vigie_local.postgres import PostgresServer
 from vigie_local.settings import DATABASE
 
-PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
+PURPOSES = tuple(Purpose)
 PROMPTS = {"analysis": "analysis-1", "action": "action-2"}
 
 
