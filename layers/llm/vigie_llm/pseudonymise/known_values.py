@@ -70,7 +70,7 @@ def _phone(view: FoldedText, digits: Skeleton, phone: str | None) -> list[Found]
 
 
 def _widen_phone(view: FoldedText, digits: Skeleton, start: int, end: int) -> Found:
-    """Takes in the prefix: 0, 33, 0033, +44 (0)."""
+    """Include the prefix: 0, 33, 0033, +44 (0)."""
     before = digits.text[max(0, start - 5) : start]
     prefix = re.search(r"(?:00)?(?:33|44)?0?$", before)
     start -= len(prefix.group()) if prefix else 0

@@ -132,7 +132,7 @@ def _is_initial(clean: str, token: Token) -> bool:
 
 
 def _may_be_name(view: FoldedText, token: Token, shouting: bool) -> bool:
-    """Looks like a name here: capitalised and not a usual word, or a clear first name."""
+    """Whether it looks like a name here: capitalised and not a usual word, or a clear first name."""
     word = token.text
     if word in NOT_NAME or (word in TITLES and word not in WEAK_TITLES) or _has_digit(word):
         return False

@@ -62,7 +62,7 @@ def _leftovers(item: Found, winners: list[Found]) -> list[Found]:
 
 
 def replace(view: FoldedText, found: list[Found]) -> Pseudonymised:
-    """Puts stable placeholders in place of the findings."""
+    """Put stable placeholders in place of the findings."""
     spans = tuple(Span(*view.locate(f.start, f.end), f.label) for f in found)
     numbers = _Numbering(view.original)
     pieces: list[str] = []
