@@ -145,6 +145,8 @@ class _UnderWay[T]:
         self._ended: SimpleQueue[Outcome[T] | Exception] = SimpleQueue()
         self._takers = self._running = self._failures = 0
         self._told_down = False
+        # Why the last call that was not answered was not: those that are given up for it are not for the same reason.
+        self._cause: str | None = None
         self._model_id = model_id
         # Refusals before any answer, of which it is not known yet whom they concern.
         self._suspected: list[Outcome[T]] = []
@@ -180,7 +182,7 @@ class _UnderWay[T]:
                 self._waiting.clear()
             if self._failures < DOWN_AFTER or not self._waiting:
                 return []
-            given_up: list[Outcome[T]] = [Outcome(call, "unavailable") for call in self._waiting]
+            given_up: list[Outcome[T]] = [Outcome(call, "unavailable", cause=self._cause) for call in self._waiting]
             self._waiting.clear()
         if not self._told_down:
             logger.warning("model provider counts as down")
@@ -236,6 +238,7 @@ class _UnderWay[T]:
     def _ended_as(self, outcome: Outcome[T] | Exception) -> None:
         if isinstance(outcome, Outcome):
             self._failures = self._failures + 1 if outcome.how == "unavailable" else 0
+            self._cause = outcome.cause or self._cause
             if outcome.how == "refused" and self._model_id not in self._runner.proven:
                 self._suspect(outcome)
                 return
