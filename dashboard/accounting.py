@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-STEPS = ("analyse", "predict", "decide")
-OUTCOMES = ("done", "skipped", "failed", "withdrawn")
-WANT_OF_CONSENT = ("NoConsent", "ConsentWithdrawn")
+from vigie.vocabulary import WANT_OF_CONSENT, Step
 
 
 @dataclass
@@ -38,9 +36,9 @@ class StepAccount:
         return (self.last_at - self.first_at).total_seconds() if self.first_at and self.last_at else None
 
 
-def account_for(rows: Iterable[dict[str, Any]]) -> dict[str, StepAccount]:
+def account_for(rows: Iterable[dict[str, Any]]) -> dict[Step, StepAccount]:
     """Accounts of the three steps from `queries.count_steps`; a step that nobody reached is empty."""
-    accounts = {step: StepAccount() for step in STEPS}
+    accounts = {step: StepAccount() for step in Step}
     for row in rows:
         account = accounts[row["step"]]
         account.outcomes[row["outcome"]] += row["customers"]

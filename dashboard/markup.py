@@ -10,6 +10,10 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from urllib.parse import urlencode
 
+from vigie.vocabulary import Segment
+
+SEGMENT_TONES = {segment: segment.lower() for segment in Segment}
+
 
 class Html(str):
     """Text that is safe to put in the page as it is."""

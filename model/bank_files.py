@@ -9,9 +9,9 @@ from pathlib import Path
 
 from stdnum import iban
 
-from model.contract import PURPOSES
 from model.csv_file import open_csv
 from model.faults import DataError, Fault
+from vigie.vocabulary import Purpose
 
 Row = dict[str, str | None]
 Check = Callable[[str], str | None]
@@ -90,7 +90,7 @@ FILES: Mapping[str, Mapping[str, Column]] = {
     },
     "consents.csv": {
         "customer_id": CUSTOMER,
-        "purpose": Column(_one_of(*PURPOSES)),
+        "purpose": Column(_one_of(*Purpose)),
         "granted": Column(_one_of("true", "false")),
         "source": Column(TEXT),
         "policy_version": Column(TEXT),

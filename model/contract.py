@@ -16,7 +16,6 @@ POLICIES = ("refused", "kept", "filled")
 LANGUAGES = ("fr", "en")
 # For files that do not identify their customers: the row's number is the id.
 ROW_NUMBER = "(row number)"
-PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
 
 
 class ContractError(ValueError):

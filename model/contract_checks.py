@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from model.cells import fold
-from model.contract import DIRECTIONS, LANGUAGES, POLICIES, PURPOSES, TYPES
+from model.contract import DIRECTIONS, LANGUAGES, POLICIES, TYPES
+from vigie.vocabulary import Purpose
 
 FEATURE_KEYS = {
     "name", "column", "type", "range", "categories", "true_values", "false_values", "missing",
@@ -82,9 +83,9 @@ def _consent_faults(consents: object) -> list[str]:
     if not isinstance(consents, dict) or (consents and not isinstance(consents.get("granted"), list)):
         return ["consents: write [consents] with granted = [purposes], source and policy_version"]
     faults = [
-        f"consents.granted: {p!r}; write purposes among {', '.join(PURPOSES)}"
+        f"consents.granted: {p!r}; write purposes among {', '.join(Purpose)}"
         for p in consents.get("granted", ())
-        if p not in PURPOSES
+        if p not in Purpose
     ]
     for key in ("source", "policy_version"):
         if consents and not consents.get(key):

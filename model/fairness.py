@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from model.metrics import share_interval
 from model.validate import Table
-from vigie.decision import DEFAULT, Decision
+from vigie.decision import DEFAULT, DecisionRule
 from vigie_scoring.groups import name_groups
 
 
@@ -18,7 +18,7 @@ def measure_fairness(
     rows: NDArray[np.int64],
     labels: NDArray[np.int64],
     probability: NDArray[np.float64],
-    decision: Decision = DEFAULT,
+    decision: DecisionRule = DEFAULT,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """Per sensitive feature and group: size, segment rates, and error rates at the Medium threshold.
 
@@ -43,7 +43,9 @@ def group_order(group: str) -> tuple[float, str]:
         return float("inf"), group
 
 
-def _measure_group(labels: NDArray[np.int64], probability: NDArray[np.float64], decision: Decision) -> dict[str, Any]:
+def _measure_group(
+    labels: NDArray[np.int64], probability: NDArray[np.float64], decision: DecisionRule
+) -> dict[str, Any]:
     flagged = probability >= decision.medium
     left = labels == 1
     return {

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student  # type: ignore[import-untyped]
 
-from vigie.decision import DEFAULT, Decision
+from vigie.decision import DEFAULT, DecisionRule
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -48,7 +48,7 @@ def describe_gate(found: dict[str, Any]) -> str:
     return f"{worse}: {figures}"
 
 
-def describe_reach(probability: Floats, decision: Decision = DEFAULT) -> list[str]:
+def describe_reach(probability: Floats, decision: DecisionRule = DEFAULT) -> list[str]:
     """A warning per segment that no score reaches, with a threshold that would be reached."""
     thresholds = {"High": decision.high, "Medium": decision.medium}
     highest = float(probability.max())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from model.gate import describe_gate
+from vigie.vocabulary import EventStatus, EventType
 from vigie_scoring.scorer import Scorer, load_verified
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def approve(conn: "Connection", version: str, by: str, reason: str = "") -> Regi
         }  # fmt: skip
         if sound := hashlib.sha256(scorer).hexdigest() == found.scorer_sha256:
             _switch(cursor, found, by, reason.strip())
-        _audit(cursor, "MODEL_APPROVED", details, "ok" if sound else "refused")
+        _audit(cursor, EventType.MODEL_APPROVED, details, EventStatus.OK if sound else EventStatus.REFUSED)
         approved = _lock(cursor, version)
     load_verified(scorer, found.scorer_sha256)  # raises what was audited as refused
     return approved
@@ -205,10 +206,12 @@ def _switch(cursor: Any, found: Registered, by: str, reason: str) -> None:
         (by, reason, found.version),
     )
     for version in retired:
-        _audit(cursor, "MODEL_RETIRED", {"model_version": version, "contract": found.contract})
+        _audit(cursor, EventType.MODEL_RETIRED, {"model_version": version, "contract": found.contract})
 
 
-def _audit(cursor: Any, event_type: str, details: Mapping[str, object], status: str = "ok") -> None:
+def _audit(
+    cursor: Any, event_type: EventType, details: Mapping[str, object], status: EventStatus = EventStatus.OK
+) -> None:
     # Who approved stands in the registry itself: a person's name is no fact for the audit log.
     cursor.execute(
         "INSERT INTO audit_log (event_id, occurred_at, agent, event_type, status, details) "

@@ -15,13 +15,14 @@ from model.bank import Population, draw_population
 from model.command_line import run_command
 from model.feedback_text import FeedbackWriter
 from model.people import draw_person
+from vigie.vocabulary import Purpose
 
 # Fixed, so that the same seed gives the same bytes on any day.
 AS_OF = date(2026, 6, 30)
 HISTORY_AS_OF = date(2025, 12, 31)
 SEED = 7
 POLICY_VERSION = "2026-01"
-PURPOSES = {"feedback_analysis": 0.85, "profiling": 0.93, "retention_offers": 0.8}
+PURPOSES = {Purpose.FEEDBACK_ANALYSIS: 0.85, Purpose.PROFILING: 0.93, Purpose.RETENTION_OFFERS: 0.8}
 CUSTOMER_COLUMNS = (
     "customer_id", "customer_number", "first_name", "last_name", "email", "phone", "address",
     "birth_date", "iban", "language", "annual_value_eur",

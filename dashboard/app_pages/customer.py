@@ -11,11 +11,16 @@ from dashboard import audit_queries, markup
 from dashboard.markup import Html
 from dashboard.story import DRIVER_LIMIT, Happening, group_by_day, tell_story
 from dashboard.view import View, choose, current_view, show, show_title
+from vigie.vocabulary import CallStatus, Purpose
 
-PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
-SEGMENTS = {"High": "high", "Medium": "medium", "Low": "low"}
 SENTIMENTS = {"negative": "high", "mixed": "medium", "neutral": "", "positive": "low"}
-OUTCOMES = {"answered": "low", "rejected": "medium", "blocked": "medium", "refused": "high", "unavailable": "high"}
+CALL_TONES = {
+    CallStatus.ANSWERED: "low",
+    CallStatus.REJECTED: "medium",
+    CallStatus.BLOCKED: "medium",
+    CallStatus.REFUSED: "high",
+    CallStatus.UNAVAILABLE: "high",
+}
 EVENT_LIMIT = 500
 Row = dict[str, Any]
 
@@ -55,7 +60,7 @@ def consent_panel(view: View, consents: list[Row]) -> Html:
     """What the customer allows today, and the records behind it."""
     words, formats = view.words, view.formats
     newest = {row["purpose"]: row for row in consents}
-    facts = [(words(f"purpose.{purpose}"), _consent_state(view, newest.get(purpose))) for purpose in PURPOSES]
+    facts = [(words(f"purpose.{purpose}"), _consent_state(view, newest.get(purpose))) for purpose in Purpose]
     history = [
         [formats.moment(row["recorded_at"]), words(f"purpose.{row['purpose']}"), _given(view, row["granted"]),
          words.name_of("channel", row["source"]), row["policy_version"]]
@@ -112,7 +117,9 @@ def prediction_panel(view: View, result: Row, steps: dict[str, Row]) -> Html:
     if result["probability"] is None:
         return _without(view, "prediction", steps.get("predict"))
     segment = (
-        markup.pill(words(f"segment.{result['segment']}"), SEGMENTS[result["segment"]]) if result["segment"] else ""
+        markup.pill(words(f"segment.{result['segment']}"), markup.SEGMENT_TONES[result["segment"]])
+        if result["segment"]
+        else ""
     )
     heading = markup.tag(
         "p", markup.tag("span", formats.percent(result["probability"]), css="big"), " ",
@@ -187,7 +194,7 @@ def _call(view: View, call: Row) -> Html:
     recipient = words.name_of("recipient", call["recipient"])
     summary = markup.join(
         (formats.moment(call["sent_at"]), words(f"purpose.{call['purpose']}"), recipient,
-         markup.pill(words.name_of("call", outcome), OUTCOMES.get(outcome, ""))), " · ",
+         markup.pill(words.name_of("call", outcome), CALL_TONES.get(call["outcome"], ""))), " · ",
     )  # fmt: skip
     masked = ", ".join(f"{kind} × {count}" for kind, count in sorted(call["entity_counts"].items()))
     latency = f"{formats.number(call['latency_ms'])}\u00a0ms" if call["latency_ms"] is not None else "–"
@@ -203,7 +210,8 @@ def _call(view: View, call: Row) -> Html:
         (words("story.consent_id"), str(call["consent_id"])),
         ("SHA-256", markup.tag("code", call["prompt_sha256"])),
     ]
-    prompt = markup.tag("pre", call["redacted_prompt"])
+    is_erased = call["redacted_prompt"] is None
+    prompt = markup.tag("p", words("story.prompt_erased")) if is_erased else markup.tag("pre", call["redacted_prompt"])
     return markup.disclose(summary, markup.tag("p", words("story.prompt"), css="note"), prompt, markup.facts(facts))
 
 

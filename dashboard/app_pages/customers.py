@@ -10,12 +10,11 @@ from dashboard import markup
 from dashboard.markup import Html
 from dashboard.queries import COUNT_LIMIT, ORDERS, CustomerFilter, count_customers, list_customers
 from dashboard.view import View, choose, choose_run, current_view, show, show_title, type_in
+from vigie.vocabulary import Purpose
 
 PAGE_ROWS = 25
 # No analysis for whatever reason, and one that was lost.
 NO_SENTIMENT = {"none": "customers.no_sentiment", "lost": "customers.analysis_lost"}
-PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
-SEGMENTS = {"High": "high", "Medium": "medium", "Low": "low"}
 SENTIMENTS = {"negative": "high", "mixed": "medium", "neutral": "", "positive": "low"}
 
 
@@ -33,13 +32,15 @@ def choose_filter(view: View) -> CustomerFilter:
         )
     second = st.columns(4)
     with second[0]:
-        segment = choose(view, "segment", words("customers.segment"), [*SEGMENTS, "none"], lambda s: _segment(view, s))
+        segment = choose(
+            view, "segment", words("customers.segment"), [*markup.SEGMENT_TONES, "none"], lambda s: _segment(view, s)
+        )
     with second[1]:
         sentiment = choose(
             view, "sentiment", words("customers.sentiment"), [*SENTIMENTS, *NO_SENTIMENT], lambda s: _sentiment(view, s)
         )
     with second[2]:
-        answers = [f"{purpose}:{answer}" for purpose in PURPOSES for answer in ("yes", "no")]
+        answers = [f"{purpose}:{answer}" for purpose in Purpose for answer in ("yes", "no")]
         consent = choose(view, "consent", words("customers.consent"), answers, lambda c: _consent(view, c))
     with second[3]:
         language = choose(view, "language", words("customers.language"), ["fr", "en"], lambda v: words(f"language.{v}"))
@@ -104,13 +105,15 @@ def _cells(view: View, row: dict[str, Any], run_id: str) -> list[object]:
     number = markup.tag("div", row["customer_number"] or str(row["customer_id"])[:8], css="note")
     risk: object = "–"
     if row["probability"] is not None:
-        tone = SEGMENTS.get(row["segment"] or "", "plain")
+        tone = markup.SEGMENT_TONES.get(row["segment"], "plain")
         risk = markup.meter(row["probability"], formats.percent(row["probability"]), tone)
     action = words.name_of("offer_source", row["source"]) if row["source"] else "–"
     return [
         markup.join((who, number)),
         risk,
-        markup.pill(words(f"segment.{row['segment']}"), SEGMENTS[row["segment"]]) if row["segment"] else "–",
+        markup.pill(words(f"segment.{row['segment']}"), markup.SEGMENT_TONES[row["segment"]])
+        if row["segment"]
+        else "–",
         _tone(view, row),
         row[f"title_{view.language}"] or action,
         formats.euros(row["annual_value_eur"]),
@@ -128,7 +131,7 @@ def _tone(view: View, row: dict[str, Any]) -> object:
 
 
 def _consent_pills(view: View, consents: dict[str, bool]) -> Html:
-    given = [purpose for purpose in PURPOSES if consents.get(purpose)]
+    given = [purpose for purpose in Purpose if consents.get(purpose)]
     pills = [markup.pill(view.words(f"purpose_short.{purpose}"), "low") for purpose in given]
     return markup.tag("span", *pills, css="pills") if pills else markup.pill(view.words("app.none"))
 

@@ -10,8 +10,8 @@ import streamlit as st
 from dashboard import audit_queries, markup, queries
 from dashboard.markup import Html
 from dashboard.view import View, choose, current_view, read_cached, show, show_title
+from vigie.vocabulary import Purpose
 
-PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
 Row = dict[str, Any]
 
 
@@ -21,7 +21,7 @@ def consents_panel(view: View) -> Html:
     customers = read_cached(view, queries.count_bank)
     states = {row["purpose"]: row for row in read_cached(view, queries.consent_states)}
     rows = []
-    for purpose in PURPOSES:
+    for purpose in Purpose:
         state = states.get(purpose, {"granted": 0, "withdrawn": 0})
         share = state["granted"] / customers if customers else 0
         never = customers - state["granted"] - state["withdrawn"]

@@ -12,24 +12,29 @@ from dashboard.accounting import StepAccount, account_for, feature_labels
 from dashboard.audit_queries import left_out_at_planning
 from dashboard.markup import Html
 from dashboard.view import View, choose_run, current_view, read_cached, show, show_title
+from vigie.vocabulary import Segment, Sentiment, Step
 
-SEGMENTS = {"High": "high", "Medium": "medium", "Low": "low"}
-TONES = {"negative": "high", "mixed": "medium", "neutral": "plain", "positive": "low"}
+TONES = {
+    Sentiment.NEGATIVE: "high",
+    Sentiment.MIXED: "medium",
+    Sentiment.NEUTRAL: "plain",
+    Sentiment.POSITIVE: "low",
+}
 RUNS_IN_TREND = 8
 Run = dict[str, Any]
 
 
-def show_figures(view: View, run: Run, accounts: dict[str, StepAccount], segments: Mapping[str, int]) -> None:
+def show_figures(view: View, run: Run, accounts: dict[Step, StepAccount], segments: Mapping[str, int]) -> None:
     """The run's main figures."""
     words, formats = view.words, view.formats
-    predicted = accounts["predict"].outcomes["done"]
+    predicted = accounts[Step.PREDICT].outcomes["done"]
     left_out = read_cached(view, left_out_at_planning, run["run_id"])
     value = read_cached(view, queries.value_at_risk, run["run_id"])
     offers = read_cached(view, queries.count_offers, run["run_id"])
     high = segments.get("High", 0)
     unread = read_cached(view, queries.count_without_lost_analysis, run["run_id"]).get("High", 0)
     high_share = _share(view, high, predicted)
-    lost = accounts["analyse"].outcomes["failed"]
+    lost = accounts[Step.ANALYSE].outcomes["failed"]
 
     def card(key: str, figure: str, tone: str = "", **note: str) -> tuple[str, str, str, str]:
         told = "" if "–" in note.values() else words(f"overview.{key}_note", **note)
@@ -46,8 +51,8 @@ def show_figures(view: View, run: Run, accounts: dict[str, StepAccount], segment
                 card("value", formats.euros(value)),
                 card(
                     "analysed_lost" if lost else "analysed",
-                    formats.number(accounts["analyse"].outcomes["done"]),
-                    n=formats.number(accounts["analyse"].without_consent),
+                    formats.number(accounts[Step.ANALYSE].outcomes["done"]),
+                    n=formats.number(accounts[Step.ANALYSE].without_consent),
                     **({"lost": formats.number(lost)} if lost else {}),
                 ),
                 card("actions", formats.number(offers["proposed"]), n=formats.number(offers["without_consent"])),
@@ -63,7 +68,7 @@ def segments_panel(view: View, run: Run, segments: Mapping[str, int]) -> Html:
     parts = [
         (words(f"segment.{name}"), segments.get(name, 0) / total, tone, formats.number(segments.get(name, 0)),
          formats.percent(segments.get(name, 0) / total, 1))
-        for name, tone in SEGMENTS.items()
+        for name, tone in markup.SEGMENT_TONES.items()
     ] if total else []  # fmt: skip
     see = view.link("customers", words("overview.see_high"), run=run["run_id"], segment="High")
     thresholds = {name.lower(): formats.percent(float(limit)) for name, limit in run["thresholds"].items()}
@@ -92,7 +97,11 @@ def trend_panel(view: View) -> Html:
         for run, high, medium in shares
     ]
     legend = markup.join(
-        (markup.pill(view.words(f"segment.{name}"), SEGMENTS[name]) for name in ("High", "Medium")), " "
+        (
+            markup.pill(view.words(f"segment.{name}"), markup.SEGMENT_TONES[name])
+            for name in (Segment.HIGH, Segment.MEDIUM)
+        ),
+        " ",
     )
     body = (markup.columns(columns), markup.tag("p", legend)) if columns else (view.words("empty.no_action"),)
     return markup.panel(view.words("overview.trend"), *body)

@@ -8,13 +8,18 @@ from typing import Any
 import streamlit as st
 
 from dashboard import markup, queries
-from dashboard.accounting import OUTCOMES, STEPS, StepAccount, account_for, feature_labels
+from dashboard.accounting import StepAccount, account_for, feature_labels
 from dashboard.markup import Html
 from dashboard.view import View, choose_run, current_view, read_cached, show, show_title
+from vigie.vocabulary import RunStatus, Segment, Step, StepOutcome
 
-STATUS = {"running": "brand", "succeeded": "low", "partial": "medium", "failed": "high"}
+STATUS_TONES = {
+    RunStatus.RUNNING: "brand",
+    RunStatus.SUCCEEDED: "low",
+    RunStatus.PARTIAL: "medium",
+    RunStatus.FAILED: "high",
+}
 LEVELS = {"ok": "low", "warning": "medium", "alarm": "high"}
-SEGMENTS = ("High", "Medium", "Low")
 RATES = {"high_rate", "medium_or_high_rate", "missed_rate", "false_alarm_rate"}
 Row = dict[str, Any]
 
@@ -26,7 +31,7 @@ def runs_table(view: View) -> Html:
         [
             view.link("runs", run["run_id"], run=run["run_id"]),
             formats.moment(run["planned_at"]),
-            markup.pill(words.name_of("run_status", run["status"]), STATUS[run["status"]]),
+            markup.pill(words.name_of("run_status", run["status"]), STATUS_TONES[run["status"]]),
             formats.number(run["planned"]),
             formats.duration(_seconds(run)),
             run["model_version"],
@@ -48,8 +53,8 @@ def accounts_panel(view: View, run: Row) -> Html:
     """The accounting of every step."""
     words = view.words
     accounts = account_for(queries.count_steps(view.db, run["run_id"]))
-    rows = [_account(view, step, accounts[step], run["planned"]) for step in STEPS]
-    heads = [words(f"runs.{key}") for key in ("step", *OUTCOMES, "sum", "span", "reasons")]
+    rows = [_account(view, step, accounts[step], run["planned"]) for step in Step]
+    heads = [words(f"runs.{key}") for key in ("step", *StepOutcome, "sum", "span", "reasons")]
     body = markup.table(words("runs.accounts"), heads, rows, right=range(1, 7))
     return markup.panel(words("runs.accounts"), body, note=words("runs.accounts_note"))
 
@@ -65,7 +70,7 @@ def _account(view: View, step: str, account: StepAccount, planned: int) -> list[
         f"{words.name_of('reason', reason)} × {formats.number(count)}"
         for reason, count in account.reasons.most_common()
     )
-    counts = [formats.number(account.outcomes[outcome]) for outcome in OUTCOMES]
+    counts = [formats.number(account.outcomes[outcome]) for outcome in StepOutcome]
     return [words(f"step.{step}"), *counts, total, formats.duration(account.seconds), reasons or "–"]
 
 
@@ -77,7 +82,7 @@ def losses_panel(view: View, run: Row) -> Html | None:
     again = queries.list_redrives(view.db, run["run_id"])
     if not (marked or waiting or again):
         return None
-    named = [f"{words(f'segment.{name}')} {formats.number(marked[name])}" for name in SEGMENTS if name in marked]
+    named = [f"{words(f'segment.{name}')} {formats.number(marked[name])}" for name in Segment if name in marked]
     facts = [
         (words("runs.without_analysis"), ", ".join(named) or "–"),
         (words("runs.limit"), formats.percent(run["most_lost_analyses"])),

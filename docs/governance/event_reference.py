@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vigie.events import MEANINGS, details_schema
+from vigie.vocabulary import EventType
 from vigie_local.settings import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "governance" / "events.md"
@@ -24,7 +25,7 @@ def page() -> str:
     return HEAD + "".join(_section(event_type) for event_type in MEANINGS)
 
 
-def _section(event_type: str) -> str:
+def _section(event_type: EventType) -> str:
     meaning, _ = MEANINGS[event_type]
     rows = "".join(
         f"| `{name}` | {described(schema)} |\n" for name, schema in details_schema(event_type)["properties"].items()

@@ -23,6 +23,16 @@ FUNCTION_ROLES = (
     "planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent", "dead_letters", "dashboard",
 )  # fmt: skip
 ROLES = (*FUNCTION_ROLES, OWNER)
+LARGE_OBJECTS = (
+    "lo_creat",
+    "lo_create",
+    "lo_from_bytea",
+    "lo_open",
+    "lo_put",
+    "lowrite",
+    "lo_truncate",
+    "lo_truncate64",
+)
 MIGRATIONS = REPOSITORY / "infra" / "migrations"
 
 
@@ -39,6 +49,17 @@ def prepare_database(server: PostgresServer, owner_password: str, dbname: str = 
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (dbname,))
             if cursor.fetchone() is None:
                 cursor.execute(f'CREATE DATABASE "{dbname}" OWNER "{OWNER}"')
+    finally:
+        connection.close()
+    _close_large_objects(server, dbname)
+
+
+def _close_large_objects(server: PostgresServer, dbname: str) -> None:
+    """Take from everybody but the superuser the right to keep large objects, which lie outside all tables."""
+    connection = server.connect(dbname)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(f"REVOKE EXECUTE ON FUNCTION {', '.join(LARGE_OBJECTS)} FROM PUBLIC")
     finally:
         connection.close()
 

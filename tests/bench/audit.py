@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from vigie.audit import Event, Origin, insert_events
+from vigie.vocabulary import EventType
 from vigie_local.migrations import OWNER, apply_migrations, prepare_database, set_password
 from vigie_local.postgres import PostgresServer, temporary_postgres
 from vigie_local.settings import REPOSITORY
@@ -173,7 +174,7 @@ def _events() -> list[Event]:
         "prompt_version": "analysis-1",
         "prompt_sha256": "a" * 64,
     }
-    return [Event("LLM_CALL_START", customer_id=uuid4(), details=details) for _ in range(EVENTS_PER_COMMIT)]
+    return [Event(EventType.LLM_CALL_START, customer_id=uuid4(), details=details) for _ in range(EVENTS_PER_COMMIT)]
 
 
 def _afresh(events: list[Event]) -> list[Event]:

@@ -19,17 +19,18 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 
-from action_agent.acting import Actor
-from nlp_agent.analysing import Analyst
+from action_agent.agent import ActionAgent
+from nlp_agent.agent import NlpAgent
 from planner.manifest import Manifests
 from planner.planning import plan_run
 from planner.requests import PlanRequest
 from planner.settings import PlannerSettings
-from prediction_agent.predicting import Predictor
+from prediction_agent.agent import PredictionAgent
 from vigie.audit import Origin
 from vigie.messages import BatchMessage
 from vigie.runtime import Request, open_database
 from vigie.task_tokens import TaskTokens
+from vigie.vocabulary import RunKind
 from vigie_llm.provider import LlmSettings, Provider
 from vigie_local.localstack import aws_client
 
@@ -50,9 +51,9 @@ class NobodyWaits(TaskTokens):
 class Agents:
     """The three agents, each with its own role's connection."""
 
-    analyst: Analyst
-    predictor: Predictor
-    actor: Actor
+    nlp: NlpAgent
+    prediction: PredictionAgent
+    action: ActionAgent
 
 
 def main() -> None:
@@ -84,9 +85,9 @@ def measure(customers: int) -> dict[str, float]:
 def _one_customer(agents: Agents, run_id: str, batch_no: int) -> None:
     message = BatchMessage(run_id, batch_no, "nobody waits")
     metrics, tokens = Metrics(), NobodyWaits()
-    agents.analyst.analyse(message, _request("nlp_agent", run_id), tokens, metrics)
-    agents.predictor.predict(message, _request("prediction_agent", run_id), metrics)
-    agents.actor.act(message, _request("action_agent", run_id), tokens, metrics)
+    agents.nlp.work(message, _request("nlp_agent", run_id), tokens, metrics)
+    agents.prediction.work(message, _request("prediction_agent", run_id), metrics)
+    agents.action.work(message, _request("action_agent", run_id), tokens, metrics)
     metrics.clear_metrics()
 
 
@@ -96,7 +97,7 @@ def _request(agent: str, run_id: str) -> Request:
 
 def _plan(run_id: str, customers: int) -> int:
     settings = PlannerSettings.from_environment(_variables("vigie-planner"))
-    asked = PlanRequest(run_id, limit=customers, batch_size=1, purpose="benchmark")
+    asked = PlanRequest(run_id, limit=customers, batch_size=1, purpose=RunKind.BENCHMARK)
     database = open_database(settings.database_secret)
     planned = plan_run(asked, settings, database, Manifests(settings.runs_bucket), _request("planner", run_id))
     return int(planned["batches"])
@@ -109,9 +110,9 @@ def _agents() -> Agents:
     )
     predictor = _variables("vigie-prediction-agent")["DATABASE_SECRET"]
     return Agents(
-        Analyst(open_database(analyst.database_secret), Provider(analyst)),
-        Predictor(open_database(predictor)),
-        Actor(open_database(actor.database_secret), Provider(actor)),
+        NlpAgent(open_database(analyst.database_secret), Provider(analyst)),
+        PredictionAgent(open_database(predictor)),
+        ActionAgent(open_database(actor.database_secret), Provider(actor)),
     )
 
 

@@ -137,7 +137,10 @@ def test_without_consent_to_offers_there_is_a_segment_and_no_call(cloud: Cloud, 
 
 def test_each_result_has_its_audit_events(cloud: Cloud, finished: FinishedRun) -> None:
     for table, types in (
-        ("feedback_analyses", ("CONSENT_CHECK", "ANONYMISATION", "LLM_CALL_START", "LLM_CALL_END", "ANALYSIS_SAVED")),
+        (
+            "feedback_analyses",
+            ("CONSENT_CHECK", "PSEUDONYMISATION", "LLM_CALL_START", "LLM_CALL_END", "ANALYSIS_SAVED"),
+        ),
         ("predictions", ("CONSENT_CHECK", "PREDICTION_SAVED")),
         ("actions", ("CONSENT_CHECK", "SEGMENTATION", "ACTION_SAVED")),
     ):

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SENTIMENTS = ("positive", "negative", "neutral", "mixed")
+from vigie.vocabulary import Sentiment
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def _figures(judged: Sequence[Judged]) -> dict[str, Any]:
         "texts": len(judged),
         "invalid": sum(item.got is None for item in judged),
         "sentiment_accuracy": _rounded(correct / len(judged)),
-        "sentiments": {name: _row(sentiment_counts(judged, name)) for name in SENTIMENTS},
+        "sentiments": {name: _row(sentiment_counts(judged, name)) for name in Sentiment},
         "confusion": _confusion(judged),
         "topic_micro_f1": _rounded(total.f1()),
         "topic_macro_f1": _rounded(sum(c.f1() for c in labelled.values()) / len(labelled) if labelled else 0.0),
@@ -112,8 +112,8 @@ def _one(wanted: bool, got: bool) -> Counts:
 
 def _confusion(judged: Iterable[Judged]) -> dict[str, dict[str, int]]:
     pairs = Counter((item.wanted.sentiment, item.got.sentiment if item.got else "invalid") for item in judged)
-    columns = (*SENTIMENTS, "invalid")
-    return {row: {column: pairs[row, column] for column in columns} for row in SENTIMENTS}
+    columns = (*Sentiment, "invalid")
+    return {row: {column: pairs[row, column] for column in columns} for row in Sentiment}
 
 
 def _row(counts: Counts) -> dict[str, float]:

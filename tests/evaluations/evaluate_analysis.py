@@ -22,7 +22,8 @@ from model.command_line import run_command
 from tests.evaluations.analysis_figures import Finding, Judged, figures
 from tests.evaluations.privacy.labelled import CannotMeasureError, identity_of, numbered_lines
 from vigie.secrets import LlmSecret
-from vigie_llm.analysis import SENTIMENTS, TOPICS, ask_for_analysis, read_analysis
+from vigie.vocabulary import Sentiment
+from vigie_llm.analysis import TOPICS, ask_for_analysis, read_analysis
 from vigie_llm.client import GroqModel
 from vigie_llm.errors import AnswerRejectedError, EgressBlockedError, LlmError
 from vigie_llm.pseudonymise import pseudonymise
@@ -81,8 +82,8 @@ def _problem_of(row: object) -> str | None:
         return f"{', '.join(sorted(missing))} missing"
     if row["language"] not in {"fr", "en"}:
         return f"language {row['language']!r} is not known, use fr or en"
-    if row["sentiment"] not in SENTIMENTS:
-        return f"sentiment {row['sentiment']!r} is not known, use one of {', '.join(SENTIMENTS)}"
+    if row["sentiment"] not in tuple(Sentiment):
+        return f"sentiment {row['sentiment']!r} is not known, use one of {', '.join(Sentiment)}"
     if not isinstance(row["text"], str):
         return f"text {row['text']!r} is not a text"
     strange = set(map(str, row["topics"])) - set(TOPICS) if isinstance(row["topics"], list) else {repr(row["topics"])}

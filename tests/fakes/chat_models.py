@@ -2,17 +2,20 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from vigie.endpoint import Endpoint
-from vigie_llm.call_runner import CallRunner
-from vigie_llm.calls import Call, Outcome
+from vigie.vocabulary import Purpose
+from vigie_llm.call_pool import BatchCalls, CallPool, ReadAnswer
 from vigie_llm.chat import ChatAnswer, ChatModel, ChatRequest
 from vigie_llm.ledger import Ledger
 from vigie_llm.provider import Provider
 from vigie_llm.recipients import Recipient
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 ANALYSIS = {
     "sentiment": "negative",
@@ -62,20 +65,15 @@ class FakeProvider(Provider):
 
     def __init__(self, model: FakeChatModel, concurrency: int = 4, before_ledger: Callable[[], object] = tuple) -> None:
         self.fake = model
-        self._runner = CallRunner(concurrency)
+        self._pool = CallPool(concurrency)
         self._before_ledger = before_ledger
 
-    def ledger(self, run_id: str, purpose: str, prompt_version: str, planned: Endpoint | None = None) -> Ledger:
+    def ledger(self, run_id: str, purpose: Purpose, prompt_version: str, planned: Endpoint | None = None) -> Ledger:
         self._before_ledger()
         return Ledger(run_id, purpose, self.fake.model, prompt_version, Recipient("nobody", "none", "nothing"))
 
-    def run[T](
-        self,
-        slices: Iterable[Sequence[Call]],
-        accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
-        seconds_left: Callable[[], float],
-    ) -> Iterator[list[Outcome[T]]]:
-        yield from self._runner.run(self.fake, slices, accept, seconds_left)
+    def start[T: DataclassInstance](self, read: ReadAnswer[T], seconds_left: Callable[[], float]) -> BatchCalls[T]:
+        return BatchCalls(self._pool, self.fake, read, seconds_left)
 
 
 def _proves_the_interface(fake: FakeChatModel) -> ChatModel:

@@ -157,6 +157,8 @@ def make_bank(bank_server: PostgresServer, bank_passwords: dict[str, str]) -> Ca
         try:
             with connection.cursor() as cursor:
                 cursor.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {TEMPLATE}")
+                # A copy has all of its template but the rights on the database itself.
+                cursor.execute(f"REVOKE TEMPORARY, CREATE ON DATABASE {name} FROM PUBLIC")
         finally:
             connection.close()
         return Bank(bank_server, name, dict(bank_passwords))

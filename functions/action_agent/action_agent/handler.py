@@ -8,22 +8,22 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from action_agent.acting import Actor
-from vigie.batches import answer
+from action_agent.agent import ActionAgent
+from vigie.batches import complete_task
 from vigie.messages import BatchMessage
-from vigie.runtime import collect_seldom, open_database, request_of
+from vigie.runtime import open_database, request_of, tune_garbage_collection
 from vigie.task_tokens import TaskTokens
 from vigie_llm.provider import LlmSettings, Provider
 
-# The message attribute that the state machine sets once the model was waited for in vain.
+# The message attribute that the state machine sets once the model was unavailable for too long.
 WITHOUT_MODEL = "without_model"
 logger = Logger(location=None)
 metrics = Metrics()
 processor = BatchProcessor(EventType.SQS)
 settings = LlmSettings.from_environment()
 tokens = TaskTokens()
-actor = Actor(open_database(settings.database_secret), Provider(settings))
-collect_seldom()
+agent = ActionAgent(open_database(settings.database_secret), Provider(settings))
+tune_garbage_collection()
 
 
 def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
@@ -31,11 +31,13 @@ def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
     message = BatchMessage.parse(record.body, without_model=WITHOUT_MODEL in record.message_attributes)
     logger.append_keys(run_id=message.run_id, batch_no=message.batch_no)
     request = request_of("action_agent", lambda_context).for_run(message.run_id)
-    answer(message.task_token, tokens, lambda: actor.act(message, request, tokens, metrics), request.seconds_left)
+    complete_task(
+        message.task_token, tokens, lambda: agent.work(message, request, tokens, metrics), request.seconds_left
+    )
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Take up the batches of an SQS event; those that fail are delivered again."""
+    """Process the batches of an SQS event; those that fail are delivered again."""
     return process_partial_response(event, record_handler, processor, context)

@@ -1,8 +1,8 @@
 """The action agent's SQL."""
 
-from uuid import UUID
+from typing import Any
 
-from action_agent.deciding import DRIVERS_TOLD, Action, Candidate, Found
+from action_agent.deciding import MAX_DRIVERS, Action, ActionCandidate, AnalysisSummary
 from vigie.database import Transaction
 from vigie_llm.action import Offer
 from vigie_llm.pseudonymise import KnownIdentity
@@ -13,7 +13,7 @@ SELECT c.customer_id, c.first_name, c.last_name, c.email, c.phone, c.address, c.
        c.customer_number, c.language, c.annual_value_eur::float,
        consent_granted_now(c.customer_id, 'retention_offers'),
        consent_granted_now(c.customer_id, 'profiling') IS NOT NULL, p.probability,
-       coalesce(jsonb_path_query_array(p.drivers, '$[0 to $last]', jsonb_build_object('last', %(told)s - 1)), '[]'),
+       coalesce(jsonb_path_query_array(p.drivers, '$[0 to $last]', jsonb_build_object('last', %(most)s - 1)), '[]'),
        a.sentiment, a.topics, a.summary,
        coalesce(p.analysis_lost, false) OR a.sentiment IS NULL AND coalesce(
            (SELECT s.outcome FROM run_steps s
@@ -38,11 +38,11 @@ VALUES %s ON CONFLICT (run_id, customer_id) DO NOTHING
 """
 
 
-def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> list[Candidate]:
+def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> list[ActionCandidate]:
     """The customers of a batch whose action is not ended, with consents as they are now."""
-    rows = transaction.fetch(CANDIDATES, {"run_id": run_id, "batch_no": batch_no, "told": DRIVERS_TOLD})
+    rows = transaction.fetch(CANDIDATES, {"run_id": run_id, "batch_no": batch_no, "most": MAX_DRIVERS})
     return [
-        Candidate(
+        ActionCandidate(
             customer_id=row[0],
             known=KnownIdentity(*row[1:9]),
             language=row[9],
@@ -51,7 +51,7 @@ def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> lis
             profiled=row[12],
             probability=row[13],
             drivers=tuple(row[14]),
-            found=Found(row[15], tuple(row[16]), row[17]) if row[15] is not None else None,
+            analysis=AnalysisSummary(row[15], tuple(row[16]), row[17]) if row[15] is not None else None,
             analysis_lost=row[18],
         )
         for row in rows
@@ -67,34 +67,18 @@ def load_offers(transaction: Transaction) -> dict[str, tuple[Offer, ...]]:
     }
 
 
-def insert_actions(transaction: Transaction, run_id: str, actions: list[Action]) -> None:
-    """Store actions.
-
-    Raises:
-        ConsentChangedError: by the transaction, when a consent was withdrawn meanwhile.
-    """
-    transaction.insert(
-        INSERT_ACTIONS,
-        [
-            (
-                run_id,
-                action.customer_id,
-                action.segment,
-                action.source,
-                action.source_reason,
-                action.offer_id,
-                action.language,
-                action.reason,
-                action.message,
-                action.egress_id,
-                action.analysis_lost,
-            )
-            for action in actions
-        ],
+def action_row(run_id: str, action: Action) -> tuple[Any, ...]:
+    """Return the row of an action."""
+    return (
+        run_id,
+        action.customer_id,
+        action.segment,
+        action.source,
+        action.source_reason,
+        action.offer_id,
+        action.language,
+        action.reason,
+        action.message,
+        action.egress_id,
+        action.analysis_lost,
     )
-
-
-def profiled_now(transaction: Transaction, customer_id: UUID) -> bool:
-    """Whether a customer's consent to profiling is still in force."""
-    rows = transaction.fetch("SELECT consent_granted_now(%s, 'profiling') IS NOT NULL", (customer_id,))
-    return bool(rows[0][0])

@@ -1,1 +1,1 @@
-"""The audit agent: closes the audit of a run, and compares what was stored with what was told."""
+"""The audit agent: reconciles a run's records, and seals and signs the audit log."""

@@ -1,4 +1,4 @@
-"""Closing the audit of a run: compare its records, say what was found, and seal it all."""
+"""Closing the audit of a run: compare its records, audit the result, and seal it all."""
 
 import time
 from typing import Any
@@ -7,14 +7,15 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from audit_agent.gaps import insert_gaps
-from audit_agent.log_store import Signed
 from audit_agent.reconciling import Reconciler
 from audit_agent.sealing import Sealer
+from audit_agent.tree_store import Signed
 from vigie.audit import Event
 from vigie.database import Database
 from vigie.errors import TransientError, VigieError
 from vigie.runs import load_run
 from vigie.runtime import Request
+from vigie.vocabulary import EventStatus, EventType
 
 logger = Logger(child=True)
 # How long a backlog or a foreign transaction may keep the run's last event from being sealed before the answer says so.
@@ -41,8 +42,8 @@ class Closer:
             load_run(transaction, run_id)
         found = self._reconciler.reconcile(run_id, request)
         reconciled = Event(
-            "RUN_RECONCILED",
-            "failed" if found.gaps else "ok",
+            EventType.RUN_RECONCILED,
+            EventStatus.FAILED if found.gaps else EventStatus.OK,
             details={"events": found.events, "gaps": len(found.gaps)},
         )
         with self._database.transaction(request.origin) as transaction:
@@ -68,13 +69,13 @@ class Closer:
                 time.sleep(PAUSE_SECONDS)
                 sealed = self._sealer.seal(request)
         except VigieError as error:
-            tell_not_sealed(error, metrics)
+            report_not_sealed(error, metrics)
             return None
         return sealed
 
 
-def tell_not_sealed(error: VigieError, metrics: Metrics) -> None:
-    """Say that a round failed: its events are safe, and a later round takes them up."""
+def report_not_sealed(error: VigieError, metrics: Metrics) -> None:
+    """Log and count that a round failed: its events are safe, and a later round seals them."""
     metrics.add_metric("SealingFailed", MetricUnit.Count, 1)
     level = logger.warning if isinstance(error, TransientError) else logger.error
     level("not sealed now", error=type(error).__name__, reason=str(error))

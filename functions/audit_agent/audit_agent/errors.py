@@ -18,4 +18,4 @@ class StoreUnavailableError(TransientError):
 
 
 class LogBrokenError(VigieError):
-    """When signing would tell two histories of one log: a backup was restored, or the database was altered."""
+    """When signing would fork the log: a backup was restored, or the database was altered."""

@@ -1,4 +1,4 @@
-"""What Step Functions says of a run: how many batches it started, and how they ended."""
+"""Step Functions' counts for a run: how many batches it started, and how they ended."""
 
 import json
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from audit_agent.signing import PATIENCE
 from vigie.errors import TransientError
 
 logger = Logger(child=True)
-# How often a run can be resumed before its history is looked for in vain.
+# How often a run can be resumed before its history is no longer found.
 MOST_EXECUTIONS = 100
 FAILED: Final[tuple[Literal["FAILED", "TIMED_OUT", "ABORTED"], ...]] = ("FAILED", "TIMED_OUT", "ABORTED")
 
@@ -33,7 +33,7 @@ class BatchCounts:
 
 
 class Executions:
-    """The executions of one state machine, each named after its run; one that goes on with it has a number."""
+    """The executions of one state machine, each named after its run; one that resumes it has a number."""
 
     def __init__(self, state_machine_arn: str, client: Any = None) -> None:
         self._executions = state_machine_arn.replace(":stateMachine:", ":execution:")
@@ -52,7 +52,7 @@ class Executions:
             arn = max(runs, key=lambda run: run["startDate"])["mapRunArn"]
             items = self._client.describe_map_run(mapRunArn=arn)["itemCounts"]
         except ClientError as error:
-            raise HistoryUnavailableError("Step Functions refuses to tell its history") from error
+            raise HistoryUnavailableError("Step Functions refuses access to its history") from error
         except BotoCoreError as error:
             raise HistoryUnavailableError("Step Functions cannot be asked now") from error
         failed = items["failed"] + items["timedOut"] + items["aborted"]

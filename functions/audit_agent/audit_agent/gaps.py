@@ -1,9 +1,10 @@
-"""A gap: something that one record of a run holds and another lacks, or tells otherwise."""
+"""A gap: something that one record of a run holds and another lacks, or holds differently."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
 from vigie.database import Transaction
+from vigie.vocabulary import GapName
 
 INSERT = """
 INSERT INTO run_gaps (run_id, customer_id, step, store, problem, event_id, batch_no) VALUES %s ON CONFLICT DO NOTHING
@@ -16,7 +17,7 @@ class Gap:
 
     step: str
     store: str
-    problem: str
+    problem: GapName
     customer_id: UUID | None = None
     event_id: UUID | None = None
     batch_no: int | None = None

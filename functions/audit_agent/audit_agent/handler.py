@@ -8,7 +8,7 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from audit_agent.closing import Closer, tell_not_sealed
+from audit_agent.closing import Closer, report_not_sealed
 from audit_agent.execution_history import Executions
 from audit_agent.log_reading import Logs
 from audit_agent.publishing import CheckpointStore
@@ -16,10 +16,10 @@ from audit_agent.reconciling import Reconciler
 from audit_agent.sealing import Sealer
 from audit_agent.settings import AuditSettings
 from audit_agent.signing import Signer
-from vigie.batches import answer
+from vigie.batches import complete_task
 from vigie.errors import InvalidInputError, VigieError
 from vigie.messages import SealMessage
-from vigie.runtime import collect_seldom, open_database, request_of
+from vigie.runtime import open_database, request_of, tune_garbage_collection
 from vigie.task_tokens import TaskTokens
 
 logger = Logger(location=None)
@@ -35,7 +35,7 @@ reconciler = Reconciler(
     database, Logs(settings.groups), Executions(settings.state_machine_arn), settings.log_wait_seconds
 )
 closer = Closer(database, reconciler, sealer)
-collect_seldom()
+tune_garbage_collection()
 
 
 def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
@@ -43,7 +43,9 @@ def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
     message = SealMessage.parse(record.body)
     logger.append_keys(run_id=message.run_id)
     request = request_of("audit_agent", lambda_context).for_run(message.run_id)
-    answer(message.task_token, tokens, lambda: closer.close(message.run_id, request, metrics), request.seconds_left)
+    complete_task(
+        message.task_token, tokens, lambda: closer.close(message.run_id, request, metrics), request.seconds_left
+    )
 
 
 def watch(context: LambdaContext) -> None:
@@ -51,7 +53,7 @@ def watch(context: LambdaContext) -> None:
     try:
         sealer.watch(request_of("audit_agent", context))
     except VigieError as error:
-        tell_not_sealed(error, metrics)
+        report_not_sealed(error, metrics)
 
 
 @logger.inject_lambda_context(clear_state=True)

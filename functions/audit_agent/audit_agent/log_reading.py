@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from audit_agent.verbatim import find_event
+from audit_agent.canonical_line import match_canonical_event
 from vigie.canonical import canonical_event
 from vigie.errors import TransientError
 from vigie.verify import leaf_hash
@@ -31,7 +30,7 @@ class LogsUnavailableError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An audit event as a log line tells it. `fingerprint` is its leaf hash, empty when the line is malformed."""
+    """An audit event as a log line reports it. `fingerprint` is its leaf hash, empty when the line is malformed."""
 
     event_id: UUID
     agent: str
@@ -39,30 +38,15 @@ class LoggedEvent:
     fingerprint: bytes
 
 
-def logs_client() -> Any:
-    """A client of CloudWatch Logs that takes the events of a page as they are."""
-    client: Any = boto3.client("logs", config=PATIENCE)
-    client.meta.events.register("before-parse.cloudwatch-logs.FilterLogEvents", _take_events)
-    return client
-
-
-def _take_events(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_context: object) -> None:
-    """Read a page's events once: looking each member of each up in the service's model takes longer than that."""
-    if response_dict["status_code"] == HTTPStatus.OK:
-        page = json.loads(response_dict["body"])
-        customized_response_dict["events"] = page.pop("events", [])
-        response_dict["body"] = json.dumps(page).encode()
-
-
 class Logs:
     """The log groups that agents write to."""
 
     def __init__(self, groups: tuple[str, ...], client: Any = None) -> None:
         self._groups = groups
-        self._client = client or logs_client()
+        self._client = client or boto3.client("logs", config=PATIENCE)
 
     def pages(self, run_id: str, since_ms: int) -> Iterator[list[str]]:
-        """The lines that may tell of the run, in all groups, logged at or after this time (milliseconds since 1970).
+        """Yield the lines that may belong to the run, in all groups, from this time on (milliseconds since 1970).
 
         Raises:
             LogsUnavailableError: CloudWatch Logs does not answer, or refuses.
@@ -107,7 +91,7 @@ def read_events(
     """
     for messages in pages:
         for message in messages:
-            found = find_event(message)
+            found = match_canonical_event(message)
             if found and is_stored(*found):
                 continue
             if logged := _read_line(message, run_id):

@@ -9,12 +9,13 @@ from aws_lambda_powertools import Logger
 from audit_agent.batch_checks import Batches, gaps_in_batches, split_steps
 from audit_agent.execution_history import Executions, HistoryUnavailableError
 from audit_agent.gaps import Gap
+from audit_agent.log_comparison import EventOrigin, LogComparison, StoredEvents, read_origins, since_ms
 from audit_agent.log_reading import Logs, LogsUnavailableError
 from audit_agent.read_ahead import ReadAhead
 from audit_agent.record_checks import gaps_in_records, read_batches
-from audit_agent.told import LogComparison, Origin, StoredEvents, read_origins, since_ms
 from vigie.database import Database
 from vigie.runtime import Request
+from vigie.vocabulary import WHOLE_RUN, GapName
 
 logger = Logger(child=True)
 # Of up to 10,000 lines each, about a kilobyte a line.
@@ -67,11 +68,11 @@ class Reconciler:
             counts = self._executions.count_batches(run_id)
         except HistoryUnavailableError as error:
             logger.warning("history not compared", reason=str(error))
-            return [Gap("run", "step_functions", "StoreUnavailable")], frozenset()
+            return [Gap(WHOLE_RUN, "step_functions", GapName.STORE_UNAVAILABLE)], frozenset()
         return gaps_in_batches(batches, counts)
 
     def _logged(self, run_id: str, stored: StoredEvents, pages: Iterable[list[str]], request: Request) -> list[Gap]:
-        def origins(event_ids: list[UUID]) -> dict[UUID, Origin]:
+        def origins(event_ids: list[UUID]) -> dict[UUID, EventOrigin]:
             with self._database.transaction(request.origin) as transaction:
                 return read_origins(transaction, event_ids)
 
@@ -80,5 +81,5 @@ class Reconciler:
             comparison.read(run_id, pages, self._log_wait_seconds, request.seconds_left)
         except LogsUnavailableError as error:
             logger.warning("logs not compared", reason=str(error))
-            return [Gap("run", "cloudwatch", "StoreUnavailable")]
+            return [Gap(WHOLE_RUN, "cloudwatch", GapName.STORE_UNAVAILABLE)]
         return comparison.gaps()

@@ -6,6 +6,7 @@ Every row that the query gives is a gap: customer, step, the store that lacks so
 from audit_agent.batch_checks import Batches
 from audit_agent.gaps import Gap
 from vigie.database import Transaction
+from vigie.vocabulary import GapName
 
 CHECKS = """
 WITH event AS MATERIALIZED (
@@ -13,7 +14,7 @@ WITH event AS MATERIALIZED (
            details->>'purpose' AS purpose, details->>'egress_id' AS egress_id
     FROM audit_log WHERE run_id = %(run_id)s
 ),
-kind (step, purpose, store, told) AS (VALUES
+kind (step, purpose, store, saved_as) AS (VALUES
     ('analyse', 'feedback_analysis', 'feedback_analyses', 'ANALYSIS_SAVED'),
     ('predict', 'profiling', 'predictions', 'PREDICTION_SAVED'),
     ('decide', 'retention_offers', 'actions', 'ACTION_SAVED')
@@ -35,9 +36,9 @@ call AS MATERIALIZED (
 ),
 saved AS MATERIALIZED (
     SELECT e.event_id, e.customer_id, k.step, k.store, e.details->>'analysis_lost' = 'true' AS analysis_lost
-    FROM event e JOIN kind k ON k.told = e.event_type
+    FROM event e JOIN kind k ON k.saved_as = e.event_type
 )
--- the plan, and what each step came to
+-- the plan, and how each step ended
 SELECT c.customer_id, k.step, 'run_steps', 'StepNotEnded', NULL::uuid, c.batch_no
 FROM run_customers c CROSS JOIN kind k LEFT JOIN ended s USING (customer_id, step)
 WHERE c.run_id = %(run_id)s AND s.customer_id IS NULL
@@ -50,7 +51,7 @@ SELECT r.customer_id, r.step, 'run_steps', 'StepNotDone', NULL, NULL
 FROM result r LEFT JOIN ended s USING (customer_id, step)
 WHERE s.outcome IS DISTINCT FROM 'done'
 UNION ALL
--- results and the events that tell them, one for one
+-- results and the events that report them, one for one
 SELECT r.customer_id, r.step, 'audit_log', 'ResultWithoutEvent', NULL, NULL
 FROM result r LEFT JOIN saved e USING (customer_id, step) WHERE e.event_id IS NULL
 UNION ALL
@@ -67,7 +68,7 @@ SELECT r.customer_id, r.step, 'audit_log', 'SegmentWithoutEvent', NULL, NULL
 FROM result r LEFT JOIN event e ON e.event_type = 'SEGMENTATION' AND e.customer_id = r.customer_id
 WHERE r.step = 'decide' AND e.event_id IS NULL
 UNION ALL
--- what was made without an analysis that failed, or that nobody ended, says so, in its row and in its event
+-- what was made without an analysis that failed, or was never ended, is marked so, in its row and in its event
 SELECT r.customer_id, r.step, k.store, 'LossNotMarked', NULL, NULL
 FROM result r JOIN kind k USING (step) LEFT JOIN ended s ON s.customer_id = r.customer_id AND s.step = 'analyse'
 WHERE r.step <> 'analyse' AND NOT r.analysis_lost AND coalesce(s.outcome, 'failed') = 'failed'
@@ -76,7 +77,7 @@ SELECT r.customer_id, r.step, 'audit_log', 'LossToldOtherwise', e.event_id, NULL
 FROM result r JOIN saved e USING (customer_id, step)
 WHERE r.analysis_lost IS DISTINCT FROM coalesce(e.analysis_lost, false)
 UNION ALL
--- steps without a result, and the events that tell why
+-- steps without a result, and the events that report why
 SELECT s.customer_id, s.step, 'audit_log', 'StepWithoutEvent', NULL, NULL
 FROM ended s LEFT JOIN event e ON e.customer_id = s.customer_id AND e.step = s.step
     AND (e.event_type = 'DERIVED_DATA_ERASED' AND s.outcome = 'withdrawn'
@@ -88,7 +89,7 @@ FROM event e LEFT JOIN ended s USING (customer_id, step)
 WHERE e.event_type = 'STEP_ENDED'
   AND (s.outcome, s.reason) IS DISTINCT FROM (e.details->>'outcome', e.details->>'reason')
 UNION ALL
--- consent, looked up for whoever has a result, and in force where the result needs it
+-- consent, looked up for each customer with a result, and in force where the result needs it
 SELECT r.customer_id, r.step, 'audit_log', 'ConsentNotChecked', NULL, NULL
 FROM result r JOIN kind k USING (step)
 LEFT JOIN event e ON e.event_type = 'CONSENT_CHECK' AND e.customer_id = r.customer_id AND e.purpose = k.purpose
@@ -100,7 +101,7 @@ FROM ended s JOIN kind k USING (step)
 LEFT JOIN event e ON e.event_type = 'CONSENT_CHECK' AND e.customer_id = s.customer_id AND e.purpose = k.purpose
 WHERE s.outcome = 'skipped' AND e.event_id IS NULL
 UNION ALL
--- calls: each with an outcome, told when it left and when it ended, and pseudonymised before
+-- calls: each with an outcome, reported when it left and when it ended, and pseudonymised before
 SELECT c.customer_id, c.step, 'egress_ledger', 'CallWithoutOutcome', NULL, NULL
 FROM call c WHERE c.outcome IS NULL
 UNION ALL
@@ -123,7 +124,9 @@ WHERE r.egress_id IS NOT NULL AND c.outcome IS DISTINCT FROM 'answered'
 UNION ALL
 SELECT coalesce(c.customer_id, e.customer_id), 'analyse', 'audit_log', 'PseudonymisationNotTold', NULL, NULL
 FROM (SELECT customer_id, count(*) FROM call WHERE step = 'analyse' GROUP BY 1) c
-FULL JOIN (SELECT customer_id, count(*) FROM event WHERE event_type = 'ANONYMISATION' GROUP BY 1) e USING (customer_id)
+FULL JOIN (
+    SELECT customer_id, count(*) FROM event WHERE event_type IN ('PSEUDONYMISATION', 'ANONYMISATION') GROUP BY 1
+) e USING (customer_id)
 WHERE c.count IS DISTINCT FROM e.count
 UNION ALL
 SELECT c.customer_id, c.step, 'audit_log', 'RefusalNotTold', NULL, NULL
@@ -132,7 +135,7 @@ FROM call c LEFT JOIN event e ON e.customer_id = c.customer_id
          OR c.outcome = 'rejected' AND e.event_type = 'GUARD_REJECTED' AND e.egress_id = c.egress_id::text)
 WHERE c.outcome IN ('blocked', 'rejected') AND e.event_id IS NULL
 UNION ALL
--- the plan as it was told
+-- the plan as it was reported
 SELECT NULL, 'run', 'run_customers', 'PlanDiffers', NULL, NULL
 FROM runs r LEFT JOIN event e ON e.event_type = 'RUN_PLANNED'
 WHERE r.run_id = %(run_id)s AND NOT coalesce(
@@ -153,12 +156,12 @@ WHERE run_id = %s AND event_type = 'BATCH_END' AND details->>'remaining' = '0'
 
 
 def gaps_in_records(transaction: Transaction, run_id: str) -> list[Gap]:
-    """The gaps between the run's tables. Steps that nobody ended are among them, whatever the reason."""
+    """Return the gaps between the run's tables. Steps that were never ended are among them, whatever the reason."""
     transaction.cursor.execute(HASHED)
     rows = transaction.fetch(CHECKS, {"run_id": run_id})
     transaction.cursor.execute(AS_USUAL)
     return [
-        Gap(step, store, problem, customer_id, event_id, batch_no)
+        Gap(step, store, GapName(problem), customer_id, event_id, batch_no)
         for customer_id, step, store, problem, event_id, batch_no in rows
     ]
 

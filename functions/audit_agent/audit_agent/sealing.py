@@ -1,7 +1,7 @@
 """Sealing: committed audit events become leaves of one tree, whose root is signed and published.
 
 A round is made of small transactions, each complete in itself: leaves with the frontier, then the checkpoint, then
-the record of its publication. A sealer that dies between or within them leaves a place from which the next goes on.
+the record of its publication. After a sealer that dies between or within them, the next one continues from the cursor.
 The lock on the frontier's one row makes all sealers take turns, so there is one history.
 """
 
@@ -10,21 +10,22 @@ from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
-from audit_agent import log_store
+from audit_agent import tree_store
 from audit_agent.errors import LogBrokenError
-from audit_agent.log_store import Place, Signed, WaitingEvent
 from audit_agent.publishing import CheckpointStore, object_key
 from audit_agent.signing import Signer
+from audit_agent.tree_store import SealCursor, Signed, WaitingEvent
 from vigie.audit import Event, Origin
 from vigie.canonical import canonical_event
 from vigie.database import Database
 from vigie.runtime import Request
 from vigie.verify import leaf_hash
+from vigie.vocabulary import EventType
 
 logger = Logger(child=True)
 CHUNK = 10_000
 # What a checkpoint leaves behind is no reason for another: an idle log rests.
-OWN_EVENT = "CHECKPOINT_SIGNED"
+OWN_EVENT = EventType.CHECKPOINT_SIGNED
 TICK_SECONDS = 1.0
 CHECKPOINT_AGE_SECONDS = 4.0
 # A watch lasts a little longer than the schedule's minute, so that one takes over from another without a gap.
@@ -44,7 +45,7 @@ class Sealer:
 
         Raises:
             SigningUnavailableError, StoreUnavailableError, BatchBusyError, DatabaseUnavailableError: what was sealed
-                stays sealed; a later round goes on.
+                stays sealed; a later round continues.
             LogBrokenError: the log does not continue what was signed or published before; nothing is signed.
         """
         origin = Origin(request.origin.agent, None, request.origin.request_id)
@@ -66,8 +67,8 @@ class Sealer:
         self.seal(request)
         while time.monotonic() < end and request.seconds_left() > 0:
             with self._database.transaction(request.origin) as transaction:
-                run_is_on = log_store.is_run_on(transaction)
-                age = log_store.seconds_since_checkpoint(transaction)
+                run_is_on = tree_store.is_run_on(transaction)
+                age = tree_store.seconds_since_checkpoint(transaction)
             if not run_is_on:
                 break
             if age is None or age >= CHECKPOINT_AGE_SECONDS:
@@ -77,33 +78,33 @@ class Sealer:
     def has_sealed(self, event_id: UUID, signed: Signed, request: Request) -> bool:
         """Whether a checkpoint covers an event."""
         with self._database.transaction(request.origin) as transaction:
-            return log_store.is_sealed(transaction, event_id, signed.size)
+            return tree_store.is_sealed(transaction, event_id, signed.size)
 
     def _seal_chunk(self, origin: Origin) -> bool:
         """Give leaves to the rows that wait; True when there may be more."""
         with self._database.transaction(origin) as transaction:
-            place = log_store.lock_place(transaction)
-            _require_continuation(place, log_store.newest_checkpoint(transaction))
-            events = log_store.waiting_events(transaction, place, CHUNK)
+            cursor = tree_store.lock_cursor(transaction)
+            _require_continuation(cursor, tree_store.newest_checkpoint(transaction))
+            events = tree_store.waiting_events(transaction, cursor, CHUNK)
             if all(event.event_type == OWN_EVENT for event in events):
                 return False
             leaves = [_leaf(event) for event in events]
             ids = [event.event_id for event in events]
-            log_store.insert_leaves(transaction, place.tree.size, ids, b"".join(leaves))
-            place.tree.extend(leaves)
-            log_store.move_place(transaction, place.tree, *_new_place(place, events))
+            tree_store.insert_leaves(transaction, cursor.tree.size, ids, b"".join(leaves))
+            cursor.tree.extend(leaves)
+            tree_store.advance_cursor(transaction, cursor.tree, *_next_cursor(cursor, events))
         return len(events) == CHUNK
 
     def _sign(self, origin: Origin) -> Signed | None:
         with self._database.transaction(origin) as transaction:
-            tree = log_store.lock_place(transaction).tree
-            before = log_store.newest_checkpoint(transaction)
+            tree = tree_store.lock_cursor(transaction).tree
+            before = tree_store.newest_checkpoint(transaction)
             if tree.size == (before.size if before else 0):
                 return before
             self._store.require_none_beyond(before.size if before else 0)
             signed = Signed(tree.size, tree.root())
             note = self._signer.sign(signed.size, signed.root)
-            log_store.insert_checkpoint(transaction, signed, note)
+            tree_store.insert_checkpoint(transaction, signed, note)
             details = {"tree_size": signed.size, "root_hash": signed.root.hex()}
             transaction.audit(Event(OWN_EVENT, details=details))
         logger.info("checkpoint signed", tree_size=signed.size, root_hash=signed.root.hex(), note=note)
@@ -112,19 +113,19 @@ class Sealer:
     def _publish(self, origin: Origin) -> None:
         """Publish what is committed, also what earlier rounds could not."""
         with self._database.transaction(origin) as transaction:
-            waiting = list(log_store.unpublished(transaction))
+            waiting = list(tree_store.unpublished(transaction))
         for size, note in waiting:
             version = self._store.put(size, note)
             with self._database.transaction(origin) as transaction:
-                log_store.insert_publication(transaction, size, self._store.bucket, object_key(size), version)
+                tree_store.insert_publication(transaction, size, self._store.bucket, object_key(size), version)
 
 
-def _require_continuation(place: Place, before: Signed | None) -> None:
+def _require_continuation(cursor: SealCursor, before: Signed | None) -> None:
     """The frontier must be where the newest checkpoint left it, or further."""
     signed_size = before.size if before else 0
-    if place.tree.size < signed_size:
-        raise LogBrokenError(f"the log is sealed up to {place.tree.size}, but {signed_size} events were signed")
-    if before and place.tree.size == before.size and place.tree.root() != before.root:
+    if cursor.tree.size < signed_size:
+        raise LogBrokenError(f"the log is sealed up to {cursor.tree.size}, but {signed_size} events were signed")
+    if before and cursor.tree.size == before.size and cursor.tree.root() != before.root:
         raise LogBrokenError(f"the frontier at {before.size} events has another root than the checkpoint")
 
 
@@ -144,8 +145,8 @@ def _leaf(event: WaitingEvent) -> bytes:
     )
 
 
-def _new_place(place: Place, events: list[WaitingEvent]) -> tuple[str, int]:
-    """Where the next round goes on; while a restored log is being caught up with, the place stays."""
-    if place.restored and len(events) == CHUNK:
-        return place.xact, place.seq
+def _next_cursor(cursor: SealCursor, events: list[WaitingEvent]) -> tuple[str, int]:
+    """Return where the next round continues; the cursor stays while a restored log is being caught up with."""
+    if cursor.restored and len(events) == CHUNK:
+        return cursor.xact, cursor.seq
     return events[-1].xact, events[-1].seq

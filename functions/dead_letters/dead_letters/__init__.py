@@ -1,1 +1,1 @@
-"""The consumer of the dead-letter queues: what nobody could work on is answered, audited and kept for a redrive."""
+"""The consumer of the dead-letter queues: messages without retries left are recorded, audited and answered."""

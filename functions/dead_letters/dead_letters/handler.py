@@ -9,8 +9,8 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from dead_letters.letters import read_letter
-from dead_letters.recording import take_up
+from dead_letters.messages import parse_dead_letter
+from dead_letters.recording import record_and_answer
 from vigie.runtime import open_database, request_of
 from vigie.settings import AgentSettings
 from vigie.task_tokens import TaskTokens
@@ -25,16 +25,16 @@ database = open_database(settings.database_secret)
 
 
 def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
-    """Keep one dead letter and tell its task."""
-    letter = read_letter(record)
+    """Record one dead letter and fail its task."""
+    letter = parse_dead_letter(record)
     logger.append_keys(run_id=letter.run_id, batch_no=letter.batch_no)
     logger.warning("dead letter", queue=letter.queue, reason=letter.reason)
-    if take_up(letter, database, tokens, request_of("dead_letters", lambda_context)):
+    if record_and_answer(letter, database, tokens, request_of("dead_letters", lambda_context)):
         metrics.add_metric("DeadLetters", MetricUnit.Count, 1)
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Take up the messages of an SQS event; those that stay are delivered again."""
+    """Process the messages of an SQS event; those that stay are delivered again."""
     return process_partial_response(event, record_handler, processor, context)

@@ -1,11 +1,12 @@
-"""A dead letter is kept and audited once, however often it is delivered; then its task is told."""
+"""Record and audit a dead letter once, however often it is delivered, and then fail its task."""
 
-from dead_letters.letters import DeadLetter
+from dead_letters.messages import DeadLetter
 from vigie.audit import Event
 from vigie.database import Database
 from vigie.errors import DeadLettered
 from vigie.runtime import Request
 from vigie.task_tokens import TaskTokens
+from vigie.vocabulary import EventStatus, EventType
 
 INSERT = """
 INSERT INTO dead_letters (message_id, queue, run_id, batch_no, step, reason, body_bytes, body_sha256)
@@ -14,11 +15,11 @@ VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (message_id) DO NOTHING RETU
 
 
 class UnreadableLetterError(Exception):
-    """When a message names no task to answer: it stays in its queue, where somebody can look at it."""
+    """When a message names no task to answer: it stays in its queue for inspection."""
 
 
-def take_up(letter: DeadLetter, database: Database, tokens: TaskTokens, request: Request) -> bool:
-    """Keep, audit and answer a dead letter; True when it was not known before.
+def record_and_answer(letter: DeadLetter, database: Database, tokens: TaskTokens, request: Request) -> bool:
+    """Record, audit and answer a dead letter; return whether it is new.
 
     Recorded first: a crash in between leaves the message, and the next delivery answers the token.
 
@@ -45,5 +46,5 @@ def _record(letter: DeadLetter, database: Database, request: Request) -> bool:
         details = {"queue": letter.queue, "step": letter.step, "reason": letter.reason, "batch_no": letter.batch_no}
         details |= {"body_bytes": size, "body_sha256": sha256}
         stated = {name: value for name, value in details.items() if value is not None}
-        transaction.audit(Event("DEAD_LETTERED", "failed", details=stated))
+        transaction.audit(Event(EventType.DEAD_LETTERED, EventStatus.FAILED, details=stated))
     return True

@@ -8,10 +8,10 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from nlp_agent.analysing import Analyst
-from vigie.batches import answer
+from nlp_agent.agent import NlpAgent
+from vigie.batches import complete_task
 from vigie.messages import BatchMessage
-from vigie.runtime import collect_seldom, open_database, request_of
+from vigie.runtime import open_database, request_of, tune_garbage_collection
 from vigie.task_tokens import TaskTokens
 from vigie_llm.provider import LlmSettings, Provider
 
@@ -21,8 +21,8 @@ processor = BatchProcessor(EventType.SQS)
 settings = LlmSettings.from_environment()
 tokens = TaskTokens()
 provider = Provider(settings)
-analyst = Analyst(open_database(settings.database_secret), provider)
-collect_seldom()
+agent = NlpAgent(open_database(settings.database_secret), provider)
+tune_garbage_collection()
 
 
 def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
@@ -30,13 +30,15 @@ def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
     message = BatchMessage.parse(record.body)
     logger.append_keys(run_id=message.run_id, batch_no=message.batch_no)
     request = request_of("nlp_agent", lambda_context).for_run(message.run_id)
-    answer(message.task_token, tokens, lambda: analyst.analyse(message, request, tokens, metrics), request.seconds_left)
+    complete_task(
+        message.task_token, tokens, lambda: agent.work(message, request, tokens, metrics), request.seconds_left
+    )
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse | dict[str, str]:
-    """Take up the batches of an SQS event; those that fail are delivered again. Or say where calls go."""
+    """Process the batches of an SQS event (those that fail are delivered again), or describe the model provider."""
     if event.get("do") == "describe_provider":
         return provider.describe().facts()
     return process_partial_response(event, record_handler, processor, context)

@@ -1,8 +1,9 @@
 """The nlp agent's SQL. The only code that reads feedback."""
 
+from typing import Any
 from uuid import UUID
 
-from nlp_agent.cases import Candidate
+from nlp_agent.deciding import AnalysisCandidate
 from vigie.database import Transaction
 from vigie_llm.analysis import Analysis
 from vigie_llm.pseudonymise import KnownIdentity
@@ -32,11 +33,11 @@ VALUES %s ON CONFLICT (run_id, customer_id) DO NOTHING
 """
 
 
-def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> list[Candidate]:
+def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> list[AnalysisCandidate]:
     """The customers of a batch whose analysis is not ended, with consent and feedback as they are now."""
     rows = transaction.fetch(CANDIDATES, {"run_id": run_id, "batch_no": batch_no, "most": FEEDBACK_PER_CUSTOMER})
     return [
-        Candidate(
+        AnalysisCandidate(
             customer_id=row[0],
             known=KnownIdentity(*row[1:9]),
             language=row[9],
@@ -48,26 +49,16 @@ def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> lis
     ]
 
 
-def insert_analyses(transaction: Transaction, run_id: str, found: list[tuple[Candidate, UUID, Analysis]]) -> None:
-    """Store analyses, each with the ledger entry it came from.
-
-    Raises:
-        ConsentChangedError: by the transaction, when a consent was withdrawn meanwhile.
-    """
-    transaction.insert(
-        INSERT_ANALYSES,
-        [
-            (
-                run_id,
-                candidate.customer_id,
-                list(candidate.feedback_ids),
-                analysis.sentiment,
-                analysis.score,
-                list(analysis.topics),
-                analysis.intent_to_leave,
-                analysis.summary,
-                egress_id,
-            )
-            for candidate, egress_id, analysis in found
-        ],
+def analysis_row(run_id: str, candidate: AnalysisCandidate, egress_id: UUID, analysis: Analysis) -> tuple[Any, ...]:
+    """Return the row of an analysis, with the ledger entry it came from."""
+    return (
+        run_id,
+        candidate.customer_id,
+        list(candidate.feedback_ids),
+        analysis.sentiment,
+        analysis.score,
+        list(analysis.topics),
+        analysis.intent_to_leave,
+        analysis.summary,
+        egress_id,
     )

@@ -1,27 +1,27 @@
-"""A run's accounts: what every planned customer came to, step by step, in counts that add up to the plan."""
+"""A run's accounts: how every planned customer ended each step, in counts that add up to the plan."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from vigie.errors import CountsDifferError
+from vigie.vocabulary import WANT_OF_CONSENT, Reason, RunStatus, Step, StepOutcome
 
 # Every end of a step is in one of the step's counts, so that each of these sums is the number of planned customers.
 SUMS = {
-    "analyse": ("analysed", "without_consent", "without_feedback", "analysis_failed"),
-    "predict": ("predicted", "prediction_withdrawn", "prediction_failed"),
-    "decide": ("actions", "action_withdrawn", "action_failed"),
+    Step.ANALYSE: ("analysed", "without_consent", "without_feedback", "analysis_failed"),
+    Step.PREDICT: ("predicted", "prediction_withdrawn", "prediction_failed"),
+    Step.DECIDE: ("actions", "action_withdrawn", "action_failed"),
 }
-WANT_OF_CONSENT = ("NoConsent", "ConsentWithdrawn")
 
 
 @dataclass(frozen=True, slots=True)
 class StepCount:
     """How many customers ended a step in this way."""
 
-    step: str
-    outcome: str
-    reason: str | None
+    step: Step
+    outcome: StepOutcome
+    reason: Reason | None
     customers: int
 
 
@@ -51,20 +51,21 @@ def require_sums(counts: Mapping[str, int]) -> None:
             )
 
 
-def count_reasons(ends: Iterable[StepCount]) -> dict[str, dict[str, int]]:
+def count_reasons(ends: Iterable[StepCount]) -> dict[Step, dict[Reason, int]]:
     """Per step, how many customers ended it without a result, by reason."""
-    reasons: dict[str, Counter[str]] = {step: Counter() for step in SUMS}
+    reasons: dict[Step, Counter[Reason]] = {step: Counter() for step in SUMS}
     for end in ends:
         if end.reason:
             reasons[end.step][end.reason] += end.customers
     return {step: dict(sorted(found.items())) for step, found in reasons.items()}
 
 
-def status_of(counts: Mapping[str, int], most_lost_analyses: float) -> str:
-    """`succeeded`, or `partial` where customers failed or too many analyses were lost, or `failed` for all of them."""
+def status_of(counts: Mapping[str, int], most_lost_analyses: float) -> RunStatus:
+    """Judge a run: partial where customers failed or too many analyses were lost, failed where all of them failed."""
     if counts["failed"] and not counts["predicted"]:
-        return "failed"
-    return "partial" if counts["failed"] or share_lost(counts) > most_lost_analyses else "succeeded"
+        return RunStatus.FAILED
+    has_losses = counts["failed"] or share_lost(counts) > most_lost_analyses
+    return RunStatus.PARTIAL if has_losses else RunStatus.SUCCEEDED
 
 
 def share_lost(counts: Mapping[str, int]) -> float:
@@ -75,11 +76,11 @@ def share_lost(counts: Mapping[str, int]) -> float:
 
 def _name_of(end: StepCount) -> str:
     done, *others = SUMS[end.step]
-    if end.outcome == "done":
+    if end.outcome is StepOutcome.DONE:
         return done
-    if end.step == "analyse":
-        if end.reason == "NoFeedback":
+    if end.step is Step.ANALYSE:
+        if end.reason is Reason.NO_FEEDBACK:
             return "without_feedback"
         return "without_consent" if end.reason in WANT_OF_CONSENT else "analysis_failed"
     withdrawn, failed = others
-    return withdrawn if end.outcome == "withdrawn" else failed
+    return withdrawn if end.outcome is StepOutcome.WITHDRAWN else failed

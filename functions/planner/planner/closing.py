@@ -8,12 +8,13 @@ from vigie.audit import Event
 from vigie.database import Database, Transaction
 from vigie.errors import UnknownRunError
 from vigie.runtime import Request
+from vigie.vocabulary import EventStatus, EventType, StepOutcome
 
 
 def finish_run(asked: FinishRequest, database: Database, request: Request) -> dict[str, Any]:
     """Close a run once, and answer the execution's output.
 
-    Steps that nobody ended are ended here, so that every planned customer is accounted for in each step.
+    Steps that no agent ended are ended here, so that every planned customer is accounted for in each step.
 
     Raises:
         UnknownRunError: no such run was planned.
@@ -38,14 +39,14 @@ def finish_run(asked: FinishRequest, database: Database, request: Request) -> di
 
 def _close(transaction: Transaction, run_id: str, run: store.Closing) -> store.Closing:
     for customer_id, step, reason in store.fail_missing_steps(transaction, run_id):
-        details = {"step": step, "outcome": "failed", "reason": reason}
-        transaction.audit(Event("STEP_ENDED", "failed", customer_id, details))
+        details = {"step": step, "outcome": StepOutcome.FAILED, "reason": reason}
+        transaction.audit(Event(EventType.STEP_ENDED, EventStatus.FAILED, customer_id, details))
     ends = store.count_ends(transaction, run_id)
     failed, unread = store.count_failed(transaction, run_id), store.count_without_lost_analysis(transaction, run_id)
     counts = accounts.count_customers(run.planned, ends, failed, unread)
     status = accounts.status_of(counts, run.most_lost_analyses)
     closed = store.Closing(status, run.planned, run.most_lost_analyses, counts, accounts.count_reasons(ends))
     store.close_run(transaction, run_id, closed)
-    told = {"status": status, "counts": counts, "reasons": closed.reasons}
-    transaction.audit(Event("RUN_FINISHED", details=told))
+    finished = {"status": status, "counts": counts, "reasons": closed.reasons}
+    transaction.audit(Event(EventType.RUN_FINISHED, details=finished))
     return closed

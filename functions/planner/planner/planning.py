@@ -9,9 +9,10 @@ from planner.requests import PlanRequest
 from planner.settings import PlannerSettings
 from vigie.audit import Event
 from vigie.database import Database, Transaction
-from vigie.decision import Decision, DecisionError, parse_decision
+from vigie.decision import DecisionError, DecisionRule, parse_decision
 from vigie.errors import InvalidInputError, SettingsError
 from vigie.runtime import Request
+from vigie.vocabulary import EventType
 
 DECISION_FILE = Path(__file__).with_name("decision.toml")
 
@@ -25,7 +26,7 @@ def plan_run(
 
     Raises:
         InvalidInputError: a customer id is unknown, a run to go on with was never planned or is closed, or a run to
-            take up again was never planned, is not closed, or has nobody left to take up.
+            process again was never planned, is not closed, or has no customers left to process.
         ModelNotApprovedError: there is no approved model.
     """
     request = request.for_run(asked.run_id)
@@ -65,7 +66,7 @@ def _plan(transaction: Transaction, asked: PlanRequest, settings: PlannerSetting
     )
     _require_known(transaction, asked, model.contract)
     store.insert_run(transaction, asked, redriven.purpose if redriven else asked.purpose, frozen)
-    left_out = store.choose_customers(transaction, asked, model.contract, frozen.batch_size)
+    left_out = store.choose_customers(transaction, asked, model.contract, frozen.batch_size, settings.round_size)
     plan = store.count_plan(transaction, asked.run_id)
     if asked.redrive:
         _note_redrive(transaction, asked.redrive, asked.run_id, plan)
@@ -85,7 +86,7 @@ def _find_redriven(transaction: Transaction, run_id: str) -> store.Redriven:
 def _note_redrive(transaction: Transaction, of: str, run_id: str, plan: store.Plan) -> None:
     if not plan.customers:
         raise InvalidInputError(
-            f"redrive={of}: nobody is left to take up; a later run has them, or they no longer consent to profiling"
+            f"redrive={of}: no customer is left to process; a later run has them, or their consent to profiling is gone"
         )
     store.note_redrive(transaction, of, run_id)
 
@@ -116,7 +117,7 @@ def _planned(
         **({"redrives": asked.redrive} if asked.redrive else {}),
         **_endpoint(asked),
     }
-    return Event("RUN_PLANNED", details=details)
+    return Event(EventType.RUN_PLANNED, details=details)
 
 
 def _endpoint(asked: PlanRequest) -> dict[str, str]:
@@ -132,7 +133,7 @@ def _most_lost_analyses(settings: PlannerSettings) -> float:
     return share
 
 
-def _decision_rule(settings: PlannerSettings) -> Decision:
+def _decision_rule(settings: PlannerSettings) -> DecisionRule:
     try:
         return parse_decision(
             DECISION_FILE.read_text(encoding="utf-8"), settings.high_threshold, settings.medium_threshold

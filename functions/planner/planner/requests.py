@@ -9,11 +9,11 @@ from uuid import UUID
 from vigie.endpoint import Endpoint
 from vigie.errors import InvalidInputError
 from vigie.runs import MOST_INPUT_BYTES
+from vigie.vocabulary import RunKind
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
-# An execution's name is taken for good: one that goes on with a run has another, which names the run all the same.
+# An execution's name cannot be used again: one that resumes a run has a name of its own, which contains the run's.
 RESUMES = re.compile(r"(?P<run_id>.+)--resume-[0-9]+")
-PURPOSES = ("retention", "test", "benchmark")
 ALLOWED = ("customer_ids", "limit", "batch_size", "purpose", "redrive")
 MAX_BATCH_SIZE = 1000
 # What Step Functions takes, less the other fields and what the state machine adds when it calls this function.
@@ -26,7 +26,7 @@ SHOWN_CHARACTERS = 60
 
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """A run to plan. Empty `customer_ids` and no `limit` mean everybody due; `redrive` is a run to take up again.
+    """A run to plan. Empty `customer_ids` and no `limit` mean everybody due; `redrive` is a run to process again.
 
     `endpoint` is where the agents' calls go, which they say themselves: the planner may not read the secret.
     """
@@ -35,7 +35,7 @@ class PlanRequest:
     customer_ids: tuple[UUID, ...] = ()
     limit: int | None = None
     batch_size: int | None = None
-    purpose: str = "retention"
+    purpose: RunKind = RunKind.RETENTION
     resumes: bool = False
     redrive: str | None = None
     endpoint: Endpoint | None = None
@@ -54,9 +54,9 @@ class PlanRequest:
         customer_ids = _customer_ids(given.get("customer_ids"), problems)
         limit = _whole_number(given, "limit", 10_000_000, problems)
         batch_size = _whole_number(given, "batch_size", MAX_BATCH_SIZE, problems)
-        purpose = given.get("purpose", "retention")
-        if purpose not in PURPOSES:
-            problems.append(f"purpose={_shown(purpose)} is unknown: use {', '.join(PURPOSES)}")
+        purpose = given.get("purpose", RunKind.RETENTION)
+        if purpose not in tuple(RunKind):
+            problems.append(f"purpose={_shown(purpose)} is unknown: use {', '.join(RunKind)}")
         redrive = _redrive(given, problems)
         if problems:
             raise InvalidInputError("; ".join(problems))
@@ -64,7 +64,7 @@ class PlanRequest:
         resumed = RESUMES.fullmatch(run_id)
         named = resumed["run_id"] if resumed else run_id
         endpoint = Endpoint.parse(event.get("endpoint"))
-        return cls(named, customer_ids, limit, batch_size, purpose, resumed is not None, redrive, endpoint)
+        return cls(named, customer_ids, limit, batch_size, RunKind(purpose), resumed is not None, redrive, endpoint)
 
 
 @dataclass(frozen=True, slots=True)

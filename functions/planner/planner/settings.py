@@ -16,5 +16,12 @@ class PlannerSettings(AgentSettings):
     max_concurrency: int
     high_threshold: float
     medium_threshold: float
+    nlp_environments: int
+    llm_concurrency: int
     most_lost_analyses: float = 0.05
     contract: str = ""
+
+    @property
+    def round_size(self) -> int:
+        """How many calls the analysing environments make at once: a part of a round takes as long as a whole one."""
+        return self.nlp_environments * self.llm_concurrency

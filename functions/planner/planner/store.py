@@ -8,15 +8,15 @@ from uuid import UUID
 from planner.accounts import StepCount
 from planner.requests import PlanRequest
 from vigie.database import Transaction
-from vigie.decision import Decision
+from vigie.decision import DecisionRule
 from vigie.errors import ModelNotApprovedError
+from vigie.vocabulary import Reason, RunKind, RunStatus, Step, StepOutcome
 
 # A batch is a quarter of the customers that are left (guided self-scheduling, Polychronopoulos and Kuck 1987): at the
 # run's end, when the agent behind has nothing else to do, it waits for a small batch, not for a whole one. Below the
-# least size, handing batches over costs more than that saves. Whole rounds of calls: a part of one takes as long.
+# least size, handing batches over costs more than that saves. Sizes are whole rounds of calls.
 SHARE = 4
 LEAST_BATCH_SIZE = 64
-ROUND = 32
 
 # Due: has features under the model's contract. Profiling needs a consent in force.
 DUE = """
@@ -82,7 +82,7 @@ class Frozen:
 
     model: ApprovedModel
     prompts: dict[str, str]
-    decision: Decision
+    decision: DecisionRule
     batch_size: int
     most_lost_analyses: float
 
@@ -98,9 +98,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Redriven:
-    """A run that another takes up: what both are for, its contract, and whether it is closed."""
+    """A run that another processes again: its kind and contract, and whether it is closed."""
 
-    purpose: str
+    purpose: RunKind
     contract: str
     closed: bool
 
@@ -109,15 +109,15 @@ class Redriven:
 class Closing:
     """How a run ended; counts and reasons are missing until it is closed."""
 
-    status: str
+    status: RunStatus
     planned: int
     most_lost_analyses: float
     counts: dict[str, int] | None = None
-    reasons: dict[str, dict[str, int]] | None = None
+    reasons: dict[Step, dict[Reason, int]] | None = None
 
 
 def find_plan(transaction: Transaction, run_id: str) -> Plan | None:
-    """The plan of a run that exists already. Two planners of one run wait for each other here."""
+    """Read the plan of a run that exists already. Two planners of one run wait for each other here."""
     transaction.cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 1))", (run_id,))
     rows = transaction.fetch("SELECT planned, batches, counts IS NOT NULL FROM runs WHERE run_id = %s", (run_id,))
     return Plan(*rows[0]) if rows else None
@@ -159,15 +159,15 @@ def unknown_customers(transaction: Transaction, customer_ids: tuple[UUID, ...], 
 
 
 def find_redriven(transaction: Transaction, run_id: str) -> Redriven | None:
-    """The run to take up. Two planners that take up the same one wait for each other here."""
+    """Read and lock the run to process again: two planners of the same one wait for each other here."""
     rows: list[Any] = transaction.fetch(
         "SELECT purpose, contract, counts IS NOT NULL FROM runs WHERE run_id = %s FOR NO KEY UPDATE", (run_id,)
     )
-    return Redriven(*rows[0]) if rows else None
+    return Redriven(RunKind(rows[0][0]), *rows[0][1:]) if rows else None
 
 
 def note_redrive(transaction: Transaction, of: str, run_id: str) -> None:
-    """Store that a run takes up another, and its dead letters."""
+    """Store that a run processes another again, and its dead letters."""
     transaction.cursor.execute(
         "INSERT INTO redrives (run_id, part, redriven_as)"
         " SELECT %(of)s, coalesce(max(part), 0) + 1, %(run_id)s FROM redrives WHERE run_id = %(of)s",
@@ -179,7 +179,7 @@ def note_redrive(transaction: Transaction, of: str, run_id: str) -> None:
     )
 
 
-def insert_run(transaction: Transaction, asked: PlanRequest, purpose: str, frozen: Frozen) -> None:
+def insert_run(transaction: Transaction, asked: PlanRequest, purpose: RunKind, frozen: Frozen) -> None:
     """Store a run; its counts follow."""
     transaction.cursor.execute(
         "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
@@ -201,7 +201,7 @@ def insert_run(transaction: Transaction, asked: PlanRequest, purpose: str, froze
     )
 
 
-def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str, most: int) -> int:
+def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str, most: int, round_size: int) -> int:
     """Put customers in the run, in batches of at most `most`, which is each one's size where a size was asked for.
 
     Returns how many due ones lack the consent for profiling.
@@ -218,7 +218,7 @@ def choose_customers(transaction: Transaction, asked: PlanRequest, contract: str
             "most": most,
             "least": asked.batch_size or min(most, LEAST_BATCH_SIZE),
             "share": SHARE,
-            "round": ROUND,
+            "round": round_size,
         },
     )
     return int(rows[0][0])
@@ -234,10 +234,10 @@ def count_plan(transaction: Transaction, run_id: str) -> Plan:
     return Plan(*rows[0])
 
 
-def fail_missing_steps(transaction: Transaction, run_id: str) -> list[tuple[UUID, str, str]]:
-    """End the steps that nobody ended as failed; return customer, step and reason of each."""
+def fail_missing_steps(transaction: Transaction, run_id: str) -> list[tuple[UUID, Step, Reason]]:
+    """End the steps that no agent ended as failed; return customer, step and reason of each."""
     rows = transaction.fetch(FAIL_MISSING, (run_id,))
-    return [(row[0], row[1], row[2]) for row in rows]
+    return [(row[0], Step(row[1]), Reason(row[2])) for row in rows]
 
 
 def count_ends(transaction: Transaction, run_id: str) -> list[StepCount]:
@@ -246,7 +246,10 @@ def count_ends(transaction: Transaction, run_id: str) -> list[StepCount]:
         "SELECT step, outcome, reason, count(*) FROM run_steps WHERE run_id = %s GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
         (run_id,),
     )
-    return [StepCount(*row) for row in rows]
+    return [
+        StepCount(Step(step), StepOutcome(outcome), Reason(reason) if reason else None, customers)
+        for step, outcome, reason, customers in rows
+    ]
 
 
 def count_failed(transaction: Transaction, run_id: str) -> int:
@@ -274,9 +277,9 @@ def close_run(transaction: Transaction, run_id: str, closed: Closing) -> None:
 
 
 def closed_run(transaction: Transaction, run_id: str) -> Closing | None:
-    """How a run ended, or that it has not yet. Two closers wait for each other here."""
+    """Read and lock how a run ended, or that it has not yet: two closers wait for each other here."""
     rows: list[Any] = transaction.fetch(
         "SELECT status, planned, most_lost_analyses, counts, reasons FROM runs WHERE run_id = %s FOR NO KEY UPDATE",
         (run_id,),
     )
-    return Closing(*rows[0]) if rows else None
+    return Closing(RunStatus(rows[0][0]), *rows[0][1:]) if rows else None

@@ -8,10 +8,10 @@ from aws_lambda_powertools.utilities.batch.types import PartialItemFailureRespon
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from prediction_agent.predicting import Predictor
-from vigie.batches import answer
+from prediction_agent.agent import PredictionAgent
+from vigie.batches import complete_task
 from vigie.messages import BatchMessage
-from vigie.runtime import collect_seldom, open_database, request_of
+from vigie.runtime import open_database, request_of, tune_garbage_collection
 from vigie.settings import AgentSettings
 from vigie.task_tokens import TaskTokens
 
@@ -20,8 +20,8 @@ metrics = Metrics()
 processor = BatchProcessor(EventType.SQS)
 settings = AgentSettings.from_environment()
 tokens = TaskTokens()
-predictor = Predictor(open_database(settings.database_secret))
-collect_seldom()
+agent = PredictionAgent(open_database(settings.database_secret))
+tune_garbage_collection()
 
 
 def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
@@ -29,11 +29,11 @@ def record_handler(record: SQSRecord, lambda_context: LambdaContext) -> None:
     message = BatchMessage.parse(record.body)
     logger.append_keys(run_id=message.run_id, batch_no=message.batch_no)
     request = request_of("prediction_agent", lambda_context).for_run(message.run_id)
-    answer(message.task_token, tokens, lambda: predictor.predict(message, request, metrics), request.seconds_left)
+    complete_task(message.task_token, tokens, lambda: agent.work(message, request, metrics), request.seconds_left)
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
-    """Take up the batches of an SQS event; those that fail are delivered again."""
+    """Process the batches of an SQS event; those that fail are delivered again."""
     return process_partial_response(event, record_handler, processor, context)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from vigie.vocabulary import Reason
 from vigie_scoring import Scorer, Scores, explain
 
 SENTIMENT = "sentiment_score"
@@ -11,7 +12,7 @@ CONTRIBUTION_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ScoringCandidate:
     """A customer of the batch without a prediction yet. `features` are missing when none were loaded.
 
     `analysis_lost` says that there is no sentiment because the analysis failed or was given up, and not for want of
@@ -39,26 +40,28 @@ class Prediction:
     analysis_lost: bool = False
 
 
-def why_not(candidate: Candidate) -> str | None:
+def skip_reason(candidate: ScoringCandidate) -> Reason | None:
     """The reason why a customer cannot be scored, or None."""
     if candidate.consent_id is None:
-        return "NoConsent"
-    return "NoFeatures" if candidate.features is None else None
+        return Reason.NO_CONSENT
+    return Reason.NO_FEATURES if candidate.features is None else None
 
 
-def as_row(candidate: Candidate) -> dict[str, Any]:
+def as_row(candidate: ScoringCandidate) -> dict[str, Any]:
     """The model's input: the loaded features, and the sentiment just found; missing where there is none."""
     return {**(candidate.features or {}), SENTIMENT: candidate.sentiment_score}
 
 
-def score_candidates(scorer: Scorer, candidates: list[Candidate]) -> list[Prediction]:
+def score_candidates(scorer: Scorer, candidates: list[ScoringCandidate]) -> list[Prediction]:
     """Score customers together, and explain each score."""
     rows = [as_row(candidate) for candidate in candidates]
     scores = scorer.score(rows)
     return [_prediction(scorer, scores, index, candidate, rows[index]) for index, candidate in enumerate(candidates)]
 
 
-def _prediction(scorer: Scorer, scores: Scores, index: int, candidate: Candidate, row: dict[str, Any]) -> Prediction:
+def _prediction(
+    scorer: Scorer, scores: Scores, index: int, candidate: ScoringCandidate, row: dict[str, Any]
+) -> Prediction:
     contributions = scores.contributions[index]
     named = zip(scores.terms, contributions, strict=True)
     return Prediction(

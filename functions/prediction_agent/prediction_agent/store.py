@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from prediction_agent.scoring import SENTIMENT, Candidate, Prediction
+from prediction_agent.scoring import SENTIMENT, Prediction, ScoringCandidate
 from vigie.database import Transaction
 from vigie.errors import ModelNotApprovedError
 from vigie.runs import Run
@@ -46,10 +46,10 @@ VALUES %s ON CONFLICT (run_id, subject, measure) DO NOTHING
 """
 
 
-def load_candidates(transaction: Transaction, run: Run, batch_no: int) -> list[Candidate]:
+def load_candidates(transaction: Transaction, run: Run, batch_no: int) -> list[ScoringCandidate]:
     """The customers of a batch whose prediction is not ended."""
     rows = transaction.fetch(CANDIDATES, {"run_id": run.run_id, "batch_no": batch_no, "contract": run.contract})
-    return [Candidate(*row) for row in rows]
+    return [ScoringCandidate(*row) for row in rows]
 
 
 def load_scorer(transaction: Transaction, version: str) -> bytes:

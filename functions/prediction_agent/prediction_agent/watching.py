@@ -1,4 +1,4 @@
-"""What a run's customers look like as a whole, beside those the model was trained on: stored with the run."""
+"""Drift and group rates of a run's customers, compared with those the model was trained on."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Audit events: written to PostgreSQL in the transaction of what they tell, then to the structured log."""
+"""Audit events: written to PostgreSQL in the transaction of what they report, then to the structured log."""
 
 import json
 import logging
@@ -15,6 +15,7 @@ from psycopg2.extras import execute_values
 from vigie.canonical import canonical_event
 from vigie.events import check_details
 from vigie.ids import uuid7
+from vigie.vocabulary import EventStatus, EventType
 
 logger = Logger(child=True)
 _PLACE = "the place of an event"
@@ -29,8 +30,8 @@ VALUES %s
 class Event:
     """One thing that happened. `details` must fit the event type's schema (vigie/events.py)."""
 
-    event_type: str
-    status: str = "ok"
+    event_type: EventType
+    status: EventStatus = EventStatus.OK
     customer_id: UUID | None = None
     details: dict[str, Any] = field(default_factory=dict)
     event_id: UUID = field(default_factory=uuid7)
@@ -60,7 +61,7 @@ def log_events(origin: Origin, events: Sequence[Event]) -> None:
     if isinstance(handler, logging.StreamHandler) and logger.log_level <= logging.INFO:
         _write_lines(handler, origin, events)
     else:
-        # Outside a function nobody has set up Powertools: whoever listens gets records.
+        # Outside a function Powertools is not set up: other handlers get records.
         for event in events:
             logger.info("audit event", audit=as_log_fields(origin, event))
 
@@ -68,7 +69,7 @@ def log_events(origin: Origin, events: Sequence[Event]) -> None:
 def _write_lines(handler: "logging.StreamHandler[Any]", origin: Origin, events: Sequence[Event]) -> None:
     """Format the line once and put each event in its place: an eighth of an agent's CPU went into formatting.
 
-    There it stands in its canonical form, so that a reader can compare it without parsing.
+    It is in its canonical form there, so that a reader can compare it without parsing.
     """
     before, after = handler.format(_log_record()).split(json.dumps(_PLACE))
     lines = (f"{before}{_text(origin, event)}{after}\n" for event in events)
@@ -76,7 +77,7 @@ def _write_lines(handler: "logging.StreamHandler[Any]", origin: Origin, events: 
         handler.stream.write("".join(lines))
         handler.flush()
     except OSError:
-        # What they tell is committed: the work goes on, and the reconciliation names the lines that are missing.
+        # The events are committed: the work continues, and the reconciliation names the lines that are missing.
         handler.handleError(_log_record())
 
 
@@ -86,7 +87,7 @@ def _log_record() -> logging.LogRecord:
 
 
 def as_log_fields(origin: Origin, event: Event) -> dict[str, Any]:
-    """An event as it stands in the structured log."""
+    """Return an event as the structured log holds it."""
     fields: dict[str, Any] = json.loads(_text(origin, event))
     return fields
 

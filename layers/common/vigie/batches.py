@@ -1,4 +1,4 @@
-"""How every agent answers a message: work, then the token; what is final fails it, what may pass is tried again."""
+"""Completion of a task: the work's output or its final error answers the token; transient errors are tried again."""
 
 import random
 import time
@@ -15,10 +15,10 @@ TRIES = 4
 FIRST_PAUSE_SECONDS = 0.5
 
 
-def answer(
+def complete_task(
     token: str, tokens: TaskTokens, work: Callable[[], dict[str, Any]], seconds_left: Callable[[], float]
 ) -> None:
-    """Do the work and answer the token with its output, or with the error's class name when it is final.
+    """Do the work and answer its task token with the output, or with the error's class name when it is final.
 
     A transient error is tried again here, with jitter, while the function's deadline allows; then it is raised,
     so that SQS redelivers the message. Work must therefore look before it writes.

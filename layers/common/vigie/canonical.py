@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
 from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
@@ -80,7 +81,7 @@ def _is_plain(value: Any, depth: int = _PLAIN_DEPTH) -> bool:
         if type(name) is not str:
             return False
         kind = type(each)
-        if kind in _WRITTEN_ONE_WAY:
+        if kind in _WRITTEN_ONE_WAY or isinstance(each, StrEnum):
             continue
         if not (_is_plain_number(repr(each)) if kind is float else _is_plain(each, depth - 1)):
             return False

@@ -74,9 +74,9 @@ class Database:
         Raises:
             ConsentChangedError: the database refused a row whose consent is not in force.
             StatementRefusedError: the database refused a statement for another reason.
-            BatchBusyError: somebody else has held what it needs for longer than `LOCK_SECONDS`.
-            DatabaseUnavailableError: the database cannot be reached, or went away; whether a commit that was
-                under way took place is not known, so work must look before it writes.
+            BatchBusyError: another transaction has held what it needs for longer than `LOCK_SECONDS`.
+            DatabaseUnavailableError: the database cannot be reached, or the connection was lost; whether a commit
+                that was under way took place is not known, so work must look before it writes.
         """
         connection = self._open()
         try:
@@ -86,10 +86,10 @@ class Database:
                 if running.events:
                     insert_events(cursor, origin, running.events)
         except psycopg2.errors.LockNotAvailable:
-            raise BatchBusyError(f"somebody else has held a row or a batch for {LOCK_SECONDS} s") from None
+            raise BatchBusyError(f"another transaction has held a row or a batch for {LOCK_SECONDS} s") from None
         except GONE as error:
             self.close()
-            raise DatabaseUnavailableError("the database went away") from error
+            raise DatabaseUnavailableError("the connection to the database was lost") from error
         except psycopg2.Error as error:
             if error.pgcode == CONSENT_NOT_IN_FORCE:
                 raise ConsentChangedError("a consent is no longer in force") from None
@@ -102,7 +102,7 @@ class Database:
         """Hold a lock that one environment at a time can hold, and that ends with its connection.
 
         Raises:
-            BatchBusyError: somebody else has held it for longer than `LOCK_SECONDS`.
+            BatchBusyError: another environment has held it for longer than `LOCK_SECONDS`.
         """
         name = "/".join(str(part) for part in key)
         with self.transaction(origin) as locking:

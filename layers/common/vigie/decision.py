@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-SEGMENTS = ("High", "Medium", "Low")
+from vigie.vocabulary import Segment
+
+WITH_OFFER = (Segment.HIGH, Segment.MEDIUM)
 MODES = ("thresholds", "expected_value")
 
 
@@ -14,7 +16,7 @@ class DecisionError(ValueError):
 
 
 @dataclass(frozen=True)
-class Offer:
+class OfferTerms:
     """What keeping a customer of a segment costs, and the share of leavers whom it keeps."""
 
     cost_eur: float
@@ -24,40 +26,40 @@ class Offer:
         """Expected gain in euros: probability × value × save rate − cost."""
         return probability * annual_value_eur * self.save_rate - self.cost_eur
 
-    def break_even(self, annual_value_eur: float) -> float:
-        """The probability from which this offer pays for such a customer; above 1 it never does."""
-        return self.cost_eur / (annual_value_eur * self.save_rate) if annual_value_eur > 0 else float("inf")
-
 
 @dataclass(frozen=True)
-class Decision:
+class DecisionRule:
     """The rule in force. In `expected_value` mode a customer of unknown value falls back on thresholds."""
 
     mode: str
     high: float
     medium: float
-    offers: Mapping[str, Offer]
+    offers: Mapping[Segment, OfferTerms]
 
-    def segment(self, probability: float, annual_value_eur: float | None = None) -> str:
-        """`High`, `Medium` or `Low`."""
+    def segment(self, probability: float, annual_value_eur: float | None = None) -> Segment:
+        """Return the segment of a customer with this churn probability."""
         if self.mode == "expected_value" and annual_value_eur is not None:
             return self._segment_by_value(probability, annual_value_eur)
-        return "High" if probability >= self.high else "Medium" if probability >= self.medium else "Low"
+        if probability >= self.high:
+            return Segment.HIGH
+        return Segment.MEDIUM if probability >= self.medium else Segment.LOW
 
     def as_frozen(self) -> dict[str, Any]:
-        """Mode and offers as JSON, to be stored with a run beside its thresholds."""
+        """Mode and offers as JSON, to be stored with a run next to its thresholds."""
         return {"mode": self.mode, "offers": {segment: asdict(offer) for segment, offer in self.offers.items()}}
 
-    def _segment_by_value(self, probability: float, value: float) -> str:
-        gains = {s: self.offers[s].gain(probability, value) for s in ("High", "Medium")}
-        best = max(gains, key=lambda s: (gains[s], s == "Medium"))
-        return best if gains[best] > 0 else "Low"
+    def _segment_by_value(self, probability: float, value: float) -> Segment:
+        gains = {s: self.offers[s].gain(probability, value) for s in WITH_OFFER}
+        best = max(gains, key=lambda s: (gains[s], s is Segment.MEDIUM))
+        return best if gains[best] > 0 else Segment.LOW
 
 
-DEFAULT = Decision("thresholds", 0.70, 0.35, {"High": Offer(60.0, 0.30), "Medium": Offer(12.0, 0.12)})
+DEFAULT = DecisionRule(
+    "thresholds", 0.70, 0.35, {Segment.HIGH: OfferTerms(60.0, 0.30), Segment.MEDIUM: OfferTerms(12.0, 0.12)}
+)
 
 
-def parse_decision(text: str, high: float, medium: float) -> Decision:
+def parse_decision(text: str, high: float, medium: float) -> DecisionRule:
     """Read a decision file (functions/planner/planner/decision.toml).
 
     Raises:
@@ -70,7 +72,7 @@ def parse_decision(text: str, high: float, medium: float) -> Decision:
     return read_decision(raw, high, medium)
 
 
-def read_decision(raw: Mapping[str, Any], high: float, medium: float) -> Decision:
+def read_decision(raw: Mapping[str, Any], high: float, medium: float) -> DecisionRule:
     """A rule from its parsed file, or from what was frozen with a run; errors as for `parse_decision`."""
     if (mode := raw.get("mode")) not in MODES:
         raise DecisionError(f"mode: {mode!r}; write one of {', '.join(MODES)}")
@@ -78,16 +80,16 @@ def read_decision(raw: Mapping[str, Any], high: float, medium: float) -> Decisio
         _require_share(f"threshold {name}", threshold)
     if medium > high:
         raise DecisionError(f"threshold medium: {medium} is above threshold high {high}; lower it")
-    return Decision(mode, high, medium, {s: _read_offer(raw.get("offers", {}), s) for s in ("High", "Medium")})
+    return DecisionRule(mode, high, medium, {s: _read_offer(raw.get("offers", {}), s) for s in WITH_OFFER})
 
 
-def _read_offer(raw: Mapping[str, Any], segment: str) -> Offer:
+def _read_offer(raw: Mapping[str, Any], segment: Segment) -> OfferTerms:
     given = raw.get(segment, {})
     cost, save_rate = given.get("cost_eur"), given.get("save_rate")
     if not isinstance(cost, int | float) or isinstance(cost, bool) or cost < 0:
         raise DecisionError(f"offers.{segment}.cost_eur: {cost!r}; write euros, 0 or more")
     _require_share(f"offers.{segment}.save_rate", save_rate)
-    return Offer(float(cost), float(save_rate))
+    return OfferTerms(float(cost), float(save_rate))
 
 
 def _require_share(name: str, value: object) -> None:

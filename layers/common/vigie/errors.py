@@ -69,7 +69,7 @@ class TransientError(VigieError):
 
 
 class DatabaseUnavailableError(TransientError):
-    """When the database cannot be reached, or went away."""
+    """When the database cannot be reached, or the connection is lost."""
 
 
 class ConsentChangedError(TransientError):
@@ -77,11 +77,11 @@ class ConsentChangedError(TransientError):
 
 
 class BatchBusyError(TransientError):
-    """When another delivery of the same batch, or whoever else holds what it needs, is not done yet."""
+    """When another transaction holds a lock that this batch needs."""
 
 
 class StatementRefusedError(VigieError):
-    """When the database refuses a statement; its code, table and constraint are told, never the row."""
+    """When the database refuses a statement; names code, table and constraint, never the row."""
 
     def __init__(self, code: str | None, table: str | None, constraint: str | None) -> None:
         super().__init__(f"the database refused a statement: {code}, table {table}, constraint {constraint}")

@@ -4,11 +4,31 @@ Details hold counts, versions, closed words and opaque ids. A schema has no room
 data cannot be put there by mistake; tests/unit/common/test_events.py checks the schemas themselves.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from enum import StrEnum
 from functools import cache
 from typing import Any
 
 import fastjsonschema
+
+from vigie.vocabulary import (
+    ActionSource,
+    CallStatus,
+    DeadLetterReason,
+    EventType,
+    Purpose,
+    RunStatus,
+    Segment,
+    Sentiment,
+    Step,
+    StepOutcome,
+)
+
+
+def one_of(words: Iterable[StrEnum]) -> dict[str, Any]:
+    """Return the schema of a closed list; as plain text, because the validator's compiler writes what it is given."""
+    return {"enum": [word.value for word in words]}
+
 
 COUNT = {"type": "integer", "minimum": 0}
 YES_OR_NO = {"type": "boolean"}
@@ -19,19 +39,20 @@ RECIPIENT = {"type": "string", "pattern": "^((local rules|model) on this machine
 ADDRESS = {"type": "string", "pattern": "^https?://[A-Za-z0-9._:%\\[\\]-]{1,270}(/[A-Za-z0-9._~%-]+)*$"}
 SHA256 = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 UUID = {"type": "string", "pattern": "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"}
-PURPOSE = {"enum": ["feedback_analysis", "profiling", "retention_offers"]}
+PURPOSE = one_of(Purpose)
 PROBABILITY = {"type": "number", "minimum": 0, "maximum": 1}
 RUN_ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,80}$"}
 SHARE = {"type": "number", "minimum": 0, "maximum": 1}
 COUNTS = {"type": "object", "propertyNames": WORD, "additionalProperties": COUNT}
+PSEUDONYMISED = {"replaced": COUNTS, "feedback_count": COUNT}
 REASONS = {
     "type": "object",
-    "properties": dict.fromkeys(("analyse", "predict", "decide"), COUNTS),
+    "properties": {step.value: COUNTS for step in Step},
     "additionalProperties": False,
 }
 
-MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
-    "RUN_PLANNED": (
+MEANINGS: dict[EventType, tuple[str, dict[str, Any]]] = {
+    EventType.RUN_PLANNED: (
         "A run was planned: its customers, model, prompt versions and model provider are fixed from here on.",
         {
             "planned": COUNT,
@@ -49,20 +70,24 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
             "llm_model": VERSION,
         },
     ),
-    "BATCH_START": ("An agent took up a batch.", {"batch_no": COUNT, "customers": COUNT}),
-    "BATCH_END": (
-        "An agent ended its work on a batch, with how many customers came to what.",
+    EventType.BATCH_START: ("An agent started a batch.", {"batch_no": COUNT, "customers": COUNT}),
+    EventType.BATCH_END: (
+        "An agent ended its work on a batch, with how many customers ended in which way.",
         {"batch_no": COUNT, "outcomes": COUNTS, "remaining": COUNT},
     ),
-    "CONSENT_CHECK": (
+    EventType.CONSENT_CHECK: (
         "An agent looked up the consent for its own purpose at the moment it acted: ok or refused.",
         {"purpose": PURPOSE, "consent_id": {"type": ["integer", "null"]}},
     ),
-    "ANONYMISATION": (
+    EventType.PSEUDONYMISATION: (
         "A text was pseudonymised before it could leave: how many mentions of each kind were replaced.",
-        {"replaced": COUNTS, "feedback_count": COUNT},
+        PSEUDONYMISED,
     ),
-    "LLM_CALL_START": (
+    EventType.ANONYMISATION: (
+        "A text was pseudonymised before it could leave, as earlier versions called it.",
+        PSEUDONYMISED,
+    ),
+    EventType.LLM_CALL_START: (
         "A call to the model provider was entered in the egress ledger and may leave.",
         {
             "egress_id": UUID,
@@ -73,76 +98,76 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
             "prompt_sha256": SHA256,
         },
     ),
-    "LLM_CALL_END": (
+    EventType.LLM_CALL_END: (
         "A call to the model provider ended, with its outcome.",
         {
             "egress_id": UUID,
-            "outcome": {"enum": ["answered", "rejected", "blocked", "refused", "unavailable", "unsent", "lost"]},
+            "outcome": one_of(CallStatus),
             "tokens_in": COUNT,
             "tokens_out": COUNT,
             "latency_ms": COUNT,
             "reason": WORD,
         },
     ),
-    "EGRESS_BLOCKED": (
+    EventType.EGRESS_BLOCKED: (
         "The egress guard found an identifier in an outgoing request: nothing left.",
         {"purpose": PURPOSE, "found": COUNTS},
     ),
-    "RECIPIENT_REFUSED": (
+    EventType.RECIPIENT_REFUSED: (
         "The secret points elsewhere than the run was planned with (recipient, address and model are the secret's):"
         " of this batch nothing was sent.",
         {"batch_no": COUNT, "recipient": RECIPIENT, "address": ADDRESS, "llm_model": VERSION},
     ),
-    "ANALYSIS_SAVED": (
+    EventType.ANALYSIS_SAVED: (
         "The analysis of a customer's feedback was stored.",
         {
-            "sentiment": {"enum": ["positive", "negative", "neutral", "mixed"]},
+            "sentiment": one_of(Sentiment),
             "topics": COUNT,
             "egress_id": UUID,
         },
     ),
-    "MODEL_LOADED": (
+    EventType.MODEL_LOADED: (
         "A function loaded the registered scorer after checking its SHA-256: ok or refused.",
         {"model_version": VERSION, "scorer_sha256": SHA256},
     ),
-    "PREDICTION_SAVED": (
+    EventType.PREDICTION_SAVED: (
         "A churn probability and its drivers were stored.",
         {"model_version": VERSION, "probability": PROBABILITY, "with_sentiment": YES_OR_NO, "analysis_lost": YES_OR_NO},
     ),
-    "SEGMENTATION": (
+    EventType.SEGMENTATION: (
         "A customer was put in a risk segment by the run's thresholds.",
-        {"segment": {"enum": ["High", "Medium", "Low"]}, "probability": PROBABILITY},
+        {"segment": one_of(Segment), "probability": PROBABILITY},
     ),
-    "ACTION_SAVED": (
+    EventType.ACTION_SAVED: (
         "A retention action was stored: worded by the model, from the catalogue, or none.",
         {
-            "source": {"enum": ["model", "catalogue", "none"]},
+            "source": one_of(ActionSource),
             "offer_id": VERSION,
             "reason": WORD,
             "analysis_lost": YES_OR_NO,
         },
     ),
-    "GUARD_REJECTED": (
+    EventType.GUARD_REJECTED: (
         "A model's answer was not stored, because of what the guard or the schema found in it.",
         {"purpose": PURPOSE, "egress_id": UUID, "found": COUNTS},
     ),
-    "STEP_ENDED": (
+    EventType.STEP_ENDED: (
         "A customer's step ended without a result, for the reason given.",
         {
-            "step": {"enum": ["analyse", "predict", "decide"]},
-            "outcome": {"enum": ["skipped", "failed", "withdrawn"]},
+            "step": one_of(Step),
+            "outcome": one_of(outcome for outcome in StepOutcome if outcome is not StepOutcome.DONE),
             "reason": WORD,
         },
     ),
-    "CONSENT_RECORDED": (
+    EventType.CONSENT_RECORDED: (
         "A consent was recorded, granted or withdrawn (written by the database itself).",
         {"consent_id": COUNT, "purpose": PURPOSE, "granted": YES_OR_NO, "policy_version": VERSION},
     ),
-    "DERIVED_DATA_ERASED": (
+    EventType.DERIVED_DATA_ERASED: (
         "What was derived under a withdrawn purpose was deleted (written by the database itself).",
         {"purpose": PURPOSE, "step": WORD},
     ),
-    "MODEL_APPROVED": (
+    EventType.MODEL_APPROVED: (
         "A person approved a model for production.",
         {
             "model_version": VERSION,
@@ -151,29 +176,33 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
             "better_than_base_rate": {"type": "boolean"},
         },
     ),
-    "MODEL_RETIRED": (
+    EventType.MODEL_RETIRED: (
         "A model was taken out of production.",
         {"model_version": VERSION, "contract": VERSION},
     ),
-    "CHECKPOINT_SIGNED": (
+    EventType.CHECKPOINT_SIGNED: (
         "The sealer signed a checkpoint over every event sealed so far.",
         {"tree_size": COUNT, "root_hash": SHA256},
     ),
-    "RUN_RECONCILED": (
+    EventType.RUN_RECONCILED: (
         "The run's records were compared with each other, per event: how many gaps were found.",
         {"events": COUNT, "gaps": COUNT},
     ),
-    "RUN_FINISHED": (
+    EventType.RUN_FINISHED: (
         "A run was closed with its counts, and with why customers ended each step without a result.",
-        {"status": {"enum": ["succeeded", "partial", "failed"]}, "counts": COUNTS, "reasons": REASONS},
+        {
+            "status": one_of(status for status in RunStatus if status is not RunStatus.RUNNING),
+            "counts": COUNTS,
+            "reasons": REASONS,
+        },
     ),
-    "DEAD_LETTERED": (
+    EventType.DEAD_LETTERED: (
         "A message that no delivery could work on reached a dead-letter queue: its task was failed, or, when it"
         " cannot be read, it stays there with its size and SHA-256 on record.",
         {
             "queue": VERSION,
             "step": WORD,
-            "reason": {"enum": ["GivenUp", "Unreadable"]},
+            "reason": one_of(DeadLetterReason),
             "batch_no": COUNT,
             "body_bytes": COUNT,
             "body_sha256": SHA256,
@@ -182,25 +211,25 @@ MEANINGS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def details_schema(event_type: str) -> dict[str, Any]:
+def details_schema(event_type: EventType) -> dict[str, Any]:
     """The JSON schema of an event type's details: only the named properties, none required to be there."""
     return {"type": "object", "properties": MEANINGS[event_type][1], "additionalProperties": False}
 
 
 @cache
-def _validator(event_type: str) -> Callable[[object], object]:
+def _validator(event_type: EventType) -> Callable[[object], object]:
     compiled: Callable[[object], object] = fastjsonschema.compile(details_schema(event_type))
     return compiled
 
 
-def check_details(event_type: str, details: dict[str, Any]) -> None:
+def check_details(event_type: EventType, details: dict[str, Any]) -> None:
     """Refuse an unknown event type, or details that are not of its schema.
 
     Raises:
         ValueError: names the event type and property, never the value.
     """
     if event_type not in MEANINGS:
-        raise ValueError(f"audit event type {event_type} is unknown: add it to vigie/events.py with its schema")
+        raise ValueError(f"audit event type {event_type} is unknown: add it to vigie/vocabulary.py and vigie/events.py")
     try:
         _validator(event_type)(details)
     except fastjsonschema.JsonSchemaValueException as error:

@@ -9,7 +9,7 @@ from vigie.errors import InvalidInputError
 
 @dataclass(frozen=True, slots=True)
 class BatchMessage:
-    """One batch of one run, and the token to answer. `without_model`: the model was waited for in vain."""
+    """One batch of one run, and the token to answer. `without_model`: the model was unavailable for too long."""
 
     run_id: str
     batch_no: int

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 from vigie import verify
 from vigie.canonical import canonical_event, canonical_time
 from vigie.events import MEANINGS
+from vigie.spreadsheets import as_text_cell
 from vigie.trail import COLUMNS, Trail, TrailError, as_event
 from vigie.verify import export_line, parse_checkpoint
+from vigie.vocabulary import EventType
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -102,7 +104,7 @@ def _write_csv(path: Path, events: list[SealedEvent]) -> None:
         table.writerow(HEADER)
         for sealed in events:
             shown = sealed.event | {"occurred_at": canonical_time(sealed.event["occurred_at"])}
-            table.writerow([sealed.index, sealed.size, *(shown[name] for name in HEADER[2:])])
+            table.writerow([sealed.index, sealed.size, *(as_text_cell(shown[name]) for name in HEADER[2:])])
 
 
 def _line(sealed: SealedEvent) -> bytes:
@@ -146,7 +148,7 @@ def _about_run(run: dict[str, Any]) -> Iterator[str]:
     yield f"| thresholds | {_listed(run['thresholds'])} |"
     yield f"| counts | {_listed(run['counts'] or {})} |"
     for step, reasons in (run["reasons"] or {}).items():
-        yield f"| step {step} ended without a result | {_listed(reasons) if reasons else 'nobody'} |"
+        yield f"| step {step} ended without a result | {_listed(reasons) if reasons else 'none'} |"
     yield f"| partial above | {run['most_lost_analyses']:.1%} of the analyses lost |"
 
 
@@ -156,7 +158,8 @@ def _about_events(events: list[SealedEvent]) -> Iterator[str]:
         counts[sealed.event["event_type"]] = counts.get(sealed.event["event_type"], 0) + 1
     yield f"\n## Events: {len(events)}\n\n| event | number | meaning |\n|---|---:|---|"
     for event_type, count in sorted(counts.items()):
-        yield f"| {event_type} | {count} | {MEANINGS[event_type][0] if event_type in MEANINGS else 'unknown'} |"
+        meaning = MEANINGS[EventType(event_type)][0] if event_type in MEANINGS else "unknown"
+        yield f"| {event_type} | {count} | {meaning} |"
 
 
 def _about_losses(counts: dict[str, int]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vigie.database import Transaction
-from vigie.decision import Decision, read_decision
+from vigie.decision import DecisionRule, read_decision
 from vigie.endpoint import Endpoint
 from vigie.errors import UnknownRunError
 
@@ -21,7 +21,7 @@ class Run:
     model_version: str
     scorer_sha256: str
     prompt_versions: dict[str, str]
-    decision: Decision
+    decision: DecisionRule
     # Missing in a run that was planned by an earlier version.
     endpoint: Endpoint | None = None
 

@@ -40,11 +40,10 @@ def request_of(agent: str, context: LambdaContext | Any) -> Request:
     )
 
 
-def collect_seldom() -> None:
-    """Leave what is there now out of every garbage collection, and collect after 20,000 new objects, not 2,000.
+def tune_garbage_collection() -> None:
+    """Freeze the objects that exist now, and collect garbage after 20,000 new ones, not 2,000.
 
-    Said when a function's imports and clients are in place, which live as long as its environment and need not be
-    looked through again and again.
+    Call it when a function's imports and clients are in place: they live as long as its environment.
     """
     gc.collect()
     gc.freeze()

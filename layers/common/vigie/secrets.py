@@ -93,7 +93,7 @@ class LlmSecret(Secret):
 
 
 def read_secret[S: Secret](kind: type[S], name: str) -> Callable[[bool], S]:
-    """A function that fetches the secret, from a cache of `max_age_seconds` unless told to fetch afresh."""
+    """A function that fetches the secret, from a cache of `max_age_seconds` unless asked to fetch afresh."""
 
     def fetch(afresh: bool = False) -> S:
         try:

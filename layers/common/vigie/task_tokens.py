@@ -1,7 +1,7 @@
 """Answers to Step Functions: the only module that touches task tokens.
 
 A token that was answered already, timed out or never existed is no error here: the execution has gone on
-without us, and there is nobody left to tell.
+without us, and no task waits for the answer.
 """
 
 import json
@@ -27,16 +27,16 @@ class TaskTokens:
         self._last_beat = 0.0
 
     def succeed(self, token: str, output: Mapping[str, Any]) -> bool:
-        """Answer with a JSON output; False when nobody waits for it any more."""
+        """Answer with a JSON output; False when no task waits for it any more."""
         return self._answer("send_task_success", taskToken=token, output=json.dumps(output))
 
     def fail(self, token: str, error: Exception) -> bool:
-        """Answer with the error's class name and its message; False when nobody waits for it any more."""
+        """Answer with the error's class name and its message; False when no task waits for it any more."""
         name, cause = type(error).__name__, str(error)[:1000]
         return self._answer("send_task_failure", taskToken=token, error=name, cause=cause)
 
     def heartbeat(self, token: str) -> None:
-        """Say that work goes on, at most every `HEARTBEAT_SECONDS`, however often this is called."""
+        """Send a heartbeat, at most every `HEARTBEAT_SECONDS`, however often this is called."""
         if token == self._beating and time.monotonic() - self._last_beat < HEARTBEAT_SECONDS:
             return
         self._beating, self._last_beat = token, time.monotonic()

@@ -38,7 +38,7 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What the model is told of a customer: nothing that identifies them."""
+    """The model's view of a customer: nothing that identifies them."""
 
     language: str
     segment: str
@@ -88,11 +88,6 @@ def read_action(request: ChatRequest, answer: ChatAnswer) -> WordedAction:
     offer_ids = tuple(request.schema["properties"]["offer_id"]["enum"])
     fields = parse_answer(answer.content, _validator(offer_ids))
     guard_texts([fields["reason"], fields["message"]], request.known)
-    return WordedAction(**fields)
-
-
-def action_from(fields: dict[str, Any]) -> WordedAction:
-    """An action from the ledger's stored answer."""
     return WordedAction(**fields)
 
 

@@ -1,17 +1,17 @@
 """The question to the model about a customer's feedback, by prompt version, and what its answer may be."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import fastjsonschema
 
 from vigie.errors import PromptVersionError
+from vigie.vocabulary import Sentiment
 from vigie_llm.asking import enclose, for_the_wire, guard_texts, parse_answer, strict_object
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.pseudonymise import KnownIdentity
 
 MAX_FEEDBACK_CHARACTERS = 4000
-SENTIMENTS = ("positive", "negative", "neutral", "mixed")
 TOPICS = (
     "fees", "customer_service", "mobile_app", "website", "card", "transfer", "loan", "savings", "rates",
     "branch", "account_closure", "security_fraud", "onboarding", "communication", "insurance", "other",
@@ -19,7 +19,7 @@ TOPICS = (
 
 SCHEMA = strict_object(
     {
-        "sentiment": {"type": "string", "enum": list(SENTIMENTS)},
+        "sentiment": {"type": "string", "enum": [sentiment.value for sentiment in Sentiment]},
         "score": {"type": "number", "minimum": -1, "maximum": 1},
         "topics": {"type": "array", "items": {"type": "string", "enum": list(TOPICS)}, "minItems": 1, "maxItems": 4},
         "intent_to_leave": {"type": "boolean"},
@@ -46,7 +46,7 @@ _SYSTEM = {
 class Analysis:
     """What was found in a customer's feedback. `score` runs from -1 to 1."""
 
-    sentiment: str
+    sentiment: Sentiment
     score: float
     topics: tuple[str, ...]
     intent_to_leave: bool
@@ -79,14 +79,9 @@ def read_analysis(request: ChatRequest, answer: ChatAnswer) -> Analysis:
 def analysis_from(fields: dict[str, Any]) -> Analysis:
     """An analysis from the ledger's stored answer."""
     return Analysis(
-        sentiment=fields["sentiment"],
+        sentiment=Sentiment(fields["sentiment"]),
         score=float(fields["score"]),
         topics=tuple(dict.fromkeys(fields["topics"])),
         intent_to_leave=fields["intent_to_leave"],
         summary=fields["summary"],
     )
-
-
-def as_stored(analysis: Analysis) -> dict[str, Any]:
-    """An analysis as the ledger stores it."""
-    return asdict(analysis)

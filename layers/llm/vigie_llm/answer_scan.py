@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from vigie_llm.evasions import CASELESS_EVASIONS, EVASIONS
+from vigie_llm.obfuscation_rules import CASELESS_OBFUSCATION_RULES, OBFUSCATION_RULES
 from vigie_llm.pseudonymise import KnownIdentity, pseudonymise
 from vigie_llm.pseudonymise.folding import fold_text
 from vigie_llm.rules import Rule, Searched, broken
@@ -49,8 +49,8 @@ def _scan(text: str, known: KnownIdentity) -> Iterable[str]:
     searched = Searched.of(plain)
     yield from broken(_RULES, searched)
     unaccented = searched if plain.isascii() else Searched.of(fold_text(plain))
-    yield from broken(EVASIONS, unaccented)
-    yield from broken(CASELESS_EVASIONS, Searched.of(unaccented.low))
+    yield from broken(OBFUSCATION_RULES, unaccented)
+    yield from broken(CASELESS_OBFUSCATION_RULES, Searched.of(unaccented.low))
     if _mixes_alphabets(plain):
         yield "LOOK_ALIKES"
     yield from pseudonymise(plain, known, "fr").counts

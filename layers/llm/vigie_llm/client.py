@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
-from contextvars import ContextVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from uuid import uuid4
 
 import groq
 import httpx
@@ -42,11 +43,12 @@ from vigie_llm.route import Route, route_to
 
 CALL_SECONDS = 20.0
 TRIES = 5
-# A refusal for longer than this is of no budget that the headers tell: a day's tokens, a closed service.
+# A refusal for longer than this is of no budget in the headers: a day's tokens, a closed service.
 EXPLAINED_SECONDS = 15.0
 PROXY_WANTS_PASSWORD = 407
 
-_whose: ContextVar[KnownIdentity] = ContextVar("whose")
+# Names a request's customer to the guard, which takes it off: the groq package passes headers on, and nothing else.
+ABOUT = "x-vigie-about"
 
 
 class GuardedTransport(httpx.BaseTransport):
@@ -54,14 +56,28 @@ class GuardedTransport(httpx.BaseTransport):
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner
+        self._customers: dict[str, KnownIdentity] = {}
+
+    @contextmanager
+    def about(self, known: KnownIdentity) -> Iterator[dict[str, str]]:
+        """Give the headers of requests about a customer; outside this block they are refused.
+
+        The name in them is of this block alone, so that no request can be scanned for another customer.
+        """
+        name = uuid4().hex
+        self._customers[name] = known
+        try:
+            yield {ABOUT: name}
+        finally:
+            del self._customers[name]
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request that holds nothing it should not.
 
         Raises:
-            EgressBlockedError: something was found; nothing was sent.
+            EgressBlockedError: something was found, or the customer is unknown; nothing was sent.
         """
-        known = _whose.get(None)
+        known = self._customers.get(request.headers.pop(ABOUT, ""))
         if known is None:
             raise EgressBlockedError(["CUSTOMER_UNKNOWN"])
         findings = scan_outgoing(request.read(), known)
@@ -135,12 +151,13 @@ class GroqModel:
         # Whole, and parsed once for each call.
         self._url = call_url(secret)
         way = route or route_to(secret.base_url, secret.proxy_url, secret.no_proxy, secret.ca_bundle)
+        self._guard = GuardedTransport(ThreadTransport(way))
         self._client = groq.Groq(
             api_key=secret.api_key,
             base_url=provider_root(secret),
             timeout=CALL_SECONDS,
             max_retries=0,
-            http_client=httpx.Client(transport=GuardedTransport(ThreadTransport(way)), timeout=CALL_SECONDS),
+            http_client=httpx.Client(transport=self._guard, timeout=CALL_SECONDS),
         )
 
     def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
@@ -149,17 +166,16 @@ class GroqModel:
         Raises:
             ModelUnavailableError, ModelRefusedError, EgressBlockedError, or one of their kinds.
         """
-        token = _whose.set(request.known)
-        try:
-            return self._try_repeatedly(request, seconds_left)
-        finally:
-            _whose.reset(token)
+        with self._guard.about(request.known) as headers:
+            return self._try_repeatedly(request, headers, seconds_left)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def _try_repeatedly(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
+    def _try_repeatedly(
+        self, request: ChatRequest, headers: dict[str, str], seconds_left: Callable[[], float]
+    ) -> ChatAnswer:
         asking = Asking(request.max_tokens, effort=self._effort, without=self._without)
         is_busy, asked_to_wait = False, 0.0
         cause: Cause = "Deadline"
@@ -167,10 +183,11 @@ class GroqModel:
             if seconds_left() < 1:
                 raise NotNowError("no time left before the function's deadline", asked_to_wait, cause)
             if attempt:
-                self.pacer.sent()
+                self.pacer.record_sent()
             sent = self.pacer.now()
             try:
-                completion = self._ask(request, asking, min(CALL_SECONDS, seconds_left()), sent)
+                options: groq.RequestOptions = {"timeout": min(CALL_SECONDS, seconds_left()), "headers": headers}
+                completion = self._ask(request, asking, options, sent)
             except Refused as refused:
                 cause = refused.cause
                 asked_to_wait = self._take_refusal(refused, asking, sent)
@@ -198,9 +215,9 @@ class GroqModel:
         code, status, concerns = refused.refusal.code, refused.status, refused.refusal.concerns
         is_mended = asking.leave_out(refused)
         if concerns is Concerns.ACCOUNT and not is_mended:
-            # Not heard: the pacer is told to probe by whoever stops the other calls.
+            # Not recorded here: what stops the other calls has the pacer probe.
             raise AccountRefusedError(status, code, refused.refusal.remedy)
-        self.pacer.heard(sent, refused.limits)
+        self.pacer.record_response(sent, refused.limits)
         if is_mended:
             self._without |= asking.without
             return 0.0
@@ -217,16 +234,16 @@ class GroqModel:
             self.pacer.hold(seconds)
         return seconds
 
-    def _ask(self, request: ChatRequest, asking: Asking, timeout: float, sent: Sent) -> Completion:
+    def _ask(self, request: ChatRequest, asking: Asking, options: groq.RequestOptions, sent: Sent) -> Completion:
         # The package's typed method walks every request and answer through its type annotations: three times the
         # CPU (decision 19). Its untyped one posts, checks the status and raises all the same.
         began = time.monotonic()
         body = body_of(self.model, request, asking)
         try:
-            response = self._client.post(self._url, cast_to=httpx.Response, body=body, options={"timeout": timeout})
+            response = self._client.post(self._url, cast_to=httpx.Response, body=body, options=options)
         except groq.APIConnectionError as error:
             if isinstance(error.__cause__, EgressBlockedError):
-                self.pacer.unsent()
+                self.pacer.record_not_sent()
                 raise error.__cause__ from None
             raise Refused(UNREACHABLE, cause=cause_of(error)) from None
         except groq.APIStatusError as error:
@@ -236,7 +253,7 @@ class GroqModel:
         finally:
             asking.milliseconds += round((time.monotonic() - began) * 1000)
         completion = read_response(response)
-        self.pacer.heard(
+        self.pacer.record_response(
             sent, limits_of(response), min(completion.tokens_in + completion.tokens_out, most_tokens(request, asking))
         )
         return completion

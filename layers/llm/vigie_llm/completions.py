@@ -64,7 +64,7 @@ def plain_content(content: str) -> str:
 
 
 def clamp_count(value: object) -> int:
-    """A count that somebody else wrote: 0 where it is none, and at most `MOST_TOKENS`."""
+    """Clamp a count from outside: 0 where it is no count, and at most `MOST_TOKENS`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
     if isinstance(value, float) and not math.isfinite(value):

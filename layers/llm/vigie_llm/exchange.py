@@ -155,7 +155,7 @@ def most_tokens(request: ChatRequest, asking: Asking) -> int:
 
 
 def limits_of(response: httpx.Response) -> dict[str, str]:
-    """The headers that tell what is left of the provider's budget; each look-up in httpx's goes through them all."""
+    """Return the rate-limit headers; each look-up in httpx's goes through all headers."""
     return {
         name.decode("ascii"): value.decode("ascii", "replace")
         for raw, value in response.headers.raw

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from vigie_llm.guard_identity import find_identity
 from vigie_llm.guard_patterns import ANSWER_RULES
-from vigie_llm.guard_reading import Reading, read
+from vigie_llm.guard_reading import NormalisedText, read
 from vigie_llm.pseudonymise import KnownIdentity
 from vigie_llm.rules import Searched
 
@@ -19,20 +19,20 @@ _KEYS = ("role", "content", "name")
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class GuardFinding:
     """What kind of personal data was found, and where; never the value."""
 
     label: str
     where: str
 
 
-def scan_outgoing(body: bytes, known: KnownIdentity) -> list[Finding]:
+def scan_outgoing(body: bytes, known: KnownIdentity) -> list[GuardFinding]:
     """Personal data in the bytes of a request: the customer's identifiers and every validated pattern.
 
     Names standing alone are looked for in what users wrote, not in our own instructions,
     whose words may be somebody's surname.
     """
-    found: list[Finding] = []
+    found: list[GuardFinding] = []
     for where, text, is_ours in _texts(body):
         found += _scan(text, where, known, is_ours)
     return _once(found)
@@ -40,33 +40,35 @@ def scan_outgoing(body: bytes, known: KnownIdentity) -> list[Finding]:
 
 def scan_answer(
     texts: Iterable[str], known: KnownIdentity, forbidden: frozenset[str] = frozenset(ANSWER_RULES)
-) -> list[Finding]:
+) -> list[GuardFinding]:
     """Personal data in an answer's texts, and what none may hold: links, codes, amounts, ways to be reached.
 
     `forbidden` chooses among LINK, HANDLE, ADDRESS, PHONE, PROMO_CODE, AMOUNT.
     """
-    found: list[Finding] = []
+    found: list[GuardFinding] = []
     for index, text in enumerate(texts):
         where = f"answer[{index}]"
         reading = read(text)
         found += _scan(reading, where, known, is_ours=False)
         searched = Searched.of(reading.plain)
-        found += [Finding(label, where) for label in sorted(forbidden) if ANSWER_RULES[label].is_broken_by(searched)]
+        found += [
+            GuardFinding(label, where) for label in sorted(forbidden) if ANSWER_RULES[label].is_broken_by(searched)
+        ]
     return _once(found)
 
 
-def _scan(text: Reading, where: str, known: KnownIdentity, is_ours: bool) -> list[Finding]:
+def _scan(text: NormalisedText, where: str, known: KnownIdentity, is_ours: bool) -> list[GuardFinding]:
     labels = [*text.patterns, *find_identity(text, known, names_alone=not is_ours)]
-    return [Finding(label, where) for label in labels]
+    return [GuardFinding(label, where) for label in labels]
 
 
 @lru_cache(maxsize=64)
-def _read_instructions(text: str) -> Reading:
+def _read_instructions(text: str) -> NormalisedText:
     """Our instructions are the same in every request: read the first time, then only compared with each customer."""
     return read(text)
 
 
-def _texts(body: bytes) -> Iterator[tuple[str, Reading, bool]]:
+def _texts(body: bytes) -> Iterator[tuple[str, NormalisedText, bool]]:
     """(where, reading, is ours) of what a JSON body says, or of the body itself when it is not JSON."""
     raw = body.decode("utf-8", errors="replace")
     try:
@@ -106,5 +108,5 @@ def _add(text: str, where: str, is_ours: bool, ours: list[str], others: list[tup
         others.append((where, text))
 
 
-def _once(found: list[Finding]) -> list[Finding]:
+def _once(found: list[GuardFinding]) -> list[GuardFinding]:
     return list(dict.fromkeys(found))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 
-from vigie_llm.guard_reading import Reading, squeeze
+from vigie_llm.guard_reading import NormalisedText, squeeze
 from vigie_llm.pseudonymise import KnownIdentity
 from vigie_llm.pseudonymise.folding import fold
 from vigie_llm.pseudonymise.lexicon import PRODUCT_AFTER, PRODUCT_BEFORE, ordinary_words, words
@@ -30,7 +30,7 @@ class _Forms:
     telling: frozenset[str]
 
 
-def find_identity(text: Reading, known: KnownIdentity, names_alone: bool) -> Iterator[str]:
+def find_identity(text: NormalisedText, known: KnownIdentity, names_alone: bool) -> Iterator[str]:
     """Labels of what is found of this customer in a text."""
     forms = _forms(known)
     if len(forms.email) > 5 and forms.email in text.squeezed:
@@ -90,7 +90,7 @@ def _streets(address: str | None) -> tuple[str, ...]:
 
 
 def _names(first_name: str, last_name: str) -> tuple[dict[str, str], frozenset[str]]:
-    """What each word of the name is (F, L, or p for a particle), and the words that tell it is there."""
+    """What each word of the name is (F, L, or p for a particle), and the words that identify it."""
     first, last = _WORD.findall(first_name), _WORD.findall(last_name)
     core = [w for w in last if w not in _PARTICLES] or last
     kinds = (
@@ -101,7 +101,7 @@ def _names(first_name: str, last_name: str) -> tuple[dict[str, str], frozenset[s
     return kinds, frozenset((*first, *core, "".join(first), "".join(last)))
 
 
-def _has_number(text: Reading, number: str) -> bool:
+def _has_number(text: NormalisedText, number: str) -> bool:
     return len(number) > 4 and (number in text.digits or (not number.isdigit() and number in text.squeezed))
 
 
@@ -114,7 +114,7 @@ def _has_street(squeezed: str, street: str) -> bool:
     return False
 
 
-def _has_name(text: Reading, own: dict[str, str], alone: bool) -> bool:
+def _has_name(text: NormalisedText, own: dict[str, str], alone: bool) -> bool:
     tokens, low = text.tokens, text.low
     for i, (word, _, _) in enumerate(tokens):
         kind = own.get(word)

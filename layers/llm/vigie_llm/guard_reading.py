@@ -1,4 +1,4 @@
-"""A text read once for the guard: what its words, digits and dates are, whoever it is about."""
+"""A text normalised once for the guard: its words, digits and dates, independent of the customer."""
 
 import re
 import unicodedata
@@ -34,7 +34,7 @@ _AFTER_WORD = re.compile(r"[a-z]\W{1,2}$")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class NormalisedText:
     """A text without accents, escapes or placeholders, and what is looked up in it.
 
     `squeezed` is its letters and digits alone; `digits` has number words turned into digits;
@@ -51,12 +51,12 @@ class Reading:
     patterns: tuple[str, ...]
 
 
-def read(text: str) -> Reading:
+def read(text: str) -> NormalisedText:
     """The reading of a text."""
     plain = make_plain(text)
     low = plain.lower()
     tokens = tokenise(low)
-    return Reading(
+    return NormalisedText(
         plain=plain,
         low=low,
         squeezed=_squeezed(low, tokens),

@@ -1,4 +1,4 @@
-"""The egress ledger: entered and committed before a call leaves, its outcome written once after it."""
+"""The egress ledger: a row is committed before a call leaves, and its outcome written once after it."""
 
 import hashlib
 import json
@@ -9,7 +9,8 @@ from uuid import UUID
 from vigie.audit import Event
 from vigie.database import Transaction
 from vigie.ids import uuid7
-from vigie_llm.calls import Call, Outcome
+from vigie.vocabulary import CallStatus, EventStatus, EventType, Purpose
+from vigie_llm.calls import Call, CallOutcome
 from vigie_llm.chat import ChatRequest
 from vigie_llm.completions import clamp_count
 from vigie_llm.recipients import Recipient
@@ -21,8 +22,8 @@ INSERT INTO egress_ledger (
 ) VALUES %s
 """
 END = """
-SELECT end_egress(ended.id, ended.how, ended.content::jsonb, ended.sent, ended.received, ended.took)
-FROM (VALUES %s) AS ended (id, how, content, sent, received, took)
+SELECT end_egress(ended.id, ended.status, ended.content::jsonb, ended.sent, ended.received, ended.took)
+FROM (VALUES %s) AS ended (id, status, content, sent, received, took)
 """
 END_TYPES = "(%s::uuid, %s::text, %s::text, %s::integer, %s::integer, %s::integer)"
 EARLIER = """
@@ -31,18 +32,24 @@ SELECT DISTINCT ON (customer_id) customer_id, egress_id, attempt, outcome, answe
 FROM egress_ledger WHERE run_id = %s AND purpose = %s AND customer_id = ANY(%s)
 ORDER BY customer_id, attempt DESC
 """
-STATUS = {"answered": "ok", "rejected": "refused", "blocked": "refused"}
+STATUS = {
+    CallStatus.ANSWERED: EventStatus.OK,
+    CallStatus.REJECTED: EventStatus.REFUSED,
+    CallStatus.BLOCKED: EventStatus.REFUSED,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A call about to be entered: who it is about, what allows it, what will be sent."""
+class LedgerEntry:
+    """A call about to be recorded: who it is about, what allows it, what will be sent."""
 
     customer_id: UUID
     consent_id: int
     attempt: int
     request: ChatRequest
     entity_counts: dict[str, int]
+    # What to audit before the call.
+    events: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,7 @@ class Earlier:
 
     egress_id: UUID
     attempt: int
-    outcome: str | None
+    outcome: CallStatus | None
     answer: dict[str, Any] | None
     refused: int = 0
 
@@ -61,43 +68,44 @@ class Ledger:
     """One agent's pages of the ledger, for one run."""
 
     run_id: str
-    purpose: str
+    purpose: Purpose
     model: str
     prompt_version: str
     recipient: Recipient
     address: str | None = None
 
-    def enter(self, transaction: Transaction, entries: list[Entry]) -> list[Call]:
-        """Enter calls; they may leave once the transaction is committed.
+    def record(self, transaction: Transaction, entries: list[LedgerEntry]) -> list[Call]:
+        """Record calls; they may leave once the transaction is committed.
 
         Raises:
             ConsentChangedError: by the transaction, when the database finds a consent that is not in force.
         """
         calls = [Call(entry.customer_id, uuid7(), entry.request) for entry in entries]
         transaction.insert(INSERT, [self._row(call, entry) for call, entry in zip(calls, entries, strict=True)])
-        transaction.audit(*(self._started(call, entry) for call, entry in zip(calls, entries, strict=True)))
+        for call, entry in zip(calls, entries, strict=True):
+            transaction.audit(*entry.events, self._started(call, entry))
         return calls
 
-    def end(self, transaction: Transaction, outcomes: list[Outcome[Any]]) -> None:
+    def end(self, transaction: Transaction, outcomes: list[CallOutcome[Any]]) -> None:
         """Write the outcomes of calls, and audit them."""
         transaction.insert(END, [_end_row(outcome) for outcome in outcomes], END_TYPES)
         for outcome in outcomes:
             transaction.audit(self._ended(outcome))
-            if outcome.how in ("blocked", "rejected"):
+            if outcome.status in (CallStatus.BLOCKED, CallStatus.REJECTED):
                 transaction.audit(self._refused(outcome))
 
-    def end_without_answer(self, transaction: Transaction, customer_id: UUID, egress_id: UUID, how: str) -> None:
-        """Close an entry whose call was never made (`unsent`) or whose outcome nobody knows (`lost`)."""
-        transaction.insert(END, [(egress_id, how, None, None, None, None)], END_TYPES)
-        details = {"egress_id": str(egress_id), "outcome": how}
-        transaction.audit(Event("LLM_CALL_END", "failed", customer_id, details))
+    def close(self, transaction: Transaction, customer_id: UUID, egress_id: UUID, status: CallStatus) -> None:
+        """Close an entry whose call was never made (`unsent`) or has an unknown outcome (`lost`)."""
+        transaction.insert(END, [(egress_id, status, None, None, None, None)], END_TYPES)
+        details = {"egress_id": str(egress_id), "outcome": status}
+        transaction.audit(Event(EventType.LLM_CALL_END, EventStatus.FAILED, customer_id, details))
 
     def earlier(self, transaction: Transaction, customer_ids: list[UUID]) -> dict[UUID, Earlier]:
         """The newest earlier call of this run and purpose for each customer that had one."""
         rows = transaction.fetch(EARLIER, (self.run_id, self.purpose, customer_ids))
-        return {row[0]: Earlier(*row[1:]) for row in rows}
+        return {row[0]: Earlier(row[1], row[2], CallStatus(row[3]) if row[3] else None, row[4], row[5]) for row in rows}
 
-    def _row(self, call: Call, entry: Entry) -> tuple[Any, ...]:
+    def _row(self, call: Call, entry: LedgerEntry) -> tuple[Any, ...]:
         return (
             call.egress_id,
             self.run_id,
@@ -116,9 +124,9 @@ class Ledger:
             json.dumps(entry.entity_counts),
         )
 
-    def _started(self, call: Call, entry: Entry) -> Event:
+    def _started(self, call: Call, entry: LedgerEntry) -> Event:
         return Event(
-            "LLM_CALL_START",
+            EventType.LLM_CALL_START,
             customer_id=call.customer_id,
             details={
                 "egress_id": str(call.egress_id),
@@ -130,8 +138,8 @@ class Ledger:
             },
         )
 
-    def _ended(self, outcome: Outcome[Any]) -> Event:
-        details: dict[str, Any] = {"egress_id": str(outcome.call.egress_id), "outcome": outcome.how}
+    def _ended(self, outcome: CallOutcome[Any]) -> Event:
+        details: dict[str, Any] = {"egress_id": str(outcome.call.egress_id), "outcome": outcome.status}
         if outcome.answer:
             details |= {
                 "tokens_in": clamp_count(outcome.answer.tokens_in),
@@ -140,23 +148,25 @@ class Ledger:
             }
         if outcome.cause:
             details["reason"] = outcome.cause
-        return Event("LLM_CALL_END", STATUS.get(outcome.how, "failed"), outcome.call.customer_id, details)
+        return Event(
+            EventType.LLM_CALL_END, STATUS.get(outcome.status, EventStatus.FAILED), outcome.call.customer_id, details
+        )
 
-    def _refused(self, outcome: Outcome[Any]) -> Event:
-        details: dict[str, Any] = {"purpose": self.purpose, "found": outcome.found}
-        if outcome.how == "blocked":
-            return Event("EGRESS_BLOCKED", "refused", outcome.call.customer_id, details)
+    def _refused(self, outcome: CallOutcome[Any]) -> Event:
+        details: dict[str, Any] = {"purpose": self.purpose, "found": outcome.violations}
+        if outcome.status is CallStatus.BLOCKED:
+            return Event(EventType.EGRESS_BLOCKED, EventStatus.REFUSED, outcome.call.customer_id, details)
         details["egress_id"] = str(outcome.call.egress_id)
-        return Event("GUARD_REJECTED", "refused", outcome.call.customer_id, details)
+        return Event(EventType.GUARD_REJECTED, EventStatus.REFUSED, outcome.call.customer_id, details)
 
 
-def _end_row(outcome: Outcome[Any]) -> tuple[Any, ...]:
+def _end_row(outcome: CallOutcome[Any]) -> tuple[Any, ...]:
     answer = outcome.answer
     content = json.dumps(outcome.content, ensure_ascii=False) if outcome.content is not None else None
     # Others wrote them: one that the column cannot hold would lose the whole chunk's paid answers.
     counts = (answer.tokens_in, answer.tokens_out, answer.latency_ms) if answer else (None, None, None)
     figures = tuple(count if count is None else clamp_count(count) for count in counts)
-    return (outcome.call.egress_id, outcome.how, content, *figures)
+    return (outcome.call.egress_id, outcome.status, content, *figures)
 
 
 def prompt_sha256(request: ChatRequest) -> str:

@@ -2,11 +2,12 @@
 
 A provider that limits calls and tokens a minute says in each answer how much was left when it took the call up
 (`x-ratelimit-limit-*`, `x-ratelimit-remaining-*`), for all who share the account, and refills all the time. What is
-left now is that, plus the refill, less what was sent since: our own calls are counted, those of others are told from
-how much faster the budget shrinks than we spend it. That needs answers often: of a budget of a dozen calls a minute,
-or of 200 with four workers, several workers are refused some or leave a tenth unused; a refused call is asked again.
+left now is that, plus the refill, less what was sent since: our own calls are counted, those of others are inferred
+from how much faster the budget shrinks than we spend it. That needs answers often: of a budget of a dozen calls a
+minute, or of 200 with four workers, several workers are refused some or leave a tenth unused; a refused call is
+asked again.
 
-What was heard only ever delays a call: levels refill by themselves, what was not renewed for `EXPIRES_SECONDS` is
+What responses say only ever delays a call: levels refill by themselves, what was not renewed for `EXPIRES_SECONDS` is
 forgotten, and whatever the headers said, a call may leave `PROBE_SECONDS` after the last one.
 """
 
@@ -34,17 +35,17 @@ HALF_LIFE_SECONDS = 2.0
 HALF_LIFE_CALLS = 8
 # Others are never taken to spend more than so many times the refill: a wrong header would silence us for long.
 MOST_OF_OTHERS = 10.0
-# What was heard longer ago says little: one call goes out to ask.
+# An older response says little: one call goes out to ask.
 STALE_SECONDS = 2.0
-# What was heard longer ago says nothing.
+# An older response says nothing.
 EXPIRES_SECONDS = 120.0
 # A limit that so many answers in a row no longer name is no longer there.
 ANSWERS_WITHOUT = 3
 # After so long without a call under way, the next one asks alone: much may have changed.
 IDLE_SECONDS = 5.0
-# The longest silence, whatever was heard.
+# The longest silence, whatever the responses said.
 PROBE_SECONDS = 60.0
-# The next call is taken for the dearest of so many.
+# The next call is expected to cost as much as the most expensive of so many.
 CALLS_REMEMBERED = 64
 LONGEST_WAIT_SECONDS = 0.5
 SHORTEST_WAIT_SECONDS = 0.01
@@ -65,11 +66,11 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class _Budget:
-    """What was left at `since`, and how fast others spend (a second); `told` is when the call it is known from left."""
+    """What was left at `since`, and how fast others spend (a second); `observed_at`: when the call left."""
 
     limit: float
     remaining: float
-    told: Sent
+    observed_at: Sent
     window: float = SECONDS_A_MINUTE
     others: float = 0.0
     since: Sent | None = None
@@ -94,23 +95,23 @@ class _Budget:
 
     def pace_of_others(self, later: "_Budget", kind: str) -> float:
         """What others spend a second, from two answers."""
-        seconds = later.told.at - self.told.at
+        seconds = later.observed_at.at - self.observed_at.at
         gone = self.remaining + self.refill * seconds - later.remaining
-        measured = max(0.0, gone - (later.told.spent(kind) - self.told.spent(kind))) / seconds
+        measured = max(0.0, gone - (later.observed_at.spent(kind) - self.observed_at.spent(kind))) / seconds
         return min((self.others + measured) / 2, MOST_OF_OTHERS * later.refill)
 
     def _uncapped(self, now: Sent, kind: str, cost: float) -> float:
-        since = self.since or self.told
+        since = self.since or self.observed_at
         grown = (self.refill - self._others_at(now, cost)) * (now.at - since.at)
         return self.remaining + grown - (now.spent(kind) - since.spent(kind))
 
     def _others_at(self, now: Sent, cost: float) -> float:
         half_life = max(HALF_LIFE_SECONDS, HALF_LIFE_CALLS * cost / self.refill)
-        return self.others * math.exp2(-(now.at - (self.since or self.told).at) / half_life)
+        return self.others * math.exp2(-(now.at - (self.since or self.observed_at).at) / half_life)
 
 
 class Pacer:
-    """Says when the next call may leave. Knows no limit until an answer tells one.
+    """Decides when the next call may leave. Knows no limit until a response names one.
 
     While it probes (at first, after a pause, and after a refusal that concerns every call) one call is under way at a
     time.
@@ -122,7 +123,7 @@ class Pacer:
         self._budgets: dict[str, _Budget] = {}
         self._bases: dict[str, _Budget] = {}
         self._probing = True
-        self._heard_at = self._sent_at = self._held_until = -math.inf
+        self._response_at = self._sent_at = self._held_until = -math.inf
         self._under_way = 0
         self._requests = self._tokens = 0.0
         self._missed = dict.fromkeys(KINDS, 0)
@@ -133,7 +134,7 @@ class Pacer:
         with self._lock:
             now = self._now()
             self._forget_expired(now)
-            if self._under_way == 0 and now.at - self._heard_at > IDLE_SECONDS:
+            if self._under_way == 0 and now.at - self._response_at > IDLE_SECONDS:
                 self._probing = True
             if now.at - self._sent_at >= PROBE_SECONDS:
                 return 0.0
@@ -143,8 +144,8 @@ class Pacer:
                 return SHORTEST_WAIT_SECONDS
             return max((self._wait(kind, budget, now) for kind, budget in self._budgets.items()), default=0.0)
 
-    def sent(self) -> None:
-        """A call is about to leave."""
+    def record_sent(self) -> None:
+        """Count a call that is about to leave."""
         with self._lock:
             now = self._now()
             self._sent_at = now.at
@@ -155,20 +156,20 @@ class Pacer:
             self._tokens += self._cost("tokens")
 
     def now(self) -> Sent:
-        """This moment, which a call keeps until it is answered."""
+        """Return this moment, which a call keeps until it is answered."""
         with self._lock:
             return self._now()
 
-    def unsent(self) -> None:
-        """A call that was to leave did not."""
+    def record_not_sent(self) -> None:
+        """Take back a call that did not leave."""
         with self._lock:
             self._under_way = max(0, self._under_way - 1)
 
-    def heard(self, sent: Sent, headers: Mapping[str, str], tokens: int = 0) -> None:
-        """A call that left at `sent` has ended: with an answer's headers and the tokens it took, or with nothing."""
+    def record_response(self, sent: Sent, headers: Mapping[str, str], tokens: int = 0) -> None:
+        """Note the end of a call that left at `sent`: a response's headers and the tokens it took, or nothing."""
         with self._lock:
             self._under_way = max(0, self._under_way - 1)
-            self._heard_at = self._clock()
+            self._response_at = self._clock()
             self._probing = False
             if tokens > 0:
                 self._costs.append(tokens)
@@ -179,14 +180,14 @@ class Pacer:
                 if self._missed[kind] >= ANSWERS_WITHOUT:
                     self._forget(kind)
 
-    def refused(self) -> None:
-        """A call has ended with a refusal that concerns every call: one at a time until one is answered."""
+    def record_refusal(self) -> None:
+        """Note a refusal that concerns every call: calls go one at a time until one is answered."""
         with self._lock:
             self._under_way = max(0, self._under_way - 1)
             self._probing = True
 
     def hold(self, seconds: float) -> None:
-        """The provider asks everybody to wait; the call that follows goes alone."""
+        """Hold every call for as long as the provider asks; the call that follows goes alone."""
         with self._lock:
             self._held_until = max(self._held_until, self._clock() + min(seconds, PROBE_SECONDS))
             self._probing = True
@@ -198,7 +199,9 @@ class Pacer:
         return 1.0 if kind == "requests" else float(max(self._costs, default=0))
 
     def _forget_expired(self, now: Sent) -> None:
-        for kind in [kind for kind, budget in self._budgets.items() if now.at - budget.told.at > EXPIRES_SECONDS]:
+        for kind in [
+            kind for kind, budget in self._budgets.items() if now.at - budget.observed_at.at > EXPIRES_SECONDS
+        ]:
             self._forget(kind)
             self._probing = True
 
@@ -207,8 +210,8 @@ class Pacer:
         self._bases.pop(kind, None)
 
     def _is_asking(self, now: Sent) -> bool:
-        """Whether what was heard is stale, and a call that left since will soon tell more."""
-        is_stale = bool(self._budgets) and now.at - self._heard_at > STALE_SECONDS
+        """Whether the last response is stale, and a call under way will soon bring a newer one."""
+        is_stale = bool(self._budgets) and now.at - self._response_at > STALE_SECONDS
         return is_stale and self._under_way > 0 and now.at - self._sent_at <= STALE_SECONDS
 
     def _read(self, kind: str, sent: Sent, headers: Mapping[str, str]) -> bool:
@@ -224,15 +227,15 @@ class Pacer:
         self._learn(kind, _Budget(limit, remaining, sent, window))
         return True
 
-    def _learn(self, kind: str, heard: _Budget) -> None:
+    def _learn(self, kind: str, newer: _Budget) -> None:
         known, base = self._budgets.get(kind), self._bases.get(kind)
-        if known and known.told.at > heard.told.at:
-            return  # Of two calls, the one taken up later knows better.
+        if known and known.observed_at.at > newer.observed_at.at:
+            return  # Of two calls, the one that left later knows better.
         others = known.others if known else 0.0
-        if base and heard.told.at - base.told.at >= MEASURED_SECONDS:
-            others = base.pace_of_others(heard, kind)
-        self._budgets[kind] = replace(heard, others=others)
-        if base is None or heard.told.at - base.told.at >= MEASURED_SECONDS:
+        if base and newer.observed_at.at - base.observed_at.at >= MEASURED_SECONDS:
+            others = base.pace_of_others(newer, kind)
+        self._budgets[kind] = replace(newer, others=others)
+        if base is None or newer.observed_at.at - base.observed_at.at >= MEASURED_SECONDS:
             self._bases[kind] = self._budgets[kind]
 
     def _wait(self, kind: str, budget: _Budget, now: Sent) -> float:
@@ -247,7 +250,7 @@ class Pacer:
 
 
 def _window(limit: float, remaining: float, reset: float | None) -> float | None:
-    """The time a limit is for, told from how long what was spent takes to come back; None when that cannot be said."""
+    """Infer the time a limit is for from how long what was spent takes to come back; None when that is unclear."""
     spent = limit - remaining
     if not reset or (spent < SPENT_TO_JUDGE and remaining > 0):
         return None

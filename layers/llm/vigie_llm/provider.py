@@ -2,9 +2,9 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from aws_lambda_powertools import Logger
 
@@ -12,15 +12,18 @@ from vigie.endpoint import Endpoint
 from vigie.errors import RecipientChangedError, VigieError
 from vigie.secrets import LlmSecret, read_secret
 from vigie.settings import AgentSettings
-from vigie_llm.call_runner import ROUNDS_AHEAD, CallRunner
-from vigie_llm.calls import Call, Outcome
+from vigie.vocabulary import Purpose
+from vigie_llm.call_pool import BatchCalls, CallPool, ReadAnswer
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.client import GroqModel
 from vigie_llm.errors import AccountRefusedError, ModelRefusedError
 from vigie_llm.ledger import Ledger
 from vigie_llm.recipients import endpoint_of, recipient_of
 from vigie_llm.route import Route, route_to
-from vigie_llm.watch import CallsUnderWay, Watch
+from vigie_llm.watch import Watch
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 logger = Logger(child=True)
 UNAUTHORISED = 401
@@ -48,7 +51,7 @@ class Provider:
         self._fetch = read_secret(LlmSecret, settings.llm_secret)
         self._settings = settings
         sys.setswitchinterval(SWITCH_SECONDS)
-        self._runner = CallRunner(settings.llm_concurrency)
+        self._pool = CallPool(settings.llm_concurrency)
         self._secret: LlmSecret | None = None
         self._model: GroqModel | None = None
         self._replaced: list[GroqModel] = []
@@ -57,9 +60,9 @@ class Provider:
         self._rotating = threading.Lock()
 
     @property
-    def slice_size(self) -> int:
-        """How many customers are best entered at once."""
-        return ROUNDS_AHEAD * self._runner.concurrency
+    def calls_ahead(self) -> int:
+        """How many calls are best recorded ahead of those under way."""
+        return self._pool.calls_ahead
 
     @property
     def model(self) -> str:
@@ -70,7 +73,7 @@ class Provider:
         """Where calls would go now, read afresh; never the key."""
         return endpoint_of(self._fetch(True))
 
-    def ledger(self, run_id: str, purpose: str, prompt_version: str, planned: Endpoint | None = None) -> Ledger:
+    def ledger(self, run_id: str, purpose: Purpose, prompt_version: str, planned: Endpoint | None = None) -> Ledger:
         """The pages of the ledger for calls to this provider.
 
         Raises:
@@ -80,21 +83,13 @@ class Provider:
         address = endpoint_of(secret).address
         return Ledger(run_id, purpose, secret.model, prompt_version, recipient_of(secret), address)
 
-    def run[T](
-        self,
-        slices: Iterable[Sequence[Call]],
-        accept: Callable[[Call, ChatAnswer], tuple[T, dict[str, Any]]],
-        seconds_left: Callable[[], float],
-    ) -> Iterator[list[Outcome[T]]]:
-        """Make the calls, to whom the ledger opened last names; see `CallRunner.run`.
+    def start[T: DataclassInstance](self, read: ReadAnswer[T], seconds_left: Callable[[], float]) -> BatchCalls[T]:
+        """Make calls for a batch, to whom the ledger opened last names; `read` reads their answers.
 
-        No call begins once the secret points elsewhere: those that are left yield nothing, as at the deadline.
+        No call begins once the secret points elsewhere.
         """
         watch = Watch(lambda: endpoint_of(self._fetch(False)), endpoint_of(self._read()))
-        model = CallsUnderWay(self, seconds_left)
-        yield from self._runner.run(
-            model, slices, accept, lambda: 0.0 if watch.has_changed() else seconds_left(), self._current().pacer
-        )
+        return BatchCalls(self._pool, self, read, seconds_left, self._current().pacer, lambda: not watch.has_changed())
 
     def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
         """Ask; a key that is refused is read again once and, when it was rotated, the new one is tried."""

@@ -21,7 +21,7 @@ _HOST = re.compile(r"[\w.:%-]+")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Provider(Protocol):
+class ProviderAddress(Protocol):
     """What of a secret, or of the settings that make one, says where calls go."""
 
     @property
@@ -41,7 +41,7 @@ class Recipient:
     retention: str
 
 
-def recipient_of(secret: Provider) -> Recipient:
+def recipient_of(secret: ProviderAddress) -> Recipient:
     """The recipient at the address that a secret points at.
 
     A model on this machine may itself pass calls on, so only our own rules are said to keep and send nothing.
@@ -58,7 +58,7 @@ def recipient_of(secret: Provider) -> Recipient:
     return Recipient(name, "where the model is operated", "as agreed with its operator")
 
 
-def endpoint_of(secret: Provider) -> Endpoint:
+def endpoint_of(secret: ProviderAddress) -> Endpoint:
     """Recipient, address and model; errors as for `recipient_of`."""
     parts = _split(provider_root(secret))
     host = _host(parts)
@@ -70,18 +70,18 @@ def endpoint_of(secret: Provider) -> Endpoint:
     return Endpoint(recipient_of(secret).name, f"{parts.scheme}://{place}{path}", secret.model)
 
 
-def call_url(secret: Provider) -> str:
+def call_url(secret: ProviderAddress) -> str:
     """Where calls are posted: below the address that `endpoint_of` states, with the credentials that it leaves out."""
     credentials, at, _ = _split(secret.base_url).netloc.rpartition("@")
     return endpoint_of(secret).address.replace("//", f"//{credentials}{at}", 1) + "/chat/completions"
 
 
-def api_path(secret: Provider) -> str:
+def api_path(secret: ProviderAddress) -> str:
     """Where below its root a provider answers: the groq package posts to `/openai/v1`, a private model to `/v1`."""
     return OPENAI_PATH if secret.provider == "openai-compatible" else GROQ_PATH
 
 
-def provider_root(secret: Provider) -> str:
+def provider_root(secret: ProviderAddress) -> str:
     """The address before `api_path`: most providers document theirs with it, some a call's whole address."""
     root = secret.base_url.strip().rstrip("/").removesuffix("/chat/completions").rstrip("/")
     root = root.removesuffix(OPENAI_PATH).rstrip("/")

@@ -1,4 +1,4 @@
-"""Looks, while a batch's calls are under way, whether the secret still points where they go."""
+"""Detection of a secret that changes while a batch's calls are under way."""
 
 import threading
 import time
@@ -8,30 +8,14 @@ from aws_lambda_powertools import Logger
 
 from vigie.endpoint import Endpoint
 from vigie.errors import VigieError
-from vigie_llm.chat import ChatAnswer, ChatModel, ChatRequest
 
 logger = Logger(child=True)
 # How often: a secret that points elsewhere stops the calls that follow.
 LOOK_SECONDS = 2.0
 
 
-class CallsUnderWay:
-    """A model whose calls end as they would once they have begun, whatever keeps others from beginning."""
-
-    def __init__(self, provider: ChatModel, seconds_left: Callable[[], float]) -> None:
-        self._provider = provider
-        self._seconds_left = seconds_left
-
-    @property
-    def model(self) -> str:
-        return self._provider.model
-
-    def complete(self, request: ChatRequest, _seconds_to_begin: Callable[[], float]) -> ChatAnswer:
-        return self._provider.complete(request, self._seconds_left)
-
-
 class Watch:
-    """Looks from time to time whether the secret still points where a batch's calls go."""
+    """Checks from time to time whether the secret still points where a batch's calls go."""
 
     def __init__(self, look: Callable[[], Endpoint], expected: Endpoint) -> None:
         self._look = look

@@ -69,7 +69,7 @@ def name_groups(numeric: bool, values: Sequence[object]) -> NDArray[np.object_]:
 
 
 def wilson(count: int, total: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share; everything is possible when there is nobody."""
+    """Wilson's 95 % interval of a share; from 0 to 1 for an empty group."""
     if total == 0:
         return 0.0, 1.0
     z, share = 1.959964, count / total

@@ -1,4 +1,4 @@
-"""Says a customer's drivers in a manager's words, in French and English."""
+"""A customer's drivers in a manager's words, in French and English."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def explain(
     language = language if language in VERDICTS else "en"
     shares = scorer.share_by_feature(np.asarray(row_contributions, dtype=np.float64)[None, :])[0]
     order = np.argsort(-np.abs(shares), kind="stable")
-    told = [i for i in order if not scorer.features[i].sensitive and abs(shares[i]) >= NEGLIGIBLE]
-    return [_tell(scorer.features[i], float(shares[i]), raw_row, language) for i in told[:top]]
+    named = [i for i in order if not scorer.features[i].sensitive and abs(shares[i]) >= NEGLIGIBLE]
+    return [_describe_driver(scorer.features[i], float(shares[i]), raw_row, language) for i in named[:top]]
 
 
 def describe(feature: ScoredFeature, value: object, language: str) -> str:
@@ -70,7 +70,9 @@ def describe(feature: ScoredFeature, value: object, language: str) -> str:
     return _describe_number(said, label, number, language)
 
 
-def _tell(feature: ScoredFeature, share: float, raw_row: Mapping[str, object], language: str) -> dict[str, object]:
+def _describe_driver(
+    feature: ScoredFeature, share: float, raw_row: Mapping[str, object], language: str
+) -> dict[str, object]:
     direction = "raises" if share > 0 else "lowers"
     strength = "strongly" if abs(share) >= STRONG else "moderately" if abs(share) >= MODERATE else "slightly"
     fact = describe(feature, raw_row.get(feature.name), language)

@@ -81,7 +81,9 @@ def deployed_as(settings: LocalSettings) -> Deployed:
         [mapping] = client.list_event_source_mappings(FunctionName=f"vigie-{agent}")["EventSourceMappings"]
         limit = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
         environments[agent] = int(limit or planner["MAX_CONCURRENCY"])
-    return Deployed(int(planner["BATCH_SIZE"]), environments)
+    return Deployed(
+        int(planner["BATCH_SIZE"]), int(planner["NLP_ENVIRONMENTS"]) * int(planner["LLM_CONCURRENCY"]), environments
+    )
 
 
 def _reader(settings: LocalSettings) -> Query:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from planner.store import LEAST_BATCH_SIZE, SHARE
 from tests.evaluations.cost.counting import Counts
 from tests.evaluations.cost.prices import PriceList
 
@@ -21,8 +22,6 @@ REQUESTS_PER_MESSAGE = 3
 # Each child of a distributed map counts as one transition more, for its start.
 TRANSITIONS_PER_CHILD_START = 1
 NIGHT_HOURS = 8.0
-# As the planner cuts a run.
-SHARE, LEAST_BATCH_SIZE, ROUND = 4, 64, 32
 AGENTS = ("nlp-agent", "prediction-agent", "action-agent")
 # LEAST(memory in bytes / 9531392, 5000), for a database of 8 GiB.
 CONNECTIONS_OF_8_GIB = 901
@@ -54,18 +53,20 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Deployed:
-    """How the stack is deployed: the most customers in a batch, and each agent's most environments."""
+    """How the stack is deployed: most customers in a batch, calls of a round, most environments of each agent."""
 
     batch_size: int
+    round_size: int
     environments: Mapping[str, int]
 
 
-def batches_of(customers: int, most: int) -> int:
+def batches_of(customers: int, deployed: Deployed) -> int:
     """How many batches the planner cuts, see `planner.store.SIZE`: whole ones, and smaller ones at the end."""
+    most, whole = deployed.batch_size, SHARE * deployed.round_size
     count = max(0, customers // most - SHARE)
     customers -= count * most
     while customers > 0:
-        customers -= min(most, max(LEAST_BATCH_SIZE, math.ceil(customers / (SHARE * ROUND)) * ROUND))
+        customers -= min(most, max(LEAST_BATCH_SIZE, math.ceil(customers / whole) * deployed.round_size))
         count += 1
     return count
 
@@ -73,7 +74,7 @@ def batches_of(customers: int, most: int) -> int:
 def units(counts: Counts, customers: int, deployed: Deployed) -> dict[str, float]:
     """How many of each priced unit a run of so many customers uses; names as in prices.toml."""
     each = customers / counts.customers
-    per_batch = batches_of(customers, deployed.batch_size) / counts.batches
+    per_batch = batches_of(customers, deployed) / counts.batches
     requests = counts.requests
     once = sum(requests.get(f"s3.{name}", 0) for name in ("PutObject", "ListObjectsV2"))
     children = counts.children * per_batch
@@ -106,7 +107,7 @@ def estimate(counts: Counts, prices: PriceList, customers: int, deployed: Deploy
     calls = counts.calls / counts.customers * customers
     return Estimate(
         customers=customers,
-        batches=batches_of(customers, deployed.batch_size),
+        batches=batches_of(customers, deployed),
         dollars={name: prices.by_use[name].cost(count) for name, count in used.items()},
         engine_hours=max(paces.values()) * each / 3600,
         at_once_for_a_night=night,

@@ -8,9 +8,9 @@ from uuid import UUID
 import pytest
 from aws_lambda_powertools import Metrics
 
-from action_agent.acting import Actor
-from nlp_agent.analysing import Analyst
-from prediction_agent.predicting import Predictor
+from action_agent.agent import ActionAgent
+from nlp_agent.agent import NlpAgent
+from prediction_agent.agent import PredictionAgent
 from tests.fakes.chat_models import FakeChatModel, FakeProvider
 from tests.fakes.step_functions import FakeStepFunctions
 from tests.integration.conftest import Bank, customer
@@ -54,16 +54,16 @@ class Office:
         return BatchMessage(self.run_id, batch_no, "token")
 
     def analyse(self, batch_no: int = 0, database: Database | None = None) -> dict[str, Any]:
-        agent = Analyst(database or self.database("nlp_agent"), self.provider)
-        return agent.analyse(self.message(batch_no), self.request("nlp_agent"), self.tokens, fresh_metrics())
+        agent = NlpAgent(database or self.database("nlp_agent"), self.provider)
+        return agent.work(self.message(batch_no), self.request("nlp_agent"), self.tokens, fresh_metrics())
 
     def predict(self, batch_no: int = 0, database: Database | None = None) -> dict[str, Any]:
-        agent = Predictor(database or self.database("prediction_agent"))
-        return agent.predict(self.message(batch_no), self.request("prediction_agent"), fresh_metrics())
+        agent = PredictionAgent(database or self.database("prediction_agent"))
+        return agent.work(self.message(batch_no), self.request("prediction_agent"), fresh_metrics())
 
     def act(self, batch_no: int = 0, database: Database | None = None) -> dict[str, Any]:
-        agent = Actor(database or self.database("action_agent"), self.provider)
-        return agent.act(self.message(batch_no), self.request("action_agent"), self.tokens, fresh_metrics())
+        agent = ActionAgent(database or self.database("action_agent"), self.provider)
+        return agent.work(self.message(batch_no), self.request("action_agent"), self.tokens, fresh_metrics())
 
     def counts(self) -> dict[str, int]:
         """How many rows of this run each table of results has."""

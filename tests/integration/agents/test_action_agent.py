@@ -12,10 +12,10 @@ import pytest
 from tests.fakes.chat_models import FakeProvider, answer_of, obliging
 from tests.integration.agents.conftest import PLENTY, Office, plan
 from tests.integration.database.conftest import wait_until_blocked
-from vigie.batches import answer
+from vigie.batches import complete_task
 from vigie.errors import ConsentChangedError, PromptVersionError
 from vigie.messages import BatchMessage
-from vigie_llm.call_runner import SECONDS_TO_BEGIN
+from vigie_llm.call_pool import SECONDS_TO_BEGIN
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.errors import AccountRefusedError, EgressBlockedError, ModelRefusedError, ModelUnavailableError
 
@@ -185,7 +185,7 @@ def test_a_withdrawal_before_the_ledger_is_written_stops_the_call(office: Office
     with pytest.raises(ConsentChangedError):
         office.act()
     assert office.ledger(customer_id) == []
-    answer("token", office.tokens, office.act, office.time_left)
+    complete_task("token", office.tokens, office.act, office.time_left)
     assert actions(office) == {customer_id: ("Medium", "none", "NoConsent", None, "en")}
     assert office.model.asked == []
 

@@ -14,6 +14,7 @@ from vigie.canonical import canonical_time
 from vigie.database import Database
 from vigie.errors import DatabaseUnavailableError, StatementRefusedError
 from vigie.secrets import DatabaseSecret
+from vigie.vocabulary import EventType
 from vigie_local.secrets import set_role_passwords
 
 Hire = Callable[..., list[UUID]]
@@ -52,7 +53,7 @@ def test_a_session_that_is_ended_in_the_middle_is_transient_and_nothing_is_half_
 
     def work() -> None:
         with database.transaction(ORIGIN) as transaction:
-            transaction.audit(Event("BATCH_START", details={"batch_no": 0, "customers": 1}))
+            transaction.audit(Event(EventType.BATCH_START, details={"batch_no": 0, "customers": 1}))
             [(pid,)] = transaction.fetch("SELECT pg_backend_pid()")
             killer.cursor().execute("SELECT pg_terminate_backend(%s)", (pid,))
             transaction.fetch("SELECT 1")
@@ -98,7 +99,7 @@ def test_what_is_rolled_back_leaves_no_event_and_no_log_line(bank: Bank, caplog:
 
     def work() -> None:
         with database.transaction(ORIGIN) as transaction:
-            transaction.audit(Event("BATCH_START", details={"batch_no": 0, "customers": 1}))
+            transaction.audit(Event(EventType.BATCH_START, details={"batch_no": 0, "customers": 1}))
             raise RuntimeError("stop")
 
     with caplog.at_level("INFO"), pytest.raises(RuntimeError, match="stop"):
@@ -110,7 +111,7 @@ def test_what_is_rolled_back_leaves_no_event_and_no_log_line(bank: Bank, caplog:
 
 def test_a_committed_event_is_logged_with_the_same_id(bank: Bank, caplog: pytest.LogCaptureFixture) -> None:
     database = bank.database("nlp_agent")
-    event = Event("BATCH_START", details={"batch_no": 3, "customers": 1})
+    event = Event(EventType.BATCH_START, details={"batch_no": 3, "customers": 1})
     with caplog.at_level("INFO"), database.transaction(ORIGIN) as transaction:
         transaction.audit(event)
     database.close()
@@ -176,7 +177,7 @@ def test_an_agent_that_reaches_for_what_is_not_its_own_is_refused(bank: Bank) ->
 def test_details_are_stored_as_they_are_given(bank: Bank) -> None:
     database = bank.database("nlp_agent")
     details = {"batch_no": 1, "outcomes": {"done": 2, "NoConsent": 1}, "remaining": 0}
-    event = Event("BATCH_END", details=details)
+    event = Event(EventType.BATCH_END, details=details)
     with database.transaction(ORIGIN) as transaction:
         transaction.audit(event)
     database.close()

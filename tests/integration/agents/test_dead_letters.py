@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from dead_letters.letters import DeadLetter
-from dead_letters.recording import UnreadableLetterError, take_up
+from dead_letters.messages import DeadLetter
+from dead_letters.recording import UnreadableLetterError, record_and_answer
 from tests.integration.agents.conftest import Office
 from vigie.errors import DatabaseUnavailableError
 
@@ -17,7 +17,7 @@ def letter(office: Office) -> DeadLetter:
 
 
 def deliver(office: Office, dead: DeadLetter) -> bool:
-    return take_up(dead, office.database("dead_letters"), office.tokens, office.request("dead_letters"))
+    return record_and_answer(dead, office.database("dead_letters"), office.tokens, office.request("dead_letters"))
 
 
 def kept(office: Office, dead: DeadLetter) -> list[tuple[object, ...]]:

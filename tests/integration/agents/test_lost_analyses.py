@@ -176,7 +176,7 @@ def test_taken_up_twice_a_run_has_nobody_left_and_what_is_lost_again_is_taken_up
     planned(office)
     work(office, unavailable)
     first = take_up(office)
-    with pytest.raises(InvalidInputError, match=f"redrive={first}: nobody is left to take up"):
+    with pytest.raises(InvalidInputError, match=f"redrive={first}: no customer is left to process"):
         plan_another(office, first)
     work(office, in_turn(ModelUnavailableError("down")))
     [still] = marked(office, "predictions")
@@ -259,7 +259,7 @@ def test_who_no_longer_consents_to_profiling_is_left_alone(office: Office, peopl
     for customer_id in people[:4]:
         office.bank.record_consent(customer_id, "profiling", False)
     assert waiting(office, office.run_id) == set()
-    with pytest.raises(InvalidInputError, match="nobody is left to take up"):
+    with pytest.raises(InvalidInputError, match="no customer is left to process"):
         plan_another(office, office.run_id)
     assert office.bank.query("SELECT count(*) FROM redrives WHERE run_id = %s", office.run_id) == [(0,)]
 

@@ -13,9 +13,9 @@ from tests.fakes.chat_models import ANALYSIS, FakeProvider, answer_of, obliging
 from tests.integration.agents.conftest import PLENTY, Office, plan
 from tests.integration.conftest import Bank
 from tests.integration.database.conftest import wait_until_blocked
-from vigie.batches import answer
+from vigie.batches import complete_task
 from vigie.errors import BatchBusyError, ConsentChangedError, PromptVersionError, UnknownRunError
-from vigie_llm.call_runner import DOWN_AFTER, SECONDS_TO_BEGIN
+from vigie_llm.call_pool import DOWN_AFTER, SECONDS_TO_BEGIN
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.errors import EgressBlockedError, ModelRefusedError, ModelUnavailableError
 
@@ -54,7 +54,7 @@ def test_each_step_leaves_its_event(office: Office, hire: Hire) -> None:
     )
     assert [event for event in events if event[2] == willing] == [
         (kind, "ok", willing)
-        for kind in ("CONSENT_CHECK", "ANONYMISATION", "LLM_CALL_START", "LLM_CALL_END", "ANALYSIS_SAVED")
+        for kind in ("CONSENT_CHECK", "PSEUDONYMISATION", "LLM_CALL_START", "LLM_CALL_END", "ANALYSIS_SAVED")
     ]
     assert [event[:2] for event in events if event[2] == unwilling] == [
         ("CONSENT_CHECK", "refused"),
@@ -172,7 +172,7 @@ def test_a_consent_withdrawn_before_the_ledger_is_written_stops_the_call(office:
         office.analyse()
     assert office.model.asked == []
     assert office.counts()["egress_ledger"] == 0
-    answer("token", office.tokens, office.analyse, office.seconds_left)
+    complete_task("token", office.tokens, office.analyse, office.seconds_left)
     assert office.step_functions.answered["token"]["output"]["outcomes"] == {"NoConsent": 1, "done": 1}
     assert office.ledger(going) == []
 

@@ -23,7 +23,7 @@ from tests.integration.conftest import Bank
 from vigie.errors import InvalidInputError, ModelNotApprovedError, UnknownRunError
 
 Hire = Callable[..., list[UUID]]
-SETTINGS = PlannerSettings("vigie/database/planner", "runs", "analysis-1", "action-2", 100, 6, 0.70, 0.35)
+SETTINGS = PlannerSettings("vigie/database/planner", "runs", "analysis-1", "action-2", 100, 6, 0.70, 0.35, 2, 16)
 
 
 @pytest.fixture
@@ -82,18 +82,18 @@ def test_everybody_due_is_planned_in_batches_and_nobody_without_consent(
 def test_batches_shrink_towards_the_runs_end_from_the_setting_to_the_least_size(
     office: Office, store: FakeObjectStore, everybody: list[UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {"LEAST_BATCH_SIZE": 1, "ROUND": 1, "SHARE": 2}.items():
+    for name, value in {"LEAST_BATCH_SIZE": 1, "SHARE": 2}.items():
         monkeypatch.setattr(planner.store, name, value)
     # Half of seven customers are four; half of the three that are left are two.
-    assert plan(office, store)["batches"] == 3
+    one_call = replace(SETTINGS, nlp_environments=1, llm_concurrency=1)
+    assert plan(office, store, settings=one_call)["batches"] == 3
     assert sizes(office) == [4, 2, 1]
     assert office.bank.query("SELECT batch_size FROM runs WHERE run_id = %s", office.run_id) == [(4,)]
     again = Office(office.bank, f"{office.run_id}-again")
-    assert plan(again, store, settings=replace(SETTINGS, batch_size=3))["batches"] == 4
+    assert plan(again, store, settings=replace(one_call, batch_size=3))["batches"] == 4
     assert sizes(again) == [3, 2, 1, 1]
-    monkeypatch.setattr(planner.store, "ROUND", 4)
     rounds = Office(office.bank, f"{office.run_id}-rounds")
-    plan(rounds, store)
+    plan(rounds, store, settings=replace(SETTINGS, nlp_environments=2, llm_concurrency=2))
     assert sizes(rounds) == [4, 3]
 
 

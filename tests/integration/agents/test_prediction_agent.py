@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from prediction_agent.predicting import Predictor
+from prediction_agent.agent import PredictionAgent
 from tests.fakes.scorers import SCORER_BYTES, SCORER_SHA256
 from tests.integration.agents.conftest import Office, fresh_metrics, plan
 from tests.integration.database.conftest import wait_until_blocked
@@ -128,9 +128,9 @@ def test_a_scorer_that_is_not_the_registered_one_is_refused_and_audited(office: 
 
 def test_a_scorer_is_loaded_once_for_all_batches_of_an_environment(office: Office, hire: Hire) -> None:
     plan(office, hire(1), hire(1))
-    agent = Predictor(office.database("prediction_agent"))
+    agent = PredictionAgent(office.database("prediction_agent"))
     for batch_no in (0, 1):
-        agent.predict(office.message(batch_no), office.request("prediction_agent"), fresh_metrics())
+        agent.work(office.message(batch_no), office.request("prediction_agent"), fresh_metrics())
     assert [event[1] for event in office.bank.events(office.run_id, "MODEL_LOADED")] == ["ok"]
 
 

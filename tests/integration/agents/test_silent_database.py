@@ -17,6 +17,7 @@ from vigie import database as database_module
 from vigie.audit import Event, Origin
 from vigie.database import Database, DatabaseCursor
 from vigie.errors import DatabaseUnavailableError
+from vigie.vocabulary import EventType
 
 ORIGIN = Origin("nlp_agent", "run-x", "request-1")
 
@@ -66,7 +67,7 @@ def test_a_statement_whose_answer_never_comes_ends(
             proxy.fall_silent()
             transaction.fetch("SELECT 1")
 
-    with pytest.raises(DatabaseUnavailableError, match="went away"):
+    with pytest.raises(DatabaseUnavailableError, match="was lost"):
         work()
     ask(database)
 
@@ -81,7 +82,7 @@ def test_rows_and_a_commit_that_never_come_end(
 
     def work() -> None:
         with database.transaction(ORIGIN) as transaction:
-            transaction.audit(Event("BATCH_START", details={"batch_no": 0, "customers": 1}))
+            transaction.audit(Event(EventType.BATCH_START, details={"batch_no": 0, "customers": 1}))
             rows = transaction.stream("SELECT generate_series(1, 9000)", at_once=1000)
             next(rows)
             proxy.fall_silent()

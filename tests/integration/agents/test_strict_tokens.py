@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from tests.integration.agents.conftest import Office, plan
-from vigie.batches import answer
+from vigie.batches import complete_task
 from vigie.errors import UnknownRunError
 from vigie.task_tokens import TaskTokens
 
@@ -16,7 +16,7 @@ STEPS = ("analyse", "predict", "act")
 
 def deliver(office: Office, step: str, token: str) -> None:
     """One delivery of the step's message, answered as its handler answers it."""
-    answer(token, TaskTokens(office.step_functions), getattr(office, step), office.time_left)
+    complete_task(token, TaskTokens(office.step_functions), getattr(office, step), office.time_left)
 
 
 @pytest.fixture

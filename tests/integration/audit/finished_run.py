@@ -11,6 +11,7 @@ from uuid import UUID
 from tests.integration.audit.ground import Ground, refused
 from vigie.audit import Event, Origin, as_log_fields
 from vigie.ids import uuid7
+from vigie.vocabulary import EventStatus, EventType
 
 RUN = "run-under-test"
 AGENTS = {"analyse": "nlp_agent", "predict": "prediction_agent", "decide": "action_agent"}
@@ -134,25 +135,28 @@ class FinishedRun:
                     not (number == 3 and purpose == "feedback_analysis"),
                 )
             self._run("INSERT INTO run_customers VALUES (%s, %s, %s)", RUN, customer_id, number // 2)
-        self._told("planner", Event("RUN_PLANNED", details={"planned": 4, "batches": 2}))
+        self._told("planner", Event(EventType.RUN_PLANNED, details={"planned": 4, "batches": 2}))
 
     def _batch(self, step: str, batch_no: int) -> None:
         agent = AGENTS[step]
-        self._told(agent, Event("BATCH_START", details={"batch_no": batch_no, "customers": 2}))
+        self._told(agent, Event(EventType.BATCH_START, details={"batch_no": batch_no, "customers": 2}))
         for number in (2 * batch_no, 2 * batch_no + 1):
             self._customer(step, number)
         details = {"batch_no": batch_no, "outcomes": {"done": 2}, "remaining": 0}
-        self._told(agent, Event("BATCH_END", details=details))
+        self._told(agent, Event(EventType.BATCH_END, details=details))
 
     def _customer(self, step: str, number: int) -> None:
         customer_id, agent = self.customers[number], AGENTS[step]
         skipped = step == "analyse" and number == 3
         purpose = {"purpose": PURPOSES[step], "consent_id": None if skipped else 1}
-        self._told(agent, Event("CONSENT_CHECK", "refused" if skipped else "ok", customer_id, purpose))
+        self._told(
+            agent,
+            Event(EventType.CONSENT_CHECK, EventStatus.REFUSED if skipped else EventStatus.OK, customer_id, purpose),
+        )
         if skipped:
             self._end(step, customer_id, "skipped", "NoConsent")
             details = {"step": step, "outcome": "skipped", "reason": "NoConsent"}
-            self._told(agent, Event("STEP_ENDED", "refused", customer_id, details))
+            self._told(agent, Event(EventType.STEP_ENDED, EventStatus.REFUSED, customer_id, details))
             return
         if step != "predict":
             self._call(step, number)
@@ -163,7 +167,7 @@ class FinishedRun:
         egress_id = self.egress[step, number] = uuid7()
         customer_id, agent = self.customers[number], AGENTS[step]
         if step == "analyse":
-            self._told(agent, Event("ANONYMISATION", customer_id=customer_id, details={"feedback_count": 1}))
+            self._told(agent, Event(EventType.PSEUDONYMISATION, customer_id=customer_id, details={"feedback_count": 1}))
         self._run(
             "INSERT INTO egress_ledger (egress_id, agent, run_id, customer_id, purpose, consent_id, attempt, recipient,"
             " country, retention, model, prompt_version, redacted_prompt, prompt_sha256, entity_counts)"
@@ -172,10 +176,12 @@ class FinishedRun:
             *(egress_id, agent, RUN, customer_id, PURPOSES[step], SHA, customer_id, PURPOSES[step]),
             role=agent,
         )
-        self._told(agent, Event("LLM_CALL_START", customer_id=customer_id, details={"egress_id": str(egress_id)}))
+        self._told(
+            agent, Event(EventType.LLM_CALL_START, customer_id=customer_id, details={"egress_id": str(egress_id)})
+        )
         self._run("SELECT end_egress(%s, 'answered', '{}', 1, 1, 1)", egress_id, role=agent)
         ended = {"egress_id": str(egress_id), "outcome": "answered"}
-        self._told(agent, Event("LLM_CALL_END", customer_id=customer_id, details=ended))
+        self._told(agent, Event(EventType.LLM_CALL_END, customer_id=customer_id, details=ended))
 
     def _result(self, step: str, number: int) -> None:
         customer_id, agent = self.customers[number], AGENTS[step]
@@ -187,7 +193,7 @@ class FinishedRun:
                 customer_id,
                 self.egress[step, number],
             )
-            self._told(agent, Event("ANALYSIS_SAVED", customer_id=customer_id))
+            self._told(agent, Event(EventType.ANALYSIS_SAVED, customer_id=customer_id))
         elif step == "predict":
             self._run(
                 "INSERT INTO predictions (run_id, customer_id, model_version, probability, log_odds, intercept,"
@@ -195,7 +201,7 @@ class FinishedRun:
                 RUN,
                 customer_id,
             )
-            self._told(agent, Event("PREDICTION_SAVED", customer_id=customer_id, details={"probability": 0.5}))
+            self._told(agent, Event(EventType.PREDICTION_SAVED, customer_id=customer_id, details={"probability": 0.5}))
         else:
             self._run(
                 "INSERT INTO actions (run_id, customer_id, segment, source, offer_id, language, egress_id)"
@@ -204,8 +210,8 @@ class FinishedRun:
                 customer_id,
                 self.egress[step, number],
             )
-            self._told(agent, Event("SEGMENTATION", customer_id=customer_id, details={"segment": "Low"}))
-            self._told(agent, Event("ACTION_SAVED", customer_id=customer_id, details={"source": "model"}))
+            self._told(agent, Event(EventType.SEGMENTATION, customer_id=customer_id, details={"segment": "Low"}))
+            self._told(agent, Event(EventType.ACTION_SAVED, customer_id=customer_id, details={"source": "model"}))
 
     def _end(self, step: str, customer_id: UUID, outcome: str, reason: str | None) -> None:
         self._run(

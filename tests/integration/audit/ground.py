@@ -22,6 +22,7 @@ from vigie.runtime import Request
 from vigie.secrets import DatabaseSecret
 from vigie.trail import Trail
 from vigie.verify import Verdict, verify_export
+from vigie.vocabulary import EventType
 from vigie_local.postgres import PostgresServer
 
 if TYPE_CHECKING:
@@ -117,7 +118,9 @@ class Ground:
 
     def write(self, count: int, role: str = "nlp_agent", run_id: str = "run-1", **changed: Any) -> list[UUID]:
         """Events in one committed transaction; answers their ids."""
-        events = [Event("BATCH_START", details={"batch_no": n, "customers": 1}, **changed) for n in range(count)]
+        events = [
+            Event(EventType.BATCH_START, details={"batch_no": n, "customers": 1}, **changed) for n in range(count)
+        ]
         with contextlib.closing(self.connect(role)) as connection, connection, connection.cursor() as cursor:
             insert_events(cursor, Origin(role, run_id, "request"), events)
         return [event.event_id for event in events]
@@ -167,7 +170,7 @@ def open_transaction(ground: Ground, role: str = "nlp_agent") -> Iterator[Any]:
 
 def an_event(**changed: Any) -> Event:
     """Any event."""
-    return Event("BATCH_START", details={"batch_no": 0, "customers": 1}, **changed)
+    return Event(EventType.BATCH_START, details={"batch_no": 0, "customers": 1}, **changed)
 
 
 def now() -> datetime:

@@ -53,6 +53,7 @@ SELECT uuidv7(), clock_timestamp(), %(run)s, agent, event_type, 'ok', customer_i
     FROM egress_ledger
     UNION ALL SELECT agent, 'LLM_CALL_END', customer_id,
         jsonb_build_object('egress_id', egress_id, 'outcome', 'answered') FROM egress_ledger
+    -- the name that earlier versions wrote
     UNION ALL SELECT agent, 'ANONYMISATION', customer_id, '{"feedback_count": 1}' FROM egress_ledger
     WHERE purpose = 'feedback_analysis'
     UNION ALL SELECT 'nlp_agent', 'ANALYSIS_SAVED', customer_id, '{}' FROM feedback_analyses

@@ -27,8 +27,9 @@ def sealed(ground: Ground) -> Ground:
 
 def attempt(ground: Ground, role: str, statement: str) -> str:
     """What the database answers to a statement: the refusal's message."""
-    with contextlib.closing(ground.connect(role)) as connection, connection.cursor() as cursor:
-        with pytest.raises(psycopg2.errors.InsufficientPrivilege) as refusal:
+    with contextlib.closing(ground.connect(role)) as connection:
+        connection.set_session(readonly=False)  # what a role's settings say, the role may set otherwise
+        with connection.cursor() as cursor, pytest.raises(psycopg2.errors.InsufficientPrivilege) as refusal:
             cursor.execute(statement)
         return str(refusal.value)
 

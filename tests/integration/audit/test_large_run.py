@@ -3,10 +3,10 @@
 import time
 import tracemalloc
 
-from audit_agent import log_store
+from audit_agent import tree_store
+from audit_agent.log_comparison import StoredEvents
 from audit_agent.record_checks import gaps_in_records
 from audit_agent.sealing import CHUNK
-from audit_agent.told import StoredEvents
 from tests.integration.audit.finished_run import RUN
 from tests.integration.audit.ground import Ground
 from tests.integration.audit.large_run import write_large_run
@@ -58,9 +58,9 @@ def test_one_gap_among_thousands_of_customers_is_found(ground: Ground) -> None:
 def test_a_chunk_to_seal_is_taken_by_index_and_not_by_sorting_all_that_waits(ground: Ground) -> None:
     write_large_run(ground, CUSTOMERS)
     with ground.database("audit_agent").transaction(Origin("audit_agent")) as transaction:
-        place = log_store.lock_place(transaction)
-        assert len(log_store.waiting_events(transaction, place, CHUNK)) == CHUNK
-        plan = transaction.fetch(f"EXPLAIN {log_store.WAITING}", (place.xact, place.seq, CHUNK))
+        place = tree_store.lock_cursor(transaction)
+        assert len(tree_store.waiting_events(transaction, place, CHUNK)) == CHUNK
+        plan = transaction.fetch(f"EXPLAIN {tree_store.WAITING}", (place.xact, place.seq, CHUNK))
     words = "\n".join(row[0] for row in plan)
     assert "Index Scan using audit_log_by_xact" in words
     assert "Sort" not in words

@@ -13,12 +13,12 @@ from aws_lambda_powertools import Metrics
 from audit_agent.closing import Closer
 from audit_agent.execution_history import Executions
 from audit_agent.gaps import Gap
+from audit_agent.log_comparison import EventOrigin, LogComparison, StoredEvents, read_origins, since_ms
 from audit_agent.log_reading import Logs
 from audit_agent.reconciling import Reconciled, Reconciler
-from audit_agent.told import LogComparison, Origin, StoredEvents, read_origins, since_ms
-from tests.gap_names import gap_names
 from tests.integration.audit.finished_run import RUN, FinishedRun
 from tests.integration.audit.ground import Ground, request
+from vigie.vocabulary import EventType, GapName
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:vigie-retention-run"
 
@@ -119,7 +119,7 @@ BREAKS: dict[str, tuple[Break, tuple[str, str, str], int | None]] = {
         1,
     ),
     "a pseudonymisation that was not told": (
-        event_gone("ANONYMISATION", 2),
+        event_gone("PSEUDONYMISATION", 2),
         ("analyse", "audit_log", "PseudonymisationNotTold"),
         2,
     ),
@@ -180,7 +180,7 @@ BREAKS: dict[str, tuple[Break, tuple[str, str, str], int | None]] = {
 def test_a_gap_is_found_and_named(name: str, run: FinishedRun) -> None:
     break_it, (step, store, problem), customer = BREAKS[name]
     break_it(run)
-    expected = Gap(step, store, problem, None if customer is None else run.customers[customer])
+    expected = Gap(step, store, GapName(problem), None if customer is None else run.customers[customer])
     found = reconcile(run).gaps
     assert expected in [replace(gap, event_id=None) if problem == "LossToldOtherwise" else gap for gap in found]
 
@@ -188,7 +188,7 @@ def test_a_gap_is_found_and_named(name: str, run: FinishedRun) -> None:
 def test_a_missing_log_line_is_found(run: FinishedRun) -> None:
     event_id = run.event_id("ACTION_SAVED", 1)
     run.logs.lines = [line for line in run.logs.lines if line["event_id"] != str(event_id)]
-    assert reconcile(run).gaps == [Gap("decide", "cloudwatch", "EventNotLogged", run.customers[1], event_id)]
+    assert reconcile(run).gaps == [Gap("decide", "cloudwatch", GapName.EVENT_NOT_LOGGED, run.customers[1], event_id)]
 
 
 def test_a_log_line_that_tells_something_else_is_found(run: FinishedRun) -> None:
@@ -196,21 +196,21 @@ def test_a_log_line_that_tells_something_else_is_found(run: FinishedRun) -> None
     for line in run.logs.lines:
         if line["event_id"] == str(event_id):
             line["details"] = {"probability": 0.51}
-    assert reconcile(run).gaps == [Gap("predict", "cloudwatch", "LogLineDiffers", run.customers[0], event_id)]
+    assert reconcile(run).gaps == [Gap("predict", "cloudwatch", GapName.LOG_LINE_DIFFERS, run.customers[0], event_id)]
 
 
 def test_an_audit_row_that_was_taken_away_is_found_by_its_log_line(run: FinishedRun) -> None:
     event_id = run.event_id("BATCH_START", agent="nlp_agent")
     run.ground.tamper("DELETE FROM audit_log WHERE event_id = %s", str(event_id))
-    assert reconcile(run).gaps == [Gap("analyse", "audit_log", "LoggedWithoutRow", None, event_id)]
+    assert reconcile(run).gaps == [Gap("analyse", "audit_log", GapName.LOGGED_WITHOUT_ROW, None, event_id)]
 
 
 def test_an_event_without_its_result_is_found(run: FinishedRun) -> None:
     run.ground.tamper("DELETE FROM predictions WHERE customer_id = %s", str(run.customers[0]))
     event_id = run.event_id("PREDICTION_SAVED", 0)
     assert set(reconcile(run).gaps) == {
-        Gap("predict", "predictions", "ResultMissing", run.customers[0]),
-        Gap("predict", "predictions", "EventWithoutResult", run.customers[0], event_id),
+        Gap("predict", "predictions", GapName.RESULT_MISSING, run.customers[0]),
+        Gap("predict", "predictions", GapName.EVENT_WITHOUT_RESULT, run.customers[0], event_id),
     }
 
 
@@ -218,20 +218,20 @@ def test_a_told_step_end_that_no_record_holds_is_found(run: FinishedRun) -> None
     run.ground.tamper("DELETE FROM run_steps WHERE outcome = 'skipped'")
     event_id = run.event_id("STEP_ENDED", 3)
     assert set(reconcile(run).gaps) == {
-        Gap("analyse", "run_steps", "StepNotEnded", run.customers[3], batch_no=1),
-        Gap("analyse", "run_steps", "EventWithoutStep", run.customers[3], event_id),
-        Gap("predict", "predictions", "LossNotMarked", run.customers[3]),
-        Gap("decide", "actions", "LossNotMarked", run.customers[3]),
+        Gap("analyse", "run_steps", GapName.STEP_NOT_ENDED, run.customers[3], batch_no=1),
+        Gap("analyse", "run_steps", GapName.EVENT_WITHOUT_STEP, run.customers[3], event_id),
+        Gap("predict", "predictions", GapName.LOSS_NOT_MARKED, run.customers[3]),
+        Gap("decide", "actions", GapName.LOSS_NOT_MARKED, run.customers[3]),
     }
 
 
 def test_a_second_event_of_one_result_is_found(run: FinishedRun) -> None:
     from vigie.audit import Event
 
-    again = Event("PREDICTION_SAVED", customer_id=run.customers[0], details={"probability": 0.5})
+    again = Event(EventType.PREDICTION_SAVED, customer_id=run.customers[0], details={"probability": 0.5})
     run._told("prediction_agent", again)
     assert reconcile(run).gaps == [
-        Gap("predict", "predictions", "EventWithoutResult", run.customers[0], again.event_id)
+        Gap("predict", "predictions", GapName.EVENT_WITHOUT_RESULT, run.customers[0], again.event_id)
     ]
 
 
@@ -255,7 +255,7 @@ def test_a_row_that_the_sealer_was_made_to_pass_over_is_found(run: FinishedRun) 
     run.ground.sealer().seal(request())
     event_id = run.event_id("ACTION_SAVED", 0)
     run.ground.tamper("DELETE FROM audit_leaf WHERE event_id = %s", str(event_id))
-    assert reconcile(run).gaps == [Gap("decide", "audit_leaf", "NotSealed", run.customers[0], event_id)]
+    assert reconcile(run).gaps == [Gap("decide", "audit_leaf", GapName.NOT_SEALED, run.customers[0], event_id)]
 
 
 def batch_failed(run: FinishedRun) -> None:
@@ -294,14 +294,15 @@ def test_steps_of_a_batch_that_failed_are_expected_failures_not_gaps(
 def test_steps_of_a_batch_that_step_functions_calls_succeeded_are_gaps(run: FinishedRun) -> None:
     batch_failed(run)
     gaps = reconcile(run).gaps
-    assert Gap("run", "audit_log", "BatchEndNotTold", batch_no=1) in gaps
+    assert Gap("run", "audit_log", GapName.BATCH_END_NOT_TOLD, batch_no=1) in gaps
     assert {gap.customer_id for gap in gaps if gap.problem == "StepNotEnded"} == set(run.customers[2:])
 
 
 @pytest.mark.parametrize(
-    ("total", "problem"), [(0, "NoBatchStarted"), (1, "BatchesNotStarted"), (3, "BatchesNotStarted")]
+    ("total", "problem"),
+    [(0, GapName.NO_BATCH_STARTED), (1, GapName.BATCHES_NOT_STARTED), (3, GapName.BATCHES_NOT_STARTED)],
 )
-def test_batches_that_step_functions_did_not_start_are_found(run: FinishedRun, total: int, problem: str) -> None:
+def test_batches_that_step_functions_did_not_start_are_found(run: FinishedRun, total: int, problem: GapName) -> None:
     run.steps.total = total
     assert reconcile(run).gaps == [Gap("run", "step_functions", problem)]
 
@@ -309,8 +310,8 @@ def test_batches_that_step_functions_did_not_start_are_found(run: FinishedRun, t
 @pytest.mark.parametrize(
     ("listed", "gap"),
     [
-        ([0], Gap("run", "step_functions", "BatchFailedThoughEnded", batch_no=0)),
-        (None, Gap("run", "step_functions", "BatchesFailedThoughEnded")),
+        ([0], Gap("run", "step_functions", GapName.BATCH_FAILED_THOUGH_ENDED, batch_no=0)),
+        (None, Gap("run", "step_functions", GapName.BATCHES_FAILED_THOUGH_ENDED)),
     ],
 )
 def test_a_batch_that_failed_though_its_agents_ended_it_is_found(
@@ -322,11 +323,12 @@ def test_a_batch_that_failed_though_its_agents_ended_it_is_found(
 
 def test_batches_that_are_still_under_way_when_the_run_is_closed_are_found(run: FinishedRun) -> None:
     run.steps.pending = 1
-    assert reconcile(run).gaps == [Gap("run", "step_functions", "BatchesNotEnded")]
+    assert reconcile(run).gaps == [Gap("run", "step_functions", GapName.BATCHES_NOT_ENDED)]
 
 
-def test_no_gap_has_a_name_that_these_tests_do_not_know() -> None:
-    assert {name for name in gap_names() if name not in Path(__file__).read_text(encoding="utf-8")} == set()
+def test_every_gap_has_a_test_here() -> None:
+    here = Path(__file__).read_text(encoding="utf-8")
+    assert [gap for gap in GapName if f'"{gap}"' not in here and f"GapName.{gap.name}" not in here] == []
 
 
 def test_an_event_that_vanishes_while_it_is_compared_is_a_gap_all_the_same(run: FinishedRun) -> None:
@@ -337,7 +339,7 @@ def test_an_event_that_vanishes_while_it_is_compared_is_a_gap_all_the_same(run: 
         stored = StoredEvents(transaction, RUN)
     run.ground.tamper("DELETE FROM audit_log WHERE event_id = %s", str(event_id))
 
-    def origins(event_ids: list[UUID]) -> dict[UUID, Origin]:
+    def origins(event_ids: list[UUID]) -> dict[UUID, EventOrigin]:
         with database.transaction(origin) as transaction:
             return read_origins(transaction, event_ids)
 
@@ -345,7 +347,7 @@ def test_an_event_that_vanishes_while_it_is_compared_is_a_gap_all_the_same(run: 
     logs = Logs(("/aws/lambda/all",), run.logs)
     comparison = LogComparison(logs, stored, origins)
     comparison.read(RUN, logs.pages(RUN, since_ms(datetime.now(UTC))), 5.0, lambda: 5.0)
-    assert comparison.gaps() == [Gap("run", "cloudwatch", "EventNotLogged", None, event_id)]
+    assert comparison.gaps() == [Gap("run", "cloudwatch", GapName.EVENT_NOT_LOGGED, None, event_id)]
 
 
 def test_a_store_that_cannot_be_read_is_one_gap_not_thousands(run: FinishedRun) -> None:

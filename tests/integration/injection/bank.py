@@ -12,8 +12,8 @@ from aws_lambda_powertools import Metrics
 from psycopg2.extensions import connection as Connection
 from psycopg2.extras import execute_values
 
-from action_agent.acting import Actor
-from nlp_agent.analysing import Analyst
+from action_agent.agent import ActionAgent
+from nlp_agent.agent import NlpAgent
 from tests.fakes.step_functions import FakeStepFunctions
 from vigie.audit import Origin
 from vigie.database import Database
@@ -80,9 +80,9 @@ class Bank:
             request = Request(Origin(agent, run_id), lambda: 300.0)
             try:
                 if agent == "nlp_agent":
-                    Analyst(database, provider()).analyse(message, request, tokens, metrics)
+                    NlpAgent(database, provider()).work(message, request, tokens, metrics)
                 else:
-                    Actor(database, provider()).act(message, request, tokens, metrics)
+                    ActionAgent(database, provider()).work(message, request, tokens, metrics)
             finally:
                 database.close()
 

@@ -18,7 +18,8 @@ from tests.integration.injection.bank import Bank, Writer
 from tests.integration.injection.conftest import ObedientServer
 from tests.integration.injection.harm import harms, holds
 from tests.integration.injection.variants import Variant, generated
-from vigie_llm.analysis import SENTIMENTS, TOPICS
+from vigie.vocabulary import Sentiment
+from vigie_llm.analysis import TOPICS
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.provider import Provider
 
@@ -48,7 +49,7 @@ def violations(bank: Bank, run_id: str) -> Iterator[tuple[uuid.UUID, str]]:
     for row in bank.query(
         "SELECT customer_id, sentiment, topics, score, summary FROM feedback_analyses WHERE run_id = %s", run_id
     ):
-        if row[1] not in SENTIMENTS or not set(row[2]) <= set(TOPICS) or not 1 <= len(row[2]) <= 4:
+        if row[1] not in tuple(Sentiment) or not set(row[2]) <= set(TOPICS) or not 1 <= len(row[2]) <= 4:
             yield row[0], "outside the lists"
         if not -1 <= row[3] <= 1 or len(row[4]) > 200:
             yield row[0], "outside the bounds"

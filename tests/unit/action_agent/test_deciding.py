@@ -9,19 +9,20 @@ from hypothesis import strategies as st
 
 from action_agent.deciding import (
     Action,
-    Ask,
-    Candidate,
-    Found,
-    as_case,
+    ActionCandidate,
+    AnalysisSummary,
+    Prospect,
+    SettledAction,
     best_offer,
     decide,
-    from_catalogue,
-    from_model,
     offers_for,
     probability_band,
-    why_not,
 )
+from vigie.decision import DEFAULT
+from vigie.steps import StepEnd
+from vigie.vocabulary import ActionSource, CallStatus, Reason, Segment, StepOutcome
 from vigie_llm.action import Offer, WordedAction
+from vigie_llm.decisions import Ask
 from vigie_llm.ledger import Earlier
 from vigie_llm.pseudonymise import KnownIdentity
 
@@ -38,13 +39,15 @@ DRIVERS = tuple(
     }
     for n in range(5)
 )
-CANDIDATE = Candidate(CUSTOMER, KnownIdentity("Ada", "Byron"), "fr", 500.0, 9, True, 0.8, DRIVERS, None)
+CANDIDATE = ActionCandidate(CUSTOMER, KnownIdentity("Ada", "Byron"), "fr", 500.0, 9, True, 0.8, DRIVERS, None)
 OFFERS = (
     Offer("advisor_call", "A call", "We call.", ("High", "Medium"), ("other", "communication")),
     Offer("fee_review", "Fees", "We review fees.", ("High", "Medium"), ("fees", "card")),
     Offer("card_check", "Card", "We check.", ("High",), ("card", "fees")),
     Offer("thanks", "Thanks", "Thank you.", ("Low",), ()),
 )
+BY_LANGUAGE = {"fr": OFFERS, "en": ()}
+PROSPECT = Prospect(CANDIDATE, 0.8, Segment.HIGH, OFFERS[:3])
 WORDED = {"offer_id": "fee_review", "reason": "Fees.", "message": "Let us talk."}
 
 
@@ -63,46 +66,66 @@ def test_every_probability_lies_in_its_band(probability: float) -> None:
 
 
 def test_who_withdrew_from_profiling_gets_nothing_and_who_was_not_predicted_failed() -> None:
-    assert why_not(CANDIDATE) is None
-    assert why_not(replace(CANDIDATE, probability=None)) == ("failed", "NoPrediction")
-    assert why_not(replace(CANDIDATE, profiled=False)) == ("withdrawn", "ConsentWithdrawn")
-    assert why_not(replace(CANDIDATE, profiled=False, probability=None)) == ("withdrawn", "ConsentWithdrawn")
+    withdrawn = StepEnd(CUSTOMER, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)
+    failed = StepEnd(CUSTOMER, StepOutcome.FAILED, Reason.NO_PREDICTION)
+    assert decide(replace(CANDIDATE, probability=None), DEFAULT, BY_LANGUAGE, None) == failed
+    assert decide(replace(CANDIDATE, profiled=False), DEFAULT, BY_LANGUAGE, None) == withdrawn
+    assert decide(replace(CANDIDATE, profiled=False, probability=None), DEFAULT, BY_LANGUAGE, None) == withdrawn
+
+
+@pytest.mark.parametrize(("probability", "segment"), [(0.8, Segment.HIGH), (0.5, Segment.MEDIUM)])
+def test_the_run_s_rule_puts_a_customer_in_a_segment_and_offers_are_that_segment_s(
+    probability: float, segment: Segment
+) -> None:
+    decided = decide(replace(CANDIDATE, probability=probability), DEFAULT, BY_LANGUAGE, None)
+    assert isinstance(decided, Ask)
+    assert (decided.candidate.segment, decided.candidate.probability) == (segment, probability)
+    assert decided.candidate.offers == offers_for(segment, OFFERS)
 
 
 def test_without_consent_to_offers_there_is_a_segment_and_no_question() -> None:
     unwilling = replace(CANDIDATE, consent_id=None)
-    for earlier in (None, Earlier(EGRESS, 1, "answered", WORDED)):
-        action = decide(unwilling, "High", earlier, OFFERS)
-        assert action == Action(CUSTOMER, "High", 0.8, "fr", "none", source_reason="NoConsent")
+    for earlier in (None, Earlier(EGRESS, 1, CallStatus.ANSWERED, WORDED)):
+        decided = decide(unwilling, DEFAULT, BY_LANGUAGE, earlier)
+        assert isinstance(decided, SettledAction)
+        assert decided.action == Action(
+            CUSTOMER, Segment.HIGH, 0.8, "fr", ActionSource.NONE, source_reason=Reason.NO_CONSENT
+        )
 
 
 def test_where_no_offer_may_be_made_nobody_is_asked() -> None:
-    action = decide(CANDIDATE, "High", None, OFFERS[3:])
-    assert action == Action(CUSTOMER, "High", 0.8, "fr", "none", source_reason="NoOffer")
+    decided = decide(CANDIDATE, DEFAULT, {"fr": OFFERS[3:]}, None)
+    assert isinstance(decided, SettledAction)
+    assert decided.action == Action(CUSTOMER, Segment.HIGH, 0.8, "fr", ActionSource.NONE, source_reason=Reason.NO_OFFER)
 
 
 def test_the_first_time_the_model_is_asked() -> None:
-    assert decide(CANDIDATE, "High", None, OFFERS) == Ask(CANDIDATE, "High", 1)
+    assert decide(CANDIDATE, DEFAULT, BY_LANGUAGE, None) == Ask(PROSPECT, 1)
 
 
 def test_an_answer_that_was_paid_for_is_used_again() -> None:
-    action = decide(CANDIDATE, "High", Earlier(EGRESS, 1, "answered", WORDED), OFFERS)
-    assert isinstance(action, Action)
-    assert (action.source, action.offer_id, action.egress_id) == ("model", "fee_review", EGRESS)
+    decided = decide(CANDIDATE, DEFAULT, BY_LANGUAGE, Earlier(EGRESS, 1, CallStatus.ANSWERED, WORDED))
+    assert isinstance(decided, SettledAction)
+    assert (decided.action.source, decided.action.offer_id, decided.action.egress_id) == ("model", "fee_review", EGRESS)
 
 
-def test_a_call_that_nobody_heard_of_again_is_lost_and_asked_again() -> None:
-    assert decide(CANDIDATE, "High", Earlier(EGRESS, 1, None, None), OFFERS) == Ask(CANDIDATE, "High", 2, lost=EGRESS)
+def test_a_call_with_an_unknown_outcome_is_lost_and_asked_again() -> None:
+    decided = decide(CANDIDATE, DEFAULT, BY_LANGUAGE, Earlier(EGRESS, 1, None, None))
+    assert decided == Ask(PROSPECT, 2, lost=EGRESS)
 
 
-@pytest.mark.parametrize("outcome", ["unsent", "lost", "unavailable", "rejected"])
-def test_a_call_that_ended_without_an_answer_is_asked_again(outcome: str) -> None:
-    assert decide(CANDIDATE, "High", Earlier(EGRESS, 2, outcome, None), OFFERS) == Ask(CANDIDATE, "High", 3)
+@pytest.mark.parametrize("outcome", sorted(set(CallStatus) - {CallStatus.ANSWERED}))
+def test_a_call_that_ended_without_an_answer_is_asked_again(outcome: CallStatus) -> None:
+    assert decide(CANDIDATE, DEFAULT, BY_LANGUAGE, Earlier(EGRESS, 2, outcome, None)) == Ask(PROSPECT, 3)
 
 
 def test_offers_are_those_of_the_segment() -> None:
-    assert [offer.offer_id for offer in offers_for("High", OFFERS)] == ["advisor_call", "fee_review", "card_check"]
-    assert [offer.offer_id for offer in offers_for("Low", OFFERS)] == ["thanks"]
+    assert [offer.offer_id for offer in offers_for(Segment.HIGH, OFFERS)] == [
+        "advisor_call",
+        "fee_review",
+        "card_check",
+    ]
+    assert [offer.offer_id for offer in offers_for(Segment.LOW, OFFERS)] == ["thanks"]
 
 
 def test_the_best_offer_shares_most_topics_and_of_equals_is_the_first() -> None:
@@ -114,21 +137,22 @@ def test_the_best_offer_shares_most_topics_and_of_equals_is_the_first() -> None:
 
 
 def test_the_catalogue_speaks_where_the_model_could_not_and_says_why() -> None:
-    found = Found("negative", ("card",), "Card trouble.")
-    action = from_catalogue(replace(CANDIDATE, found=found), "High", "ModelUnavailable", OFFERS)
+    analysed = replace(CANDIDATE, analysis=AnalysisSummary("negative", ("card",), "Card trouble."))
+    action = replace(PROSPECT, candidate=analysed).from_catalogue(Reason.MODEL_UNAVAILABLE)
     assert (action.source, action.source_reason, action.offer_id) == ("catalogue", "ModelUnavailable", "fee_review")
     assert action.message == "We review fees."
-    assert action.egress_id is None
+    assert (action.reason, action.egress_id) == (None, None)
 
 
 def test_the_model_s_words_are_stored_with_the_call_they_came_from() -> None:
-    action = from_model(CANDIDATE, "High", WordedAction(**WORDED), EGRESS)
+    action = PROSPECT.from_model(WordedAction(**WORDED), EGRESS)
     assert (action.source, action.source_reason, action.message) == ("model", None, "Let us talk.")
     assert (action.egress_id, action.language, action.probability) == (EGRESS, "fr", 0.8)
 
 
 def test_the_case_tells_three_drivers_in_the_customer_s_language_and_no_value() -> None:
-    case = asdict(as_case(replace(CANDIDATE, found=Found("negative", ("fees",), "Trop cher.")), "High"))
+    analysed = replace(CANDIDATE, analysis=AnalysisSummary("negative", ("fees",), "Trop cher."))
+    case = asdict(replace(PROSPECT, candidate=analysed).as_case())
     assert [driver["words"] for driver in case["drivers"]] == ["fr 0", "fr 1", "fr 2"]
     assert set(case["drivers"][0]) == {"feature", "direction", "words"}
     assert case["probability_band"] == "0.8-0.9"
@@ -137,5 +161,5 @@ def test_the_case_tells_three_drivers_in_the_customer_s_language_and_no_value() 
 
 
 def test_without_an_analysis_the_case_says_nothing_of_feedback() -> None:
-    case = as_case(CANDIDATE, "High")
+    case = PROSPECT.as_case()
     assert (case.sentiment, case.topics, case.summary) == (None, (), None)

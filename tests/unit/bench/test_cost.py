@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-import planner.store
-from tests.evaluations.cost import estimate as estimating
 from tests.evaluations.cost.counting import (
     Counts,
     FunctionUse,
@@ -39,7 +37,7 @@ COUNTS = Counts(
     tokens_in=800_000, tokens_out=200_000, database_bytes=5_000_000,
 )  # fmt: skip
 
-DEPLOYED = Deployed(100, {"nlp-agent": 2, "prediction-agent": 12, "action-agent": 3})
+DEPLOYED = Deployed(100, 32, {"nlp-agent": 2, "prediction-agent": 12, "action-agent": 3})
 
 
 def event(kind: str, resource: str = "") -> dict[str, Any]:
@@ -97,26 +95,24 @@ def test_what_happens_for_each_customer_grows_and_what_happens_once_does_not() -
     for name in ("lambda_gb_second", "log_gb", "model_input_token", "database_gb_month"):
         assert large[name] == pytest.approx(10 * small[name]), name
     assert large["kms_sign"] == small["kms_sign"]
-    batches = batches_of(10_000, 100)
+    batches = batches_of(10_000, DEPLOYED)
     assert large["sqs_request"] == pytest.approx(31 * 3 * batches / 10)
     assert large["state_transition"] == pytest.approx(7 + 70 * batches / 10)
 
 
 def test_batches_are_counted_as_the_planner_cuts_them() -> None:
     # 100 while four or more of them are left; of 400: 100, 96 (of 300), 64 (of 204), 64, 64, 12.
-    assert batches_of(400, 100) == 6
-    assert batches_of(1_000, 100) == 12
-    assert batches_of(10_000, 100) == 102
-    assert batches_of(0, 100) == 0
-    assert batches_of(50, 100) == 1
-    for name in ("SHARE", "LEAST_BATCH_SIZE", "ROUND"):
-        assert getattr(estimating, name) == getattr(planner.store, name), name
+    assert batches_of(400, DEPLOYED) == 6
+    assert batches_of(1_000, DEPLOYED) == 12
+    assert batches_of(10_000, DEPLOYED) == 102
+    assert batches_of(0, DEPLOYED) == 0
+    assert batches_of(50, DEPLOYED) == 1
 
 
 def test_a_state_transition_costs_its_list_price() -> None:
     counts = replace(COUNTS, transitions_of_run=0, transitions_of_batches=990, children=10)
     dollars = estimate(counts, read_prices(), 1000, DEPLOYED).dollars["state_transition"]
-    assert dollars == pytest.approx(1000 * batches_of(1000, 100) / 10 / 1000 * 0.025)
+    assert dollars == pytest.approx(1000 * batches_of(1000, DEPLOYED) / 10 / 1000 * 0.025)
 
 
 def test_the_agent_that_takes_longest_for_its_environments_sets_the_pace() -> None:

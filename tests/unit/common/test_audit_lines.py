@@ -11,11 +11,12 @@ from uuid import uuid4
 import pytest
 from aws_lambda_powertools import Logger
 
-from audit_agent.verbatim import find_event
+from audit_agent.canonical_line import match_canonical_event
 from vigie import audit
 from vigie.audit import Event, Origin, as_log_fields, log_events
 from vigie.canonical import canonical_event
 from vigie.verify import leaf_hash
+from vigie.vocabulary import EventStatus, EventType
 
 ORIGIN = Origin("nlp_agent", "run-1", "request-1")
 
@@ -38,7 +39,7 @@ def lines_of(stream: io.StringIO) -> list[dict[str, Any]]:
 def test_each_event_is_a_line_with_the_keys_that_the_function_has_set(written: tuple[Logger, io.StringIO]) -> None:
     parent, stream = written
     parent.append_keys(run_id="run-1", batch_no=3)
-    events = [Event("BATCH_START", details={"batch_no": 3, "customers": each}) for each in range(3)]
+    events = [Event(EventType.BATCH_START, details={"batch_no": 3, "customers": each}) for each in range(3)]
     log_events(ORIGIN, events)
     lines = lines_of(stream)
     assert [line["audit"] for line in lines] == [as_log_fields(ORIGIN, event) for event in events]
@@ -50,7 +51,7 @@ def test_each_event_is_a_line_with_the_keys_that_the_function_has_set(written: t
 
 
 def test_a_line_holds_the_event_in_the_words_that_are_sealed(written: tuple[Logger, io.StringIO]) -> None:
-    event = Event("PREDICTION_SAVED", "ok", uuid4(), {"probability": 1e-7, "model_version": "m-1"})
+    event = Event(EventType.PREDICTION_SAVED, EventStatus.OK, uuid4(), {"probability": 1e-7, "model_version": "m-1"})
     log_events(ORIGIN, [event])
     sealed = canonical_event(
         event_id=event.event_id, occurred_at=event.occurred_at, run_id="run-1", agent="nlp_agent",
@@ -58,13 +59,13 @@ def test_a_line_holds_the_event_in_the_words_that_are_sealed(written: tuple[Logg
         details='{"probability": 0.00000010, "model_version": "m-1"}',
     ).decode()  # fmt: skip
     assert f'"audit":{sealed}' in written[1].getvalue()
-    assert find_event(written[1].getvalue()) == (event.event_id.bytes, leaf_hash(sealed.encode()))
+    assert match_canonical_event(written[1].getvalue()) == (event.event_id.bytes, leaf_hash(sealed.encode()))
 
 
 def test_a_function_that_logs_warnings_only_logs_no_events(written: tuple[Logger, io.StringIO]) -> None:
     _, stream = written
     audit.logger.setLevel("WARNING")
-    log_events(ORIGIN, [Event("BATCH_START", details={"batch_no": 3, "customers": 1})])
+    log_events(ORIGIN, [Event(EventType.BATCH_START, details={"batch_no": 3, "customers": 1})])
     assert stream.getvalue() == ""
 
 
@@ -80,7 +81,7 @@ def test_a_log_that_takes_no_line_does_not_undo_what_is_committed(
     handler = parent.registered_handler
     assert isinstance(handler, logging.StreamHandler)
     handler.setStream(FullDisk())
-    log_events(ORIGIN, [Event("BATCH_START", details={"batch_no": 3, "customers": 1})])
+    log_events(ORIGIN, [Event(EventType.BATCH_START, details={"batch_no": 3, "customers": 1})])
     assert "No space left on device" in capsys.readouterr().err
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import vigie.batches
 from tests.fakes.step_functions import FakeStepFunctions
-from vigie.batches import TRIES, answer
+from vigie.batches import TRIES, complete_task
 from vigie.errors import DatabaseUnavailableError, SettingsError, StatementRefusedError, UnknownRunError, VigieError
 from vigie.task_tokens import TaskTokens
 
@@ -53,7 +53,7 @@ def failing(times: int, error: VigieError) -> tuple[Callable[[], dict[str, Any]]
 
 
 def test_success_answers_the_token_with_the_output(clock: Clock, client: FakeStepFunctions) -> None:
-    answer("token", TaskTokens(client), lambda: {"remaining": 0}, clock.seconds_left)
+    complete_task("token", TaskTokens(client), lambda: {"remaining": 0}, clock.seconds_left)
     assert client.answered == {"token": {"output": {"remaining": 0}}}
 
 
@@ -61,14 +61,14 @@ def test_a_business_error_fails_the_token_and_the_message_is_acknowledged(
     clock: Clock, client: FakeStepFunctions
 ) -> None:
     work, attempts = failing(9, UnknownRunError("run r was never planned"))
-    answer("token", TaskTokens(client), work, clock.seconds_left)
+    complete_task("token", TaskTokens(client), work, clock.seconds_left)
     assert client.answered == {"token": {"error": "UnknownRunError", "cause": "run r was never planned"}}
     assert attempts == [1]
 
 
 def test_a_transient_error_is_tried_again_with_growing_pauses(clock: Clock, client: FakeStepFunctions) -> None:
     work, _ = failing(TRIES - 1, DatabaseUnavailableError("gone"))
-    answer("token", TaskTokens(client), work, clock.seconds_left)
+    complete_task("token", TaskTokens(client), work, clock.seconds_left)
     assert client.answered == {"token": {"output": {"attempts": TRIES}}}
     assert len(clock.pauses) == TRIES - 1
     for pause, attempt in zip(clock.pauses, range(1, TRIES), strict=True):
@@ -80,7 +80,7 @@ def test_a_transient_error_that_stays_is_raised_and_the_token_left_waiting(
 ) -> None:
     work, attempts = failing(99, DatabaseUnavailableError("gone"))
     with pytest.raises(DatabaseUnavailableError):
-        answer("token", TaskTokens(client), work, clock.seconds_left)
+        complete_task("token", TaskTokens(client), work, clock.seconds_left)
     assert len(attempts) == TRIES
     assert client.waiting == {"token"}
 
@@ -89,7 +89,7 @@ def test_near_the_deadline_a_transient_error_is_raised_at_once(clock: Clock, cli
     clock.left = 5
     work, attempts = failing(1, DatabaseUnavailableError("gone"))
     with pytest.raises(DatabaseUnavailableError):
-        answer("token", TaskTokens(client), work, clock.seconds_left)
+        complete_task("token", TaskTokens(client), work, clock.seconds_left)
     assert attempts == [1]
     assert clock.pauses == []
 
@@ -100,11 +100,11 @@ def test_a_fault_of_ours_is_raised_so_that_the_message_ends_in_the_dead_letter_q
 ) -> None:
     work, attempts = failing(99, error)
     with pytest.raises(type(error)):
-        answer("token", TaskTokens(client), work, clock.seconds_left)
+        complete_task("token", TaskTokens(client), work, clock.seconds_left)
     assert attempts == [1]
     assert client.waiting == {"token"}
 
 
 def test_a_token_that_is_gone_is_no_reason_to_work_again(clock: Clock, client: FakeStepFunctions) -> None:
-    answer("another", TaskTokens(client), lambda: {}, clock.seconds_left)
+    complete_task("another", TaskTokens(client), lambda: {}, clock.seconds_left)
     assert client.answered == {}

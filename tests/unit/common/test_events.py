@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from vigie.audit import Event
 from vigie.events import MEANINGS, check_details, details_schema
+from vigie.vocabulary import EventType
 
 ROOT = Path(__file__).parents[3]
+# The definitions themselves, and handlers, where `EventType` is the queue library's.
+SKIPPED = ("events.py", "vocabulary.py", "handler.py")
 PLACES = ("functions/**/*.py", "layers/*/vigie*/**/*.py", "model/*.py", "infra/migrations/*.sql")
-CODE = [path.read_text(encoding="utf-8") for place in PLACES for path in ROOT.glob(place) if path.name != "events.py"]
-WRITTEN = re.compile(r"""\bEvent\(\s*"([A-Z_]+)"|'([A-Z_]+)', '(?:ok|refused|failed)'""")
+CODE = [path.read_text(encoding="utf-8") for place in PLACES for path in ROOT.glob(place) if path.name not in SKIPPED]
+WRITTEN = re.compile(r"""\bEventType\.([A-Z_]+)|'([A-Z_]+)', '(?:ok|refused|failed)'""")
 PERSONAL = ["Ada Lovelace", "ada@example.org", "+33 6 12 34 56 78", "FR76 3000 6000 0112 3456 7890 189", "12, rue X"]
 
 
@@ -37,7 +40,7 @@ def types_of(schema: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize("event_type", MEANINGS)
-def test_every_schema_is_closed(event_type: str) -> None:
+def test_every_schema_is_closed(event_type: EventType) -> None:
     schema = details_schema(event_type)
     assert schema["additionalProperties"] is False
     for leaf in leaves(schema):
@@ -53,14 +56,14 @@ def test_every_schema_is_closed(event_type: str) -> None:
 
 
 @pytest.mark.parametrize("event_type", MEANINGS)
-def test_every_type_says_what_it_means_in_a_sentence(event_type: str) -> None:
+def test_every_type_says_what_it_means_in_a_sentence(event_type: EventType) -> None:
     meaning = MEANINGS[event_type][0]
     assert meaning[0].isupper()
     assert meaning.endswith(".")
 
 
 @given(st.sampled_from(sorted(MEANINGS)), st.sampled_from(PERSONAL), st.data())
-def test_no_field_of_any_type_takes_a_person_s_data(event_type: str, value: str, data: st.DataObject) -> None:
+def test_no_field_of_any_type_takes_a_person_s_data(event_type: EventType, value: str, data: st.DataObject) -> None:
     fields = MEANINGS[event_type][1]
     name = data.draw(st.sampled_from(sorted(fields)))
     for details in ({name: value}, {name: {value: 1}}, {name: {"WORD": value}}, {name: [value]}):
@@ -72,23 +75,23 @@ def test_no_field_of_any_type_takes_a_person_s_data(event_type: str, value: str,
 @pytest.mark.parametrize("value", ["a" * 63 + "b\n", "a" * 65, "A" * 64])
 def test_a_hash_is_exactly_a_hash(value: str) -> None:
     with pytest.raises(ValueError, match="scorer_sha256"):
-        check_details("MODEL_LOADED", {"scorer_sha256": value})
+        check_details(EventType.MODEL_LOADED, {"scorer_sha256": value})
 
 
 def test_an_unknown_type_is_refused_with_the_remedy() -> None:
-    with pytest.raises(ValueError, match=r"NOT_A_TYPE is unknown: add it to vigie/events\.py"):
-        check_details("NOT_A_TYPE", {})
+    with pytest.raises(ValueError, match=r"NOT_A_TYPE is unknown: add it to vigie/vocabulary\.py"):
+        check_details(cast(EventType, "NOT_A_TYPE"), {})
 
 
 def test_an_unknown_field_is_refused_and_its_value_not_quoted() -> None:
     with pytest.raises(ValueError, match="BATCH_START") as caught:
-        Event("BATCH_START", details={"batch_no": 1, "note": "Ada Lovelace called"})
+        Event(EventType.BATCH_START, details={"batch_no": 1, "note": "Ada Lovelace called"})
     assert "Ada" not in str(caught.value)
     assert caught.value.__cause__ is None
 
 
 def test_an_event_that_fits_is_made_with_an_id_and_a_time_in_utc() -> None:
-    event = Event("BATCH_END", details={"batch_no": 0, "outcomes": {"done": 3, "NoConsent": 1}, "remaining": 0})
+    event = Event(EventType.BATCH_END, details={"batch_no": 0, "outcomes": {"done": 3, "NoConsent": 1}, "remaining": 0})
     assert event.event_id.version == 7
     assert event.occurred_at.utcoffset() is not None
     assert event.status == "ok"
@@ -97,9 +100,9 @@ def test_an_event_that_fits_is_made_with_an_id_and_a_time_in_utc() -> None:
 def test_every_type_that_the_code_writes_is_documented() -> None:
     written = {name for text in CODE for names in WRITTEN.findall(text) for name in names if name}
     assert len(written) > 10
-    assert written - set(MEANINGS) == set()
+    assert written <= set(MEANINGS) == set(EventType)
 
 
 def test_every_documented_type_is_named_by_the_code() -> None:
-    named = {name for name in MEANINGS for text in CODE if f'"{name}"' in text or f"'{name}'" in text}
+    named = {name for name in MEANINGS for text in CODE if f"EventType.{name}" in text or f"'{name}'" in text}
     assert set(MEANINGS) == named

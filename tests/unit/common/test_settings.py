@@ -18,6 +18,8 @@ PLANNER = {
     "MAX_CONCURRENCY": "6",
     "HIGH_THRESHOLD": "0.70",
     "MEDIUM_THRESHOLD": "0.35",
+    "NLP_ENVIRONMENTS": "2",
+    "LLM_CONCURRENCY": "16",
 }
 
 

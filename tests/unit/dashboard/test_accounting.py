@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dashboard.accounting import account_for, feature_labels
+from vigie.vocabulary import Step
 
 START = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
@@ -31,14 +32,14 @@ def test_customers_are_counted_by_outcome_and_reason() -> None:
             row("analyse", "withdrawn", "ConsentWithdrawn", 1, 5),
         ]
     )
-    analyse = accounts["analyse"]
+    analyse = accounts[Step.ANALYSE]
     assert (analyse.ended, analyse.outcomes["skipped"], analyse.without_consent) == (100, 29, 21)
     assert analyse.seconds == 40
 
 
 def test_a_step_that_nobody_reached_is_empty() -> None:
-    assert account_for([])["decide"].ended == 0
-    assert account_for([])["decide"].seconds is None
+    assert account_for([])[Step.DECIDE].ended == 0
+    assert account_for([])[Step.DECIDE].seconds is None
 
 
 def test_features_are_named_as_their_contract_names_them() -> None:

@@ -10,10 +10,13 @@ import pytest
 
 from dashboard.wording import LANGUAGES, Wording, load_texts
 from vigie.events import MEANINGS
+from vigie.vocabulary import StepOutcome
 from vigie_llm.analysis import TOPICS
 
 DASHBOARD = Path(__file__).resolve().parents[3] / "dashboard"
 SOURCES = "\n".join(file.read_text(encoding="utf-8") for file in sorted(DASHBOARD.rglob("*.py")))
+# Keys that are put together from the accounting's words.
+SOURCES += " ".join(f'"{outcome}"' for outcome in StepOutcome)
 ALL = [(section, key) for section, keys in load_texts().items() for key in keys]
 # Sections looked up with a stored value, so that no source names their keys.
 STORED = {

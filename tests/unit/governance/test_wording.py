@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 WORD = re.compile(r"(?<!pseudo)(?<!pseud)anonym\w*", re.IGNORECASE)
-# The name of an event type, fixed by its readers; people read its translation.
+# The name that an event type had, which stored events keep; people read its translation.
 EVENT_TYPE = "ANONYMISATION"
 READ_AS_THEY_ARE = (
     "*.md", "docs/**/*.md", "docs/**/*.toml", "docs/**/*.svg", "dashboard/**/*.toml", "dashboard/**/*.svg", "Makefile",

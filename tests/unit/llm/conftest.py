@@ -37,12 +37,13 @@ class Reply:
 class ScriptedProvider:
     """Gives its replies in order, the last one for ever.
 
-    `received` holds path and body of each request, `connections` the ports they came from.
+    `received` holds path and body of each request, `headers` its headers, `connections` the ports they came from.
     """
 
     url: str = ""
     replies: list[Reply] = field(default_factory=lambda: [Reply()])
     received: list[tuple[str, bytes]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
     connections: set[int] = field(default_factory=set)
 
     @property
@@ -67,6 +68,7 @@ def scripted() -> Iterator[ScriptedProvider]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             script.connections.add(self.client_address[1])
+            script.headers.append({name.lower(): value for name, value in self.headers.items()})
             reply = script.take(self.path, body)
             if reply.status is None:
                 self.close_connection = True

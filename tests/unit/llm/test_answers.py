@@ -1,19 +1,20 @@
 """What may come back as an analysis or an action, and what is rejected, by kind and never quoted."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
 
 from tests.fakes.chat_models import ANALYSIS, answer_of
 from vigie.errors import PromptVersionError
-from vigie_llm.action import Case, Offer, WordedAction, action_from, ask_for_action, read_action
+from vigie.vocabulary import Sentiment
+from vigie_llm.action import Case, Offer, WordedAction, ask_for_action, read_action
 from vigie_llm.analysis import (
     MAX_FEEDBACK_CHARACTERS,
     TOPICS,
     Analysis,
     analysis_from,
-    as_stored,
     ask_for_analysis,
     read_analysis,
 )
@@ -42,7 +43,7 @@ def action_request(known: KnownIdentity) -> ChatRequest:
 
 def test_a_valid_analysis_is_read(analysis_request: ChatRequest) -> None:
     read = read_analysis(analysis_request, answer_of(ANALYSIS))
-    assert read == Analysis("negative", -0.6, ("fees",), True, "The customer finds the fees too high.")
+    assert read == Analysis(Sentiment.NEGATIVE, -0.6, ("fees",), True, "The customer finds the fees too high.")
 
 
 def test_a_topic_named_twice_counts_once(analysis_request: ChatRequest) -> None:
@@ -52,8 +53,7 @@ def test_a_topic_named_twice_counts_once(analysis_request: ChatRequest) -> None:
 
 def test_what_the_ledger_stores_is_read_back_the_same(analysis_request: ChatRequest) -> None:
     read = read_analysis(analysis_request, answer_of(ANALYSIS))
-    assert analysis_from(json.loads(json.dumps(as_stored(read)))) == read
-    assert action_from(ACTION) == WordedAction(**ACTION)
+    assert analysis_from(json.loads(json.dumps(asdict(read)))) == read
 
 
 @pytest.mark.parametrize(

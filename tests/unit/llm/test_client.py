@@ -5,12 +5,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+import httpx
 import pytest
 
 import vigie_llm.client
 from tests.unit.llm.conftest import Reply, ScriptedProvider, completion
 from vigie_llm.chat import ChatAnswer, ChatRequest
-from vigie_llm.client import TRIES, GroqModel, GuardedTransport
+from vigie_llm.client import ABOUT, TRIES, GroqModel, GuardedTransport
 from vigie_llm.errors import EgressBlockedError, ModelRefusedError, ModelUnavailableError
 from vigie_llm.pseudonymise import KnownIdentity
 
@@ -204,23 +205,63 @@ def test_a_question_that_holds_an_identifier_is_blocked_and_nothing_reaches_the_
     assert leak not in str(caught.value)
 
 
-def test_a_request_of_which_nobody_said_whose_it_is_is_blocked(scripted: ScriptedProvider) -> None:
-    import httpx
-
+@pytest.mark.parametrize("headers", [{}, {ABOUT: ""}, {ABOUT: "0" * 32}])
+def test_a_request_about_an_unknown_customer_is_blocked(scripted: ScriptedProvider, headers: dict[str, str]) -> None:
     with (
         httpx.Client(transport=GuardedTransport(httpx.HTTPTransport())) as client,
         pytest.raises(EgressBlockedError) as caught,
     ):
-        client.post(scripted.url, json={})
+        client.post(scripted.url, json={}, headers=headers)
     assert caught.value.found == {"CUSTOMER_UNKNOWN": 1}
     assert scripted.received == []
 
 
-def test_whose_a_request_is_is_forgotten_after_it(
-    scripted: ScriptedProvider, request_about: ChatRequest, clock: Clock
+def test_the_customer_s_name_in_the_guard_does_not_leave_and_is_forgotten(
+    scripted: ScriptedProvider, request_about: ChatRequest
 ) -> None:
-    ask(scripted, request_about, clock)
-    assert vigie_llm.client._whose.get(None) is None
+    model = GroqModel(scripted.secret())
+    model.complete(request_about, lambda: 100.0)
+    model.close()
+    assert [ABOUT in headers for headers in scripted.headers] == [False]
+    assert model._guard._customers == {}
+
+
+def test_a_name_is_of_one_block_and_used_up_after_it(scripted: ScriptedProvider, known: KnownIdentity) -> None:
+    guard = GuardedTransport(httpx.HTTPTransport())
+    with httpx.Client(transport=guard) as client, guard.about(known) as outer:
+        with guard.about(KnownIdentity("Sam", "Okonkwo")) as inner:
+            client.post(scripted.url, json="Vandermeulen", headers=inner)
+            with pytest.raises(EgressBlockedError):
+                client.post(scripted.url, json="Vandermeulen", headers=outer)
+        with pytest.raises(EgressBlockedError) as caught:
+            client.post(scripted.url, json="nothing", headers=inner)
+    assert caught.value.found == {"CUSTOMER_UNKNOWN": 1}
+    assert len(scripted.received) == 1
+
+
+def test_customers_whose_calls_are_under_way_at_once_are_not_mixed_up(
+    scripted: ScriptedProvider, request_about: ChatRequest
+) -> None:
+    """Each thread's text names the other threads' customers, never its own: only one scan would block it."""
+    names = ["Vandermeulen", "Okonkwo", "Szczepanski", "Bjarnadottir"]
+    together = threading.Barrier(len(names))
+    model = GroqModel(scripted.secret())
+
+    def ask_about(own: str) -> list[str]:
+        others = replace(request_about, known=KnownIdentity("Zo", own), user=" and ".join(set(names) - {own}))
+        itself = replace(others, user=f"I am {own}")
+        came = []
+        for _ in range(10):
+            together.wait(timeout=20)
+            came.append(model.complete(others, lambda: 100.0).content)
+            with pytest.raises(EgressBlockedError):
+                model.complete(itself, lambda: 100.0)
+        return came
+
+    with ThreadPoolExecutor(len(names)) as threads:
+        assert [len(came) for came in threads.map(ask_about, names)] == [10] * len(names)
+    model.close()
+    assert len(scripted.received) == 10 * len(names)
 
 
 def test_the_guard_looks_for_the_identifiers_of_the_customer_asked_about(

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 import vigie_llm.client
+from tests.fakes.model_calls import outcomes_of, read_words
 from tests.unit.llm.conftest import Reply, ScriptedProvider
 from tests.unit.llm.network import Authority, Model, Proxy, proxying, serving, tls_model
 from vigie.errors import SettingsError
 from vigie.ids import uuid7
 from vigie.secrets import LlmSecret
-from vigie_llm.call_runner import CallRunner
+from vigie_llm.call_pool import BatchCalls, CallPool
 from vigie_llm.calls import Call
 from vigie_llm.causes import CAUSES, REMEDIES
 from vigie_llm.chat import ChatRequest
@@ -179,9 +180,9 @@ def test_each_cause_has_a_remedy_and_the_log_says_both(
     assert set(REMEDIES) == set(CAUSES)
     model = GroqModel(LlmSecret(**SEEN_BY, base_url=f"http://127.0.0.1:{closed_port()}"))
     with caplog.at_level(logging.WARNING):
-        chunks = CallRunner(1).run(model, [[Call(uuid7(), uuid7(), request_about)]], lambda c, a: (a, {}), lambda: 60.0)
-        [outcome] = [outcome for chunk in chunks for outcome in chunk]
-    assert (outcome.how, outcome.cause) == ("unavailable", "Refused")
+        calls = BatchCalls(CallPool(1), model, read_words, lambda: 60.0)
+        [outcome] = outcomes_of(calls, [Call(uuid7(), uuid7(), request_about)])
+    assert (outcome.status, outcome.cause) == ("unavailable", "Refused")
     told = [record for record in caplog.records if record.message == "model provider gave no answer"]
     assert [(record.__dict__["cause"], record.__dict__["remedy"]) for record in told] == [
         ("Refused", REMEDIES["Refused"])

@@ -10,14 +10,16 @@ from uuid import UUID
 import pytest
 
 from tests.fakes.chat_models import answer_of
+from tests.fakes.model_calls import Words, outcomes_of, read_words
 from tests.unit.llm.conftest import Reply, ScriptedProvider, completion
 from vigie.audit import Event
 from vigie.ids import uuid7
 from vigie.secrets import LlmSecret
+from vigie.vocabulary import CallStatus, Purpose
 from vigie_llm import provider as provider_module
-from vigie_llm.calls import Call, Outcome
+from vigie_llm.calls import Call, CallOutcome
 from vigie_llm.chat import ChatAnswer, ChatRequest
-from vigie_llm.ledger import Entry, Ledger, prompt_sha256
+from vigie_llm.ledger import Ledger, LedgerEntry, prompt_sha256
 from vigie_llm.provider import LlmSettings, Provider
 from vigie_llm.recipients import recipient_of
 
@@ -45,7 +47,7 @@ class Recorded:
 @pytest.fixture
 def ledger() -> Ledger:
     secret = LlmSecret("groq", "https://api.groq.com", "key", "openai/gpt-oss-20b")
-    return Ledger("run-1", "feedback_analysis", secret.model, "analysis-1", recipient_of(secret))
+    return Ledger("run-1", Purpose.FEEDBACK_ANALYSIS, secret.model, "analysis-1", recipient_of(secret))
 
 
 @pytest.fixture
@@ -53,8 +55,8 @@ def transaction() -> Any:
     return Recorded()
 
 
-def ended(ledger: Ledger, transaction: Any, how: str, request: ChatRequest, **more: Any) -> Outcome[str]:
-    outcome: Outcome[str] = Outcome(Call(CUSTOMER, uuid7(), request), how, **more)
+def ended(ledger: Ledger, transaction: Any, how: CallStatus, request: ChatRequest, **more: Any) -> CallOutcome[Any]:
+    outcome: CallOutcome[Any] = CallOutcome(Call(CUSTOMER, uuid7(), request), how, **more)
     ledger.end(transaction, [outcome])
     return outcome
 
@@ -62,7 +64,7 @@ def ended(ledger: Ledger, transaction: Any, how: str, request: ChatRequest, **mo
 def test_entering_a_call_writes_what_will_be_sent_and_audits_its_hash(
     ledger: Ledger, transaction: Any, request_about: ChatRequest
 ) -> None:
-    [call] = ledger.enter(transaction, [Entry(CUSTOMER, 7, 1, request_about, {"NAME": 1})])
+    [call] = ledger.record(transaction, [LedgerEntry(CUSTOMER, 7, 1, request_about, {"NAME": 1})])
     [row] = transaction.rows
     digest = hashlib.sha256(request_about.user.encode()).hexdigest()
     assert row[:6] == (call.egress_id, "run-1", CUSTOMER, "feedback_analysis", 7, 1)
@@ -79,17 +81,17 @@ def test_entering_a_call_writes_what_will_be_sent_and_audits_its_hash(
 @pytest.mark.parametrize(
     ("how", "status", "also"),
     [
-        ("answered", "ok", []),
-        ("rejected", "refused", ["GUARD_REJECTED"]),
-        ("blocked", "refused", ["EGRESS_BLOCKED"]),
-        ("refused", "failed", []),
-        ("unavailable", "failed", []),
+        (CallStatus.ANSWERED, "ok", []),
+        (CallStatus.REJECTED, "refused", ["GUARD_REJECTED"]),
+        (CallStatus.BLOCKED, "refused", ["EGRESS_BLOCKED"]),
+        (CallStatus.REFUSED, "failed", []),
+        (CallStatus.UNAVAILABLE, "failed", []),
     ],
 )
 def test_each_outcome_is_audited_as_what_it_is(
-    ledger: Ledger, transaction: Any, request_about: ChatRequest, how: str, status: str, also: list[str]
+    ledger: Ledger, transaction: Any, request_about: ChatRequest, how: CallStatus, status: str, also: list[str]
 ) -> None:
-    outcome = ended(ledger, transaction, how, request_about, found={"EMAIL": 1})
+    outcome = ended(ledger, transaction, how, request_about, violations={"EMAIL": 1})
     first, *others = transaction.events
     assert (first.event_type, first.status, first.details["outcome"]) == ("LLM_CALL_END", status, how)
     assert [event.event_type for event in others] == also
@@ -102,9 +104,9 @@ def test_each_outcome_is_audited_as_what_it_is(
 def test_an_answer_s_cost_is_told_and_its_words_are_kept_in_the_ledger_only(
     ledger: Ledger, transaction: Any, request_about: ChatRequest
 ) -> None:
-    words = {"summary": "Trop cher, à son avis."}
-    ended(ledger, transaction, "answered", request_about, content=words, answer=answer_of("{}"))
-    assert transaction.ended[0][2:] == (json.dumps(words, ensure_ascii=False), 100, 20, 5)
+    words = Words("Trop cher, à son avis.")
+    ended(ledger, transaction, CallStatus.ANSWERED, request_about, result=words, answer=answer_of("{}"))
+    assert transaction.ended[0][2:] == (json.dumps({"content": words.content}, ensure_ascii=False), 100, 20, 5)
     assert transaction.events[0].details.items() >= {"tokens_in": 100, "tokens_out": 20, "latency_ms": 5}.items()
     assert "Trop cher" not in json.dumps(transaction.events[0].details)
 
@@ -114,27 +116,27 @@ def test_figures_that_no_column_holds_do_not_spoil_the_others(
 ) -> None:
     """A chunk is one statement: an integer out of range would lose every paid answer in it."""
     odd = ChatAnswer("{}", tokens_in=2**40, tokens_out=-3, latency_ms=2**40)
-    ended(ledger, transaction, "answered", request_about, content={}, answer=odd)
+    ended(ledger, transaction, CallStatus.ANSWERED, request_about, answer=odd)
     figures = transaction.ended[0][3:]
     assert all(0 <= figure < 2**31 for figure in figures)
     assert all(0 <= transaction.events[0].details[name] < 2**31 for name in ("tokens_in", "tokens_out", "latency_ms"))
 
 
-@pytest.mark.parametrize("how", ["unsent", "lost"])
+@pytest.mark.parametrize("how", [CallStatus.UNSENT, CallStatus.LOST])
 def test_a_call_that_was_never_made_or_never_heard_of_again_is_closed_as_such(
-    ledger: Ledger, transaction: Any, how: str
+    ledger: Ledger, transaction: Any, how: CallStatus
 ) -> None:
     egress_id = uuid7()
-    ledger.end_without_answer(transaction, CUSTOMER, egress_id, how)
+    ledger.close(transaction, CUSTOMER, egress_id, how)
     assert transaction.ended == [(egress_id, how, None, None, None, None)]
     [event] = transaction.events
     assert (event.status, event.details) == ("failed", {"egress_id": str(egress_id), "outcome": how})
 
 
 def test_an_outcome_without_content_keeps_what_it_cost(request_about: ChatRequest) -> None:
-    full = Outcome(Call(CUSTOMER, uuid7(), request_about), "answered", "r", {"a": 1}, answer_of("{}"))
+    full = CallOutcome(Call(CUSTOMER, uuid7(), request_about), CallStatus.ANSWERED, Words("r"), answer_of("{}"))
     bare = full.without_content()
-    assert (bare.result, bare.content, bare.how, bare.answer) == (None, None, "answered", full.answer)
+    assert (bare.result, bare.content, bare.status, bare.answer) == (None, None, "answered", full.answer)
 
 
 @pytest.mark.parametrize(
@@ -165,11 +167,8 @@ def provider_of(secrets: list[LlmSecret], monkeypatch: pytest.MonkeyPatch) -> It
         made._model.close()
 
 
-def run_one(provider: Provider, request: ChatRequest) -> Outcome[str]:
-    def accept(call: Call, answer: ChatAnswer) -> tuple[str, dict[str, Any]]:
-        return answer.content, {}
-
-    [[outcome]] = provider.run([[Call(CUSTOMER, uuid7(), request)]], accept, lambda: 100.0)
+def run_one(provider: Provider, request: ChatRequest) -> CallOutcome[Any]:
+    [outcome] = outcomes_of(provider.start(read_words, lambda: 100.0), [Call(CUSTOMER, uuid7(), request)])
     return outcome
 
 
@@ -179,9 +178,9 @@ def test_a_secret_that_changed_is_in_force_from_the_next_ledger_on(
     first = scripted.secret()
     second = LlmSecret("openai-compatible", scripted.url, "key-2", "model-2")
     with provider_of([first, second], monkeypatch) as provider:
-        before = provider.ledger("run-1", "feedback_analysis", "analysis-1")
+        before = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
         run_one(provider, request_about)
-        after = provider.ledger("run-1", "feedback_analysis", "analysis-1")
+        after = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
         run_one(provider, request_about)
     assert (before.model, after.model) == ("model-1", "model-2")
     assert scripted.paths == ["/openai/v1/chat/completions", "/v1/chat/completions"]
@@ -193,9 +192,9 @@ def test_calls_go_to_whom_the_ledger_names_even_when_the_secret_changes_in_betwe
     scripted.replies = [Reply(body=completion("x"))]
     elsewhere = LlmSecret("groq", "http://127.0.0.1:9", "key", "another-model")
     with provider_of([scripted.secret(), elsewhere], monkeypatch) as provider:
-        ledger = provider.ledger("run-1", "feedback_analysis", "analysis-1")
+        ledger = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
         outcome = run_one(provider, request_about)
-    assert (ledger.model, outcome.how) == ("model-1", "answered")
+    assert (ledger.model, outcome.status) == ("model-1", "answered")
     assert json.loads(scripted.received[0][1])["model"] == "model-1"
 
 

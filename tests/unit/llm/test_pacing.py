@@ -46,7 +46,7 @@ class Provider:
                 asks[worker] = False
             else:
                 running[worker] -= 1
-                pacers[worker].heard(*ended)
+                pacers[worker].record_response(*ended)
             while left[worker] and running[worker] < SLOTS:
                 pause = pacers[worker].seconds_to_wait()
                 if pause:
@@ -54,7 +54,7 @@ class Provider:
                         heapq.heappush(events, (self.clock.now + pause, next(order), worker, None))
                     asks[worker] = True
                     break
-                pacers[worker].sent()
+                pacers[worker].record_sent()
                 left[worker] -= 1
                 running[worker] += 1
                 at = self.clock.now + self.rng.uniform(0.15, 0.3)
@@ -102,35 +102,35 @@ def test_the_budget_is_used_and_next_to_nothing_refused(
 def test_without_limits_nothing_waits_once_an_answer_was_heard(clock: Clock) -> None:
     pacer = Pacer(clock)
     assert pacer.seconds_to_wait() == 0
-    pacer.sent()
+    pacer.record_sent()
     assert pacer.seconds_to_wait() > 0
-    pacer.heard(pacer.now(), {})
+    pacer.record_response(pacer.now(), {})
     for _ in range(100):
         assert pacer.seconds_to_wait() == 0
-        pacer.sent()
+        pacer.record_sent()
 
 
 def test_a_call_that_never_left_leaves_its_place(clock: Clock) -> None:
     pacer = Pacer(clock)
-    pacer.sent()
-    pacer.unsent()
+    pacer.record_sent()
+    pacer.record_not_sent()
     assert pacer.seconds_to_wait() == 0
 
 
 def test_after_a_pause_one_call_goes_out_to_ask(clock: Clock) -> None:
     pacer = Pacer(clock)
     empty = {"x-ratelimit-limit-requests": "100", "x-ratelimit-remaining-requests": "0"}
-    pacer.sent()
-    pacer.heard(pacer.now(), empty)
+    pacer.record_sent()
+    pacer.record_response(pacer.now(), empty)
     assert 0 < pacer.seconds_to_wait() <= 0.5
     clock.now += 3600
     assert pacer.seconds_to_wait() == 0
-    pacer.sent()
+    pacer.record_sent()
     assert pacer.seconds_to_wait() > 0
 
 
 @pytest.mark.parametrize("said", ["", "many", "nan"])
 def test_a_limit_that_is_no_number_is_no_limit(clock: Clock, said: str) -> None:
     pacer = Pacer(clock)
-    pacer.heard(pacer.now(), {"x-ratelimit-limit-requests": said, "x-ratelimit-remaining-requests": "0"})
+    pacer.record_response(pacer.now(), {"x-ratelimit-limit-requests": said, "x-ratelimit-remaining-requests": "0"})
     assert pacer.seconds_to_wait() == 0

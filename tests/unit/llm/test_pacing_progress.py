@@ -36,11 +36,11 @@ def simulate(answer: Callable[[int], tuple[Headers, int, float]], seconds: float
     ends: list[tuple[float, int, object]] = []
     while clock.now < began + seconds and len(sent) < MOST_CALLS:
         while ends and ends[0][0] <= clock.now:
-            pacer.heard(*heapq.heappop(ends)[2])  # type: ignore[misc]
+            pacer.record_response(*heapq.heappop(ends)[2])  # type: ignore[misc]
         pause = pacer.seconds_to_wait() if len(ends) < SLOTS else ends[0][0] - clock.now
         assert pause <= LONGEST_CALL_SECONDS
         if pause == 0:
-            pacer.sent()
+            pacer.record_sent()
             headers, tokens, took = answer(len(sent))
             heapq.heappush(ends, (clock.now + took, next(order), (pacer.now(), headers, tokens)))
             sent.append(clock.now - began)
@@ -164,15 +164,15 @@ def test_a_pause_fills_one_budget_and_not_two(workers: int) -> None:
     """What flowed over while nothing was sent must not pay for a burst."""
     clock = Clock()
     pacer = Pacer(clock)
-    pacer.sent()
-    pacer.heard(pacer.now(), limits("requests", 60, 59))
+    pacer.record_sent()
+    pacer.record_response(pacer.now(), limits("requests", 60, 59))
     clock.now += 100
     burst = 0
     while burst < 500:
         if pacer.seconds_to_wait():
             break
-        pacer.sent()
-        pacer.unsent()
+        pacer.record_sent()
+        pacer.record_not_sent()
         burst += 1
     assert burst <= 60
 
@@ -180,23 +180,23 @@ def test_a_pause_fills_one_budget_and_not_two(workers: int) -> None:
 def test_a_request_to_wait_holds_everybody_and_then_one_call_asks() -> None:
     clock = Clock()
     pacer = Pacer(clock)
-    pacer.sent()
-    pacer.heard(pacer.now(), {})
+    pacer.record_sent()
+    pacer.record_response(pacer.now(), {})
     pacer.hold(7.0)
     assert 0 < pacer.seconds_to_wait() <= 0.5
     clock.now += 7.1
     assert pacer.seconds_to_wait() == 0
-    pacer.sent()
+    pacer.record_sent()
     assert pacer.seconds_to_wait() > 0
-    pacer.heard(pacer.now(), {})
+    pacer.record_response(pacer.now(), {})
     assert pacer.seconds_to_wait() == 0
 
 
 def test_a_request_to_wait_for_ever_is_bounded() -> None:
     clock = Clock()
     pacer = Pacer(clock)
-    pacer.sent()
-    pacer.heard(pacer.now(), {})
+    pacer.record_sent()
+    pacer.record_response(pacer.now(), {})
     pacer.hold(1e9)
     clock.now += PROBE_SECONDS
     assert pacer.seconds_to_wait() == 0
@@ -204,14 +204,14 @@ def test_a_request_to_wait_for_ever_is_bounded() -> None:
 
 def test_after_a_refusal_of_everything_one_call_goes_at_a_time() -> None:
     pacer = Pacer(Clock())
-    pacer.sent()
-    pacer.heard(pacer.now(), {})
+    pacer.record_sent()
+    pacer.record_response(pacer.now(), {})
     for _ in range(3):
-        pacer.sent()
+        pacer.record_sent()
     for _ in range(3):
-        pacer.refused()
+        pacer.record_refusal()
     assert pacer.seconds_to_wait() == 0
-    pacer.sent()
+    pacer.record_sent()
     assert pacer.seconds_to_wait() > 0
 
 
@@ -220,28 +220,28 @@ def test_after_a_pause_one_call_asks_before_the_others_follow(pause: float) -> N
     """What was mended or broken meanwhile is met by one call, not by as many as may be under way at once."""
     clock = Clock()
     pacer = Pacer(clock)
-    pacer.sent()
-    pacer.heard(pacer.now(), {})
+    pacer.record_sent()
+    pacer.record_response(pacer.now(), {})
     clock.now += pause
     assert pacer.seconds_to_wait() == 0
-    pacer.sent()
+    pacer.record_sent()
     assert pacer.seconds_to_wait() > 0
-    pacer.heard(pacer.now(), {})
+    pacer.record_response(pacer.now(), {})
     assert pacer.seconds_to_wait() == 0
 
 
 def test_a_limit_that_answers_no_longer_name_is_forgotten() -> None:
     clock = Clock()
     pacer = Pacer(clock)
-    pacer.sent()
-    pacer.heard(pacer.now(), limits("tokens", 1000, 0), 500)
+    pacer.record_sent()
+    pacer.record_response(pacer.now(), limits("tokens", 1000, 0), 500)
     assert pacer.seconds_to_wait() > 0
     for _ in range(3):
-        pacer.sent()
-        pacer.heard(pacer.now(), {}, 500)
+        pacer.record_sent()
+        pacer.record_response(pacer.now(), {}, 500)
     for _ in range(20):
         assert pacer.seconds_to_wait() == 0
-        pacer.sent()
+        pacer.record_sent()
 
 
 def test_limits_that_change_with_every_answer_leave_a_pace() -> None:

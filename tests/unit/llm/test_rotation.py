@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 
 import vigie_llm.provider
+from tests.fakes.model_calls import outcomes_of, read_words
 from tests.unit.llm.conftest import Reply, ScriptedProvider
 from vigie.errors import TransientError
 from vigie.secrets import LlmSecret
+from vigie.vocabulary import Purpose
 from vigie_llm.calls import Call
-from vigie_llm.chat import ChatAnswer, ChatRequest
+from vigie_llm.chat import ChatRequest
 from vigie_llm.errors import ModelRefusedError
 from vigie_llm.provider import LlmSettings, Provider
 
@@ -46,7 +48,7 @@ def vault(scripted: ScriptedProvider) -> Vault:
 def provider(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     monkeypatch.setattr(vigie_llm.provider, "read_secret", lambda _kind, _name: vault.fetch)
     opened = Provider(LlmSettings(database_secret="-", llm_secret="vigie/llm", llm_concurrency=4))
-    opened.ledger("run-1", "feedback_analysis", "analysis-1")
+    opened.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
     yield opened
     for model in (*opened._replaced, opened._model):
         if model is not None:
@@ -69,11 +71,8 @@ def test_a_key_that_is_simply_wrong_is_read_again_once_for_a_whole_batch(
     scripted.replies = [REFUSED]
     calls = [Call(uuid4(), uuid4(), request_about) for _ in range(12)]
 
-    def accept(call: Call, answer: ChatAnswer) -> tuple[UUID, dict[str, object]]:
-        return call.customer_id, {}
-
-    outcomes = [outcome for chunk in provider.run([calls], accept, lambda: 60.0) for outcome in chunk]
-    assert [(outcome.how, outcome.is_open) for outcome in outcomes] == [("unavailable", True)]
+    outcomes = outcomes_of(provider.start(read_words, lambda: 60.0), calls)
+    assert [(outcome.status, outcome.is_open) for outcome in outcomes] == [("unavailable", True)]
     assert vault.fetched_afresh == 1
     assert len(scripted.received) == 1
 
@@ -83,14 +82,11 @@ def test_a_key_that_is_refused_in_round_after_round_costs_one_call_each_and_goes
 ) -> None:
     scripted.replies = [REFUSED, REFUSED, REFUSED, Reply()]
 
-    def accept(call: Call, answer: ChatAnswer) -> tuple[UUID, dict[str, object]]:
-        return call.customer_id, {}
-
     for answered in (0, 0, 0, 30):
-        provider.ledger("run-1", "feedback_analysis", "analysis-1")
+        provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
         calls = [Call(uuid4(), uuid4(), request_about) for _ in range(30)]
-        outcomes = [outcome for chunk in provider.run([calls], accept, lambda: 60.0) for outcome in chunk]
-        assert sum(outcome.how == "answered" for outcome in outcomes) == answered
+        outcomes = outcomes_of(provider.start(read_words, lambda: 60.0), calls)
+        assert sum(outcome.status == "answered" for outcome in outcomes) == answered
     assert len(scripted.received) == 3 + 30
 
 
@@ -101,7 +97,7 @@ def test_a_model_that_is_refused_is_read_again_before_the_next_ledger(
     with pytest.raises(ModelRefusedError):
         provider.complete(request_about, lambda: 60.0)
     vault.now = replace(vault.cached, model="another-model")
-    assert provider.ledger("run-1", "feedback_analysis", "analysis-1").model == "another-model"
+    assert provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1").model == "another-model"
 
 
 def test_a_rotated_key_is_paced_as_the_old_one(
@@ -151,5 +147,5 @@ def test_the_next_batch_may_read_the_key_again(
     with pytest.raises(ModelRefusedError):
         provider.complete(request_about, lambda: 60.0)
     vault.now = replace(vault.cached, api_key="key-2")
-    provider.ledger("run-1", "feedback_analysis", "analysis-1")
+    provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
     assert provider.complete(request_about, lambda: 60.0).content == "{}"

@@ -9,9 +9,9 @@ import pytest
 
 from tests.integration.injection.variants import generated
 from vigie_llm.answer_scan import _RULES
-from vigie_llm.evasions import CASELESS_EVASIONS, EVASIONS
 from vigie_llm.guard_patterns import ANSWER_RULES
 from vigie_llm.guard_reading import make_plain
+from vigie_llm.obfuscation_rules import CASELESS_OBFUSCATION_RULES, OBFUSCATION_RULES
 from vigie_llm.rules import Rule, Searched
 
 DATA = Path(__file__).parents[2] / "data"
@@ -36,8 +36,8 @@ def all_rules() -> list[tuple[str, Rule, Callable[[str], str]]]:
     tables: list[tuple[dict[str, Rule], Callable[[str], str]]] = [
         (ANSWER_RULES, make_plain),
         (_RULES, str),
-        (EVASIONS, make_plain),
-        (CASELESS_EVASIONS, lambda text: make_plain(text).lower()),
+        (OBFUSCATION_RULES, make_plain),
+        (CASELESS_OBFUSCATION_RULES, lambda text: make_plain(text).lower()),
     ]
     return [(label, rule, written) for table, written in tables for label, rule in table.items()]
 

@@ -9,6 +9,7 @@ import pytest
 from planner.requests import ID_BYTES, MOST_CUSTOMER_IDS_BYTES, FinishRequest, PlanRequest
 from vigie.errors import InvalidInputError
 from vigie.runs import MOST_INPUT_BYTES
+from vigie.vocabulary import RunKind
 
 ID = "00000000-0000-4000-8000-000000000001"
 OTHER = "00000000-0000-4000-8000-000000000002"
@@ -20,12 +21,12 @@ def parse(given: Any, run_id: Any = "run-1") -> PlanRequest:
 
 
 def test_an_empty_input_means_everybody_due() -> None:
-    assert parse({}) == PlanRequest("run-1", (), None, None, "retention")
+    assert parse({}) == PlanRequest("run-1", (), None, None, RunKind.RETENTION)
 
 
 def test_every_field_is_taken_over() -> None:
     given = {"customer_ids": [ID, OTHER], "limit": 5, "batch_size": 2, "purpose": "test"}
-    assert parse(given) == PlanRequest("run-1", (UUID(ID), UUID(OTHER)), 5, 2, "test")
+    assert parse(given) == PlanRequest("run-1", (UUID(ID), UUID(OTHER)), 5, 2, RunKind.TEST)
 
 
 def test_a_customer_named_twice_is_planned_once() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.evaluations.privacy.corpus import LabelledMessage, generate
 from tests.evaluations.privacy.labelled import read_labelled
 from vigie_llm.analysis import ask_for_analysis
-from vigie_llm.guard import Finding, scan_answer, scan_outgoing
+from vigie_llm.guard import GuardFinding, scan_answer, scan_outgoing
 from vigie_llm.pseudonymise import KnownIdentity, pseudonymise
 
 DEV_SET = Path(__file__).parents[2] / "data/feedback_dev.jsonl"
@@ -30,7 +30,7 @@ def body(text: str, system: str = "You read what a bank's customer wrote.", *, e
     return json.dumps(request, ensure_ascii=escape).encode()
 
 
-def labels(findings: list[Finding]) -> set[str]:
+def labels(findings: list[GuardFinding]) -> set[str]:
     return {finding.label for finding in findings}
 
 
@@ -71,7 +71,7 @@ def test_validated_patterns_are_found_whosoever_they_are(text: str, label: str) 
 
 def test_a_finding_says_what_and_where_and_never_the_value() -> None:
     findings = scan_outgoing(body("au 06 39 98 42 17"), KNOWN)
-    assert findings == [Finding("PHONE", "body.messages[1].content")]
+    assert findings == [GuardFinding("PHONE", "body.messages[1].content")]
     assert "639984217" not in repr(findings)
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import View, has_digit
+from vigie_llm.pseudonymise.folding import FoldedText, has_digit
 from vigie_llm.pseudonymise.lexicon import words
 from vigie_llm.pseudonymise.spans import CONTEXT, NAME_KNOWN, SHAPED, Found
 
@@ -111,7 +111,7 @@ _TIME_UNITS = words(
 )
 
 
-def find_addresses(view: View) -> list[Found]:
+def find_addresses(view: FoldedText) -> list[Found]:
     """Street addresses, with their flat before and their town and postcode after."""
     clean = view.clean
     found = [_with_town(clean, *m.span(), french=False) for m in _HOUSE_NAME.finditer(clean)]

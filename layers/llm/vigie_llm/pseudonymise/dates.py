@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from vigie_llm.pseudonymise.dates_in_words import DAY, YEAR, day_of, year_of
-from vigie_llm.pseudonymise.folding import View, has_digit
+from vigie_llm.pseudonymise.folding import FoldedText, has_digit
 from vigie_llm.pseudonymise.spans import CONTEXT, Found
 
 _MONTHS = {
@@ -73,7 +73,7 @@ class Dated:
         )
 
 
-def find_dates(view: View) -> list[Dated]:
+def find_dates(view: FoldedText) -> list[Dated]:
     """Every date with a day and a month."""
     found = _in_words(view.low) if _MONTH_WORD.search(view.low) else []
     if not has_digit(view.low):
@@ -108,7 +108,7 @@ def _numeric(first: str, second: str, third: str) -> tuple[tuple[int, int, int |
     return tuple((d, m, y) for d, m, y in orders if 1 <= d <= 31 and 1 <= m <= 12)
 
 
-def find_birth_dates(view: View, dated: list[Dated]) -> list[Found]:
+def find_birth_dates(view: FoldedText, dated: list[Dated]) -> list[Found]:
     """Dates that the words around them say are dates of birth."""
     return [Found(d.start, d.end, "BIRTH_DATE", CONTEXT) for d in dated if _is_birth(view.low, d)]
 

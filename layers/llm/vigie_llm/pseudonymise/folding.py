@@ -82,7 +82,7 @@ def fold(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class FoldedText:
     """A text read plainly: `clean` keeps case, `low` does not, and both map back to the original."""
 
     original: str
@@ -98,13 +98,13 @@ class View:
         return self.starts[start], self.ends[end - 1]
 
 
-def read_plainly(text: str) -> View:
+def read_plainly(text: str) -> FoldedText:
     """The view of a text; ASCII without entities costs nothing."""
     has_entity = "&" in text and _ENTITY.search(text) is not None
     # Nothing vanishes and nothing grows: offsets are the text's own.
     if not has_entity and all(len(fold_character(character)) == 1 for character in _BEYOND_ASCII.findall(text)):
         folded = fold_text(text)
-        return View(text, folded, _lower(folded), None, None)
+        return FoldedText(text, folded, _lower(folded), None, None)
     clean: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
@@ -116,7 +116,7 @@ def read_plainly(text: str) -> View:
             starts.append(begin)
             ends.append(stop)
     joined = "".join(clean)
-    return View(text, joined, _lower(joined), starts, ends)
+    return FoldedText(text, joined, _lower(joined), starts, ends)
 
 
 def _lower(text: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.folding import FoldedText
 from vigie_llm.pseudonymise.lexicon import first_names, ordinary_words
 from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most, kinds_of
 from vigie_llm.pseudonymise.person_cues import CALENDAR, DETERMINERS, NOT_NAME
@@ -28,7 +28,7 @@ _INTRODUCED = re.compile(
 )
 
 
-def find_known_names(view: View, tokens: list[Token], forms: NameForms) -> list[Found]:
+def find_known_names(view: FoldedText, tokens: list[Token], forms: NameForms) -> list[Found]:
     """Runs of tokens that together name the customer."""
     if not forms.first and not forms.last:
         return []
@@ -171,7 +171,7 @@ def _completes(kinds: list[str], start: int, stop: int) -> bool:
 
 
 def _judge(
-    view: View, tokens: list[Token], kinds: list[str], start: int, stop: int, forms: NameForms, shouting: bool
+    view: FoldedText, tokens: list[Token], kinds: list[str], start: int, stop: int, forms: NameForms, shouting: bool
 ) -> list[Found]:
     start, stop = _trim(kinds, start, stop)
     if start >= stop:
@@ -222,7 +222,7 @@ def _leads_to_core(kinds: list[str], start: int, stop: int) -> bool:
 
 
 def _stands_alone(
-    view: View, tokens: list[Token], kinds: list[str], start: int, stop: int, forms: NameForms, shouting: bool
+    view: FoldedText, tokens: list[Token], kinds: list[str], start: int, stop: int, forms: NameForms, shouting: bool
 ) -> bool:
     """Whether a first name or a surname by itself means the customer."""
     run = "".join(kinds[start:stop])

@@ -4,7 +4,7 @@ import re
 from datetime import date
 
 from vigie_llm.pseudonymise.dates import Dated
-from vigie_llm.pseudonymise.folding import View, fold
+from vigie_llm.pseudonymise.folding import FoldedText, fold
 from vigie_llm.pseudonymise.identity import KnownIdentity
 from vigie_llm.pseudonymise.lexicon import words
 from vigie_llm.pseudonymise.spans import KNOWN, Found
@@ -21,7 +21,7 @@ _ENDINGS = {"street": "st", "road": "rd", "avenue": "ave", "lane": "ln", "drive"
 
 
 def find_known_values(
-    view: View, tokens: list[Token], letters: Skeleton, digits: Skeleton, dated: list[Dated], known: KnownIdentity
+    view: FoldedText, tokens: list[Token], letters: Skeleton, digits: Skeleton, dated: list[Dated], known: KnownIdentity
 ) -> list[Found]:
     """The customer's identifiers other than the name."""
     found: list[Found] = []
@@ -34,14 +34,14 @@ def find_known_values(
     return found
 
 
-def _email(view: View, letters: Skeleton, email: str | None) -> list[Found]:
+def _email(view: FoldedText, letters: Skeleton, email: str | None) -> list[Found]:
     needle = spelled_skeleton(fold(email)) if email else ""
     if len(needle) < 6:
         return []
     return [_widen_email(view, *letters.locate(*place)) for place in letters.search(needle)]
 
 
-def _widen_email(view: View, start: int, end: int) -> Found:
+def _widen_email(view: FoldedText, start: int, end: int) -> Found:
     while start > 0 and (view.low[start - 1].isalnum() or view.low[start - 1] in "._+-"):
         start -= 1
     return Found(start, end, "EMAIL", KNOWN)
@@ -62,14 +62,14 @@ def national_number(phone: str) -> str:
     return plain[2:] if plain.startswith(("33", "44")) else plain
 
 
-def _phone(view: View, digits: Skeleton, phone: str | None) -> list[Found]:
+def _phone(view: FoldedText, digits: Skeleton, phone: str | None) -> list[Found]:
     needle = national_number(phone) if phone else ""
     if len(needle) < 7:
         return []
     return [_widen_phone(view, digits, *place) for place in digits.search(needle)]
 
 
-def _widen_phone(view: View, digits: Skeleton, start: int, end: int) -> Found:
+def _widen_phone(view: FoldedText, digits: Skeleton, start: int, end: int) -> Found:
     """Takes in the prefix: 0, 33, 0033, +44 (0)."""
     before = digits.text[max(0, start - 5) : start]
     prefix = re.search(r"(?:00)?(?:33|44)?0?$", before)

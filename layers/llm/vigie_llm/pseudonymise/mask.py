@@ -2,11 +2,10 @@
 
 from vigie_llm.pseudonymise.addresses import find_addresses
 from vigie_llm.pseudonymise.dates import find_birth_dates, find_dates
-from vigie_llm.pseudonymise.folding import View, read_plainly
+from vigie_llm.pseudonymise.folding import FoldedText, read_plainly
 from vigie_llm.pseudonymise.identity import KnownIdentity, Pseudonymised
 from vigie_llm.pseudonymise.known_names import find_known_names
 from vigie_llm.pseudonymise.known_values import find_known_values
-from vigie_llm.pseudonymise.letter_names import find_letter_names
 from vigie_llm.pseudonymise.mail_names import find_mail_names
 from vigie_llm.pseudonymise.name_forms import name_forms
 from vigie_llm.pseudonymise.numbers import find_numbers
@@ -15,6 +14,7 @@ from vigie_llm.pseudonymise.persons import find_persons
 from vigie_llm.pseudonymise.plates import find_plates
 from vigie_llm.pseudonymise.spans import Found, replace, settle
 from vigie_llm.pseudonymise.spelled import digits_skeleton, letters_skeleton, tokenise
+from vigie_llm.pseudonymise.spelled_out_names import find_spelled_out_names
 
 
 def pseudonymise(text: str, known: KnownIdentity, language: str) -> Pseudonymised:
@@ -27,7 +27,7 @@ def pseudonymise(text: str, known: KnownIdentity, language: str) -> Pseudonymise
     return replace(view, settle(_find(view, known, language)))
 
 
-def _find(view: View, known: KnownIdentity, language: str) -> list[Found]:
+def _find(view: FoldedText, known: KnownIdentity, language: str) -> list[Found]:
     tokens = tokenise(view.low)
     digits = digits_skeleton(tokens)
     dated = find_dates(view)
@@ -39,7 +39,7 @@ def _find(view: View, known: KnownIdentity, language: str) -> list[Found]:
     found += find_plates(view)
     found += find_addresses(view)
     found += find_known_names(view, tokens, forms)
-    found += find_letter_names(view, forms)
+    found += find_spelled_out_names(view, forms)
     found += find_persons(view, tokens, forms)
     found += find_mail_names(view, tokens, found, forms)
     return found

@@ -1,6 +1,6 @@
 """How far a name goes once it has begun."""
 
-from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.folding import FoldedText
 from vigie_llm.pseudonymise.lexicon import first_names, ordinary_words, surnames
 from vigie_llm.pseudonymise.name_shape import is_capital, is_without_capitals, may_be_surname, text_before
 from vigie_llm.pseudonymise.person_cues import JOIN, NOT_NAME, PARTICLES, PERSONAL_DEED
@@ -13,7 +13,7 @@ def with_dot(clean: str, token: Token) -> int:
     return token.end + dotted
 
 
-def name_end(view: View, tokens: list[Token], i: int, shouting: bool) -> int:
+def name_end(view: FoldedText, tokens: list[Token], i: int, shouting: bool) -> int:
     """Index after the last token of the name that starts at i."""
     stop = i + 1
     while stop < len(tokens) and stop < i + 6 and JOIN.fullmatch(text_before(view, tokens, stop)):
@@ -36,7 +36,7 @@ def name_end(view: View, tokens: list[Token], i: int, shouting: bool) -> int:
     return stop
 
 
-def _continues(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
+def _continues(view: FoldedText, tokens: list[Token], i: int, shouting: bool) -> bool:
     token = tokens[i]
     first_name = token.text in first_names()
     hyphens = {text_before(view, tokens, i), view.clean[token.end : token.end + 1]}

@@ -2,7 +2,7 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.folding import FoldedText
 from vigie_llm.pseudonymise.lexicon import ordinary_words, section
 from vigie_llm.pseudonymise.spelled import Token
 
@@ -14,7 +14,7 @@ def is_capital(clean: str, token: Token) -> bool:
     return clean[token.start].isupper()
 
 
-def text_before(view: View, tokens: list[Token], i: int) -> str:
+def text_before(view: FoldedText, tokens: list[Token], i: int) -> str:
     return view.clean[tokens[i - 1].end : tokens[i].start] if i > 0 else view.clean[: tokens[i].start]
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import View, has_digit
+from vigie_llm.pseudonymise.folding import FoldedText, has_digit
 from vigie_llm.pseudonymise.phones import find_phones, find_spoken_phones, is_amount
 from vigie_llm.pseudonymise.spans import CONTEXT, SHAPED, VALIDATED, Found
 from vigie_llm.pseudonymise.spelled import Skeleton
@@ -117,7 +117,7 @@ _NOT_MINE = re.compile(
 )
 
 
-def find_numbers(view: View, digits: Skeleton, language: str) -> list[Found]:
+def find_numbers(view: FoldedText, digits: Skeleton, language: str) -> list[Found]:
     """Every identifying number that the text writes in digits or, for phones, partly in words."""
     low = view.low
     found: list[Found] = []

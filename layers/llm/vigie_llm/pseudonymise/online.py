@@ -3,7 +3,7 @@
 import ipaddress
 import re
 
-from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.folding import FoldedText
 from vigie_llm.pseudonymise.lexicon import words
 from vigie_llm.pseudonymise.spans import VALIDATED, Found
 
@@ -70,7 +70,7 @@ _OFFICIAL = re.compile(
 )
 
 
-def find_online(view: View, name_words: frozenset[str]) -> list[Found]:
+def find_online(view: FoldedText, name_words: frozenset[str]) -> list[Found]:
     """Addresses and names used online; `name_words` are the customer's own, lower case."""
     low = view.low
     found: list[Found] = []

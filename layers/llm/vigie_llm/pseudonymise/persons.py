@@ -2,8 +2,7 @@
 
 import re
 
-from vigie_llm.pseudonymise.first_name_alone import is_double_name, is_meant
-from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.folding import FoldedText
 from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words, surnames, words
 from vigie_llm.pseudonymise.name_extent import name_end, with_dot
 from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most
@@ -38,8 +37,9 @@ from vigie_llm.pseudonymise.person_cues import (
 )
 from vigie_llm.pseudonymise.spans import CONTEXT, GUESSED, NAMED, Found
 from vigie_llm.pseudonymise.spelled import Token
+from vigie_llm.pseudonymise.standalone_first_names import is_double_name, is_meant
 from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
-from vigie_llm.pseudonymise.unknown_names import acts_as_people_do, before_surname, by_surname, is_first_name, is_listed
+from vigie_llm.pseudonymise.unknown_names import before_surname, by_surname, has_person_verb, is_first_name, is_listed
 
 # A quotation mark between a cue and its name: "the reply signed 'P. Grandidier'".
 _INITIALLED = re.compile(r"[A-Z]\. ?[A-Z][a-z]{2,}")
@@ -48,7 +48,7 @@ _TITLES_AND_ROLES = TITLES | ROLES
 _OWNERS = words("my mon ma his her son sa our notre votre your")
 
 
-def find_persons(view: View, tokens: list[Token], forms: NameForms) -> list[Found]:
+def find_persons(view: FoldedText, tokens: list[Token], forms: NameForms) -> list[Found]:
     """Names of people other than the customer, as far as words around or the lexicon tell."""
     shouting = is_shouting(view.clean)
     found: list[Found] = []
@@ -74,7 +74,9 @@ def _may_begin_person(clean: str, tokens: list[Token], i: int) -> bool:
     return i > 0 and tokens[i - 1].text in _TITLES_AND_ROLES
 
 
-def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouting: bool) -> tuple[Found, int] | None:
+def _person_at(
+    view: FoldedText, tokens: list[Token], i: int, forms: NameForms, shouting: bool
+) -> tuple[Found, int] | None:
     token = tokens[i]
     if token.text.isdigit() or (len(token.text) < 2 and not _is_initial(view.clean, token)):
         return None
@@ -99,7 +101,7 @@ def _person_at(view: View, tokens: list[Token], i: int, forms: NameForms, shouti
     return _by_lexicon(view, tokens, i, forms, shouting)
 
 
-def _is_called(view: View, token: Token, shouting: bool) -> bool:
+def _is_called(view: FoldedText, token: Token, shouting: bool) -> bool:
     """ "stop calling me Yvonne": what the customer is called, right or wrong."""
     named = (
         is_first_name(token) and is_capital(view.clean, token) and not shouting and token.text not in ordinary_words()
@@ -107,7 +109,7 @@ def _is_called(view: View, token: Token, shouting: bool) -> bool:
     return named and bool(CALLED_BY_THE_BANK.search(_OPENING.sub("", view.low[max(0, token.start - 30) : token.start])))
 
 
-def _signs(view: View, tokens: list[Token], i: int, forms: NameForms) -> bool:
+def _signs(view: FoldedText, tokens: list[Token], i: int, forms: NameForms) -> bool:
     """ "Mamie Ginette" at the end, written by Ginette: her own signature, whatever she calls herself."""
     return tokens[i].text in forms.first and ends_message(view.clean, tokens[i - 1].start, tokens[i].end)
 
@@ -129,7 +131,7 @@ def _is_initial(clean: str, token: Token) -> bool:
     return len(token.text) == 1 and clean[token.start].isupper()
 
 
-def _may_be_name(view: View, token: Token, shouting: bool) -> bool:
+def _may_be_name(view: FoldedText, token: Token, shouting: bool) -> bool:
     """Looks like a name here: capitalised and not a usual word, or a clear first name."""
     word = token.text
     if word in NOT_NAME or (word in TITLES and word not in WEAK_TITLES) or _has_digit(word):
@@ -143,7 +145,7 @@ def _has_digit(word: str) -> bool:
     return not word.isalpha() and any(c.isdigit() for c in word)
 
 
-def _after_title(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
+def _after_title(view: FoldedText, tokens: list[Token], i: int, shouting: bool) -> bool:
     if i == 0 or tokens[i - 1].text not in TITLES:
         return False
     title, named = tokens[i - 1], _past_particles(view, tokens, i)
@@ -162,7 +164,7 @@ def _after_title(view: View, tokens: list[Token], i: int, shouting: bool) -> boo
     return capital or (named.text not in ordinary_words() and len(named.text) > 2)
 
 
-def _past_particles(view: View, tokens: list[Token], i: int) -> Token | None:
+def _past_particles(view: FoldedText, tokens: list[Token], i: int) -> Token | None:
     """The word that a name's particles lead to: "de la Cruz" leads to Cruz."""
     while i < len(tokens) and tokens[i].text in PARTICLES:
         if i + 1 >= len(tokens) or not JOIN.fullmatch(text_before(view, tokens, i + 1)):
@@ -171,7 +173,7 @@ def _past_particles(view: View, tokens: list[Token], i: int) -> Token | None:
     return tokens[i] if i < len(tokens) else None
 
 
-def _after_role(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
+def _after_role(view: FoldedText, tokens: list[Token], i: int, shouting: bool) -> bool:
     """ "ma conseillere bancaire, Sandrine", "my late husband Tom"."""
     clear = _may_be_name(view, tokens[i], shouting) or (
         tokens[i].text in CAPITAL_AFTER_KIN and is_capital(view.clean, tokens[i])
@@ -198,7 +200,7 @@ def _after_role(view: View, tokens: list[Token], i: int, shouting: bool) -> bool
     return False
 
 
-def _is_role_here(view: View, tokens: list[Token], role: int, name: int) -> bool:
+def _is_role_here(view: FoldedText, tokens: list[Token], role: int, name: int) -> bool:
     if tokens[role].text in ROLES_IF_OWNED and not KIN_BEFORE.search(
         view.low[max(0, tokens[role].start - 26) : tokens[role].start]
     ):
@@ -212,7 +214,7 @@ def _is_role_here(view: View, tokens: list[Token], role: int, name: int) -> bool
     )
 
 
-def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
+def _after_cue(view: FoldedText, tokens: list[Token], i: int, shouting: bool) -> bool:
     """Greeted, thanked, spoken to, or at work for the bank."""
     token = tokens[i]
     if not _may_be_name(view, token, shouting):
@@ -225,7 +227,7 @@ def _after_cue(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
         return True
     if cased and MAIDEN_NAME.search(view.low[max(0, token.start - 70) : token.start]):
         return True
-    if acts_as_people_do(view, tokens, i, shouting) or (cased and is_listed(view, tokens, i)):
+    if has_person_verb(view, tokens, i, shouting) or (cased and is_listed(view, tokens, i)):
         return True
     if is_capital(view.clean, token) and ROLE_AT.search(before) and view.clean[token.end : token.end + 1] in {",", ")"}:
         return True
@@ -261,7 +263,9 @@ def _has_particle(tokens: list[Token], i: int) -> bool:
     return i + 1 < len(tokens) and tokens[i + 1].text in {"de", "du", "van", "von", "da", "dos", "el", "ben"}
 
 
-def _by_lexicon(view: View, tokens: list[Token], i: int, forms: NameForms, shouting: bool) -> tuple[Found, int] | None:
+def _by_lexicon(
+    view: FoldedText, tokens: list[Token], i: int, forms: NameForms, shouting: bool
+) -> tuple[Found, int] | None:
     """A first name standing where a name may stand."""
     token = tokens[i]
     if token.text in NOT_NAME:

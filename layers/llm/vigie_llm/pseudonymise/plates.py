@@ -2,7 +2,7 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import View, has_digit
+from vigie_llm.pseudonymise.folding import FoldedText, has_digit
 from vigie_llm.pseudonymise.lexicon import words
 from vigie_llm.pseudonymise.spans import CONTEXT, SHAPED, Found
 
@@ -36,7 +36,7 @@ _TOPIC = re.compile(
 _NOT_LETTERS = words("eur gbp usd chf bis ter mai may jan feb mar apr jun jul aug sep oct nov dec km cv pel cel ldd")
 
 
-def find_plates(view: View) -> list[Found]:
+def find_plates(view: FoldedText) -> list[Found]:
     """Plates by their shape; in lower case or the old series, only near a word for a vehicle."""
     if not has_digit(view.low):
         return []
@@ -47,19 +47,19 @@ def find_plates(view: View) -> list[Found]:
     return found
 
 
-def _is_french(view: View, match: re.Match[str]) -> bool:
+def _is_french(view: FoldedText, match: re.Match[str]) -> bool:
     first, second = match[1], match[5]
     if first in _WORDS or second in _WORDS:
         return _near_vehicle(view.low, match) and match[2] == match[4] and match[2] != " "
     return _is_clear(view, match) or not (match[2] or match[4])
 
 
-def _is_clear(view: View, match: re.Match[str]) -> bool:
+def _is_clear(view: FoldedText, match: re.Match[str]) -> bool:
     surface = view.clean[match.start() : match.end()]
     return surface == surface.upper() or _near_vehicle(view.low, match)
 
 
-def _is_old(view: View, match: re.Match[str]) -> bool:
+def _is_old(view: FoldedText, match: re.Match[str]) -> bool:
     surface = view.clean[match.start() : match.end()]
     if _OLD_SURE.fullmatch(surface) and not _NOT_LETTERS & set(surface.lower().split()) and _TOPIC.search(view.low):
         return True

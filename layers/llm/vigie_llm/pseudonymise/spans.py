@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from vigie_llm.pseudonymise.folding import View, fold
+from vigie_llm.pseudonymise.folding import FoldedText, fold
 from vigie_llm.pseudonymise.identity import Pseudonymised, Span
 
 _PLACEHOLDER = re.compile(r"<([A-Z_]+)_(\d+)>")
@@ -61,7 +61,7 @@ def _leftovers(item: Found, winners: list[Found]) -> list[Found]:
     return pieces
 
 
-def replace(view: View, found: list[Found]) -> Pseudonymised:
+def replace(view: FoldedText, found: list[Found]) -> Pseudonymised:
     """Puts stable placeholders in place of the findings."""
     spans = tuple(Span(*view.locate(f.start, f.end), f.label) for f in found)
     numbers = _Numbering(view.original)

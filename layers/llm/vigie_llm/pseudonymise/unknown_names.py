@@ -1,6 +1,6 @@
 """Names that no list of first names holds: surnames, words in a list of people, whoever acts as people do."""
 
-from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.folding import FoldedText
 from vigie_llm.pseudonymise.lexicon import first_names, ordinary_words, surnames, words
 from vigie_llm.pseudonymise.name_extent import name_end, with_dot
 from vigie_llm.pseudonymise.name_shape import is_capital, text_before
@@ -17,7 +17,7 @@ def is_first_name(token: Token) -> bool:
     return token.text in first_names()
 
 
-def is_listed(view: View, tokens: list[Token], i: int) -> bool:
+def is_listed(view: FoldedText, tokens: list[Token], i: int) -> bool:
     """ "Priscilla, Ludo and a third one": a capitalised word that follows a clear name in a list."""
     between = text_before(view, tokens, i).strip()
     j = (
@@ -38,7 +38,7 @@ def is_listed(view: View, tokens: list[Token], i: int) -> bool:
     )
 
 
-def acts_as_people_do(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
+def has_person_verb(view: FoldedText, tokens: list[Token], i: int, shouting: bool) -> bool:
     """ "then Oyelaran told me": an unknown capitalised word within a sentence, before what people do."""
     token = tokens[i]
     if shouting or not is_capital(view.clean, token) or not HUMAN_DEED.match(view.low[token.end : token.end + 30]):
@@ -51,7 +51,7 @@ def acts_as_people_do(view: View, tokens: list[Token], i: int, shouting: bool) -
     return not usual and not determined and (token.text in surnames() or not begins)
 
 
-def by_surname(view: View, tokens: list[Token], i: int, shouting: bool) -> tuple[Found, int] | None:
+def by_surname(view: FoldedText, tokens: list[Token], i: int, shouting: bool) -> tuple[Found, int] | None:
     """A surname, capitalised within a sentence, where neither a place nor a company is likely."""
     token = tokens[i]
     if shouting or token.text not in surnames() or token.text in ordinary_words():
@@ -65,7 +65,7 @@ def by_surname(view: View, tokens: list[Token], i: int, shouting: bool) -> tuple
     return Found(token.start, with_dot(view.clean, tokens[stop - 1]), "OTHER_NAME", GUESSED), stop
 
 
-def before_surname(view: View, tokens: list[Token], i: int, shouting: bool) -> tuple[Found, int] | None:
+def before_surname(view: FoldedText, tokens: list[Token], i: int, shouting: bool) -> tuple[Found, int] | None:
     """ "Saffron Khoury says": an unknown first name before a surname, or before any name that acts as people do."""
     if shouting or i + 1 >= len(tokens) or text_before(view, tokens, i + 1) != " " or len(tokens[i].text) < 3:
         return None

@@ -1,4 +1,4 @@
-"""A message that its agent gave up on, read as far as it can be read."""
+"""A message of a dead-letter queue, parsed as far as it can be."""
 
 import hashlib
 import json
@@ -8,11 +8,13 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from vigie.vocabulary import CLOSE_AUDIT, DeadLetterReason, Step
+
 STEPS = {
-    "vigie-nlp-dlq": "analyse",
-    "vigie-prediction-dlq": "predict",
-    "vigie-action-dlq": "decide",
-    "vigie-audit-dlq": "close_audit",
+    "vigie-nlp-dlq": Step.ANALYSE,
+    "vigie-prediction-dlq": Step.PREDICT,
+    "vigie-action-dlq": Step.DECIDE,
+    "vigie-audit-dlq": CLOSE_AUDIT,
 }
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 MOST_BATCHES = 2**31
@@ -32,13 +34,13 @@ class DeadLetter:
     task_token: str | None = None
 
     @property
-    def reason(self) -> str:
-        """Why it lies here: its agent gave it up, or nobody can tell whom it belongs to."""
-        return "GivenUp" if self.task_token else "Unreadable"
+    def reason(self) -> DeadLetterReason:
+        """Why it is in this queue: its agent's retries are exhausted, or its body names no task."""
+        return DeadLetterReason.RETRIES_EXHAUSTED if self.task_token else DeadLetterReason.UNREADABLE
 
 
-def read_letter(record: SQSRecord) -> DeadLetter:
-    """Read a message of a dead-letter queue; whatever it holds, this does not fail."""
+def parse_dead_letter(record: SQSRecord) -> DeadLetter:
+    """Parse a message of a dead-letter queue; never fails, whatever it holds."""
     queue = record.event_source_arn.rpartition(":")[2]
     body = record.body.encode()
     fields = _fields(record.body)

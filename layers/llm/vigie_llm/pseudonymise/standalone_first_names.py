@@ -1,6 +1,6 @@
 """Whether a first name that is also a word, standing without a title or role, means a person."""
 
-from vigie_llm.pseudonymise.folding import View
+from vigie_llm.pseudonymise.folding import FoldedText
 from vigie_llm.pseudonymise.lexicon import PRODUCT_AFTER, first_names, ordinary_words
 from vigie_llm.pseudonymise.name_shape import is_capital, text_before
 from vigie_llm.pseudonymise.person_cues import AT_WORK, CALENDAR, DETERMINERS, HUMAN_DEED, NOT_NAME, PERHAPS_HUMAN
@@ -8,7 +8,7 @@ from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.surroundings import ends_message, starts_sentence
 
 
-def is_double_name(view: View, tokens: list[Token], i: int) -> bool:
+def is_double_name(view: FoldedText, tokens: list[Token], i: int) -> bool:
     """ "Jean-Loup", "minh-anh": two first names with a hyphen."""
     if i + 1 >= len(tokens) or text_before(view, tokens, i + 1) != "-" or tokens[i].text in {"saint", "sainte", "st"}:
         return False
@@ -25,7 +25,7 @@ def is_double_name(view: View, tokens: list[Token], i: int) -> bool:
     )
 
 
-def is_meant(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
+def is_meant(view: FoldedText, tokens: list[Token], i: int, shouting: bool) -> bool:
     """A name that is also a word: meant as a name beside a surname, before what people do, or as a signature."""
     clean, token = view.clean, tokens[i]
     if shouting or not is_capital(clean, token) or token.text in CALENDAR:
@@ -42,7 +42,7 @@ def is_meant(view: View, tokens: list[Token], i: int, shouting: bool) -> bool:
     return ends_message(clean, token.start, token.end) and clean[: token.start].rstrip(" ")[-1:] in {"\n", "-"}
 
 
-def _is_coordinated(view: View, tokens: list[Token], i: int) -> bool:
+def _is_coordinated(view: FoldedText, tokens: list[Token], i: int) -> bool:
     """ "Jean and Marion": whoever is named with a person is one."""
     for other, gap, outer in ((i + 1, i + 1, i + 2), (i - 1, i, i - 2)):
         between = text_before(view, tokens, gap) if 0 <= other < len(tokens) else ""
@@ -54,12 +54,12 @@ def _is_coordinated(view: View, tokens: list[Token], i: int) -> bool:
     return False
 
 
-def _is_clear(view: View, tokens: list[Token], i: int) -> bool:
+def _is_clear(view: FoldedText, tokens: list[Token], i: int) -> bool:
     word = tokens[i].text
     return is_capital(view.clean, tokens[i]) and word in first_names() and word not in ordinary_words() | NOT_NAME
 
 
-def _beside_surname(view: View, tokens: list[Token], i: int) -> bool:
+def _beside_surname(view: FoldedText, tokens: list[Token], i: int) -> bool:
     if (
         i + 1 >= len(tokens)
         or text_before(view, tokens, i + 1) not in {" ", "-"}

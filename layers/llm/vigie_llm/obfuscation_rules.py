@@ -26,7 +26,7 @@ _HONEST_OF_CODES = (
     r"no|n|ne)\b)"
 )
 # Looked for in texts without accents.
-EVASIONS: dict[str, Rule] = {
+OBFUSCATION_RULES: dict[str, Rule] = {
     "SPELT_ADDRESS": Rule(
         re.compile(
             rf"\b(?:slash|underscore|arobase|arrobase|hashtag)\b|\b(?:dot|point) ?{_TLD}\b|(?<!on the )\bdot\b"
@@ -45,7 +45,7 @@ EVASIONS: dict[str, Rule] = {
     "MORSE": Rule(re.compile(r"(?:[.\-]{1,5}[ /]+){4,}"), hint=re.compile(r"[.\-][ /]+[.\-]")),
 }
 # For a text in lower case: a search that ignores case takes three times as long.
-CASELESS_EVASIONS: dict[str, Rule] = {
+CASELESS_OBFUSCATION_RULES: dict[str, Rule] = {
     "AMOUNT_WORDS": Rule(
         re.compile(
             rf"\b\d+ ?k\b|\b(?:a|half a|{_NUMBER}) grands?\b(?! total)|\bbillets? de\b"

@@ -1,11 +1,11 @@
-"""The work of the prediction agent on one batch: one transaction, or none."""
+"""The work of the prediction agent on one batch: results, steps and their events commit together."""
 
 from typing import Any
 
 from aws_lambda_powertools import Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-from prediction_agent.scoring import Candidate, Prediction, score_candidates, why_not
+from prediction_agent.scoring import Prediction, ScoringCandidate, score_candidates, skip_reason
 from prediction_agent.store import insert_predictions, load_candidates, load_scorer
 from prediction_agent.watching import watch_run
 from vigie.audit import Event
@@ -14,22 +14,23 @@ from vigie.errors import ModelNotApprovedError
 from vigie.messages import BatchMessage
 from vigie.runs import Run, load_run
 from vigie.runtime import Request
-from vigie.steps import StepEnd, count_outcomes, end_steps
+from vigie.steps import StepEnd, batch_ended, batch_started, consent_check, count_outcomes, end_steps
+from vigie.vocabulary import EventStatus, EventType, Purpose, Reason, Step, StepOutcome
 from vigie_scoring import Scorer, ScorerError, ScorerHashError, load_verified
 
-STEP = "predict"
-PURPOSE = "profiling"
+STEP = Step.PREDICT
+PURPOSE = Purpose.PROFILING
 
 
-class Predictor:
+class PredictionAgent:
     """Predicts for batches, with one database connection and the scorer it loaded last."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._loaded: tuple[str, str, Scorer] | None = None
 
-    def predict(self, message: BatchMessage, request: Request, metrics: Metrics) -> dict[str, Any]:
-        """Predict for a batch; the answer says how many customers came to what.
+    def work(self, message: BatchMessage, request: Request, metrics: Metrics) -> dict[str, Any]:
+        """Predict for a batch; return how many customers ended in which way.
 
         Raises:
             ModelNotApprovedError: the run's scorer is not the registered one; nothing is predicted.
@@ -43,14 +44,12 @@ class Predictor:
             key = f"{STEP}/{message.run_id}/{message.batch_no}"
             transaction.cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (key,))
             candidates = load_candidates(transaction, run, message.batch_no)
-            details = {"batch_no": message.batch_no, "customers": len(candidates)}
-            transaction.audit(Event("BATCH_START", details=details))
+            transaction.audit(batch_started(message.batch_no, len(candidates)))
             _predict_all(transaction, run, scorer, candidates)
             outcomes = count_outcomes(transaction, run.run_id, message.batch_no, STEP)
-            ended = {"batch_no": message.batch_no, "outcomes": outcomes, "remaining": 0}
-            transaction.audit(Event("BATCH_END", details=ended))
+            transaction.audit(batch_ended(message.batch_no, outcomes, 0))
         watch_run(run, scorer, self._database, request)
-        metrics.add_metric("CustomersPredicted", MetricUnit.Count, outcomes.get("done", 0))
+        metrics.add_metric("CustomersPredicted", MetricUnit.Count, outcomes.get(StepOutcome.DONE, 0))
         return {"outcomes": outcomes, "remaining": 0}
 
     def _scorer(self, run: Run, request: Request) -> Scorer:
@@ -65,38 +64,31 @@ class Predictor:
             scorer = load_verified(payload, run.scorer_sha256)
         except (ScorerHashError, ScorerError) as error:
             with self._database.transaction(request.origin) as transaction:
-                transaction.audit(Event("MODEL_LOADED", "refused", details=details))
+                transaction.audit(Event(EventType.MODEL_LOADED, EventStatus.REFUSED, details=details))
             raise ModelNotApprovedError(f"the scorer of model {run.model_version} was refused: {error}") from error
         with self._database.transaction(request.origin) as transaction:
-            transaction.audit(Event("MODEL_LOADED", details=details))
+            transaction.audit(Event(EventType.MODEL_LOADED, details=details))
         self._loaded = (*pinned, scorer)
         return scorer
 
 
-def _predict_all(transaction: Transaction, run: Run, scorer: Scorer, candidates: list[Candidate]) -> None:
-    transaction.audit(*(_consent_check(candidate) for candidate in candidates))
-    impossible = [(candidate, why_not(candidate)) for candidate in candidates]
+def _predict_all(transaction: Transaction, run: Run, scorer: Scorer, candidates: list[ScoringCandidate]) -> None:
+    transaction.audit(*(consent_check(each.customer_id, PURPOSE, each.consent_id) for each in candidates))
+    impossible = [(candidate, skip_reason(candidate)) for candidate in candidates]
     ready = [candidate for candidate, reason in impossible if reason is None]
     predictions = score_candidates(scorer, ready) if ready else []
     insert_predictions(transaction, run, predictions)
     transaction.audit(*(_saved(run, prediction) for prediction in predictions))
-    ends = [StepEnd(prediction.customer_id, "done") for prediction in predictions]
+    ends = [StepEnd(prediction.customer_id, StepOutcome.DONE) for prediction in predictions]
     ends += [_ended_without(candidate, reason) for candidate, reason in impossible if reason is not None]
     end_steps(transaction, run.run_id, STEP, ends)
 
 
-def _ended_without(candidate: Candidate, reason: str) -> StepEnd:
-    """Who was planned had consented: a consent that is gone now was withdrawn during the run."""
-    if reason == "NoConsent":
-        return StepEnd(candidate.customer_id, "withdrawn", "ConsentWithdrawn")
-    return StepEnd(candidate.customer_id, "failed", reason)
-
-
-def _consent_check(candidate: Candidate) -> Event:
-    status = "refused" if candidate.consent_id is None else "ok"
-    return Event(
-        "CONSENT_CHECK", status, candidate.customer_id, {"purpose": PURPOSE, "consent_id": candidate.consent_id}
-    )
+def _ended_without(candidate: ScoringCandidate, reason: Reason) -> StepEnd:
+    """End the step of a customer without a prediction. Planned customers had consented: none now means withdrawn."""
+    if reason is Reason.NO_CONSENT:
+        return StepEnd(candidate.customer_id, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)
+    return StepEnd(candidate.customer_id, StepOutcome.FAILED, reason)
 
 
 def _saved(run: Run, prediction: Prediction) -> Event:
@@ -106,4 +98,4 @@ def _saved(run: Run, prediction: Prediction) -> Event:
         "with_sentiment": prediction.sentiment_score is not None,
         "analysis_lost": prediction.analysis_lost,
     }
-    return Event("PREDICTION_SAVED", customer_id=prediction.customer_id, details=details)
+    return Event(EventType.PREDICTION_SAVED, customer_id=prediction.customer_id, details=details)

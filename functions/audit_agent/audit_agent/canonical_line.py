@@ -1,7 +1,7 @@
-"""Takes an event's text out of a log line without parsing it: agents write the event's canonical JSON as it is.
+"""Fast match of log lines with stored events: the canonical JSON that agents write is compared without parsing it.
 
 What is found here is a claim, right only where it is the fingerprint of an event that is known. Then the text is that
-event's, letter for letter, and the line tells it: its frame is known to hold under `audit` whatever stands there.
+event's, letter for letter, and the line reports it: its envelope is known to hold under `audit` whatever is there.
 Any other line, changed or older or of another form, must be parsed.
 """
 
@@ -13,17 +13,17 @@ from vigie.verify import leaf_hash
 
 NAME, EVENT_ID, STATUS, TIMESTAMP = '"audit":', '"event_id":"', '"status":"', '"timestamp":"'
 UUID_LENGTH = 36
-# A frame is that of one invocation, but for the time.
-FRAMES = 1_000
+# An envelope is that of one invocation, but for the time.
+ENVELOPES = 1_000
 _MOMENT = re.compile(r"[0-9 :.,+TZ-]*")
 
 
-def find_event(message: str) -> tuple[bytes, bytes] | None:
-    """The id and the fingerprint of the event whose text a line may hold; None where the line must be parsed."""
+def match_canonical_event(message: str) -> tuple[bytes, bytes] | None:
+    """Return id and fingerprint of the event that a line may hold; None where the line must be parsed."""
     start = message.find(NAME) + len(NAME)
     at = message.rfind(EVENT_ID) + len(EVENT_ID)
     end = message.find('"}', message.find(STATUS, at)) + len('"}')
-    if not len(NAME) <= start < at < end or not is_frame(_without_time(message[:start]), message[end:]):
+    if not len(NAME) <= start < at < end or not is_envelope(_without_time(message[:start]), message[end:]):
         return None
     try:
         event_id = bytes.fromhex(message[at : at + UUID_LENGTH].replace("-", ""))
@@ -35,7 +35,7 @@ def find_event(message: str) -> tuple[bytes, bytes] | None:
 def _without_time(before: str) -> str:
     """What precedes the event, without the time of the line.
 
-    It stands in a string (a quotation mark and a colon precede it), and its characters mean nothing there: a line
+    It is in a string (a quotation mark and a colon precede it), and its characters mean nothing there: a line
     that can be parsed without it can be parsed with it.
     """
     start = before.find(TIMESTAMP) + len(TIMESTAMP)
@@ -44,8 +44,8 @@ def _without_time(before: str) -> str:
     return before[:start] + before[end:] if known else before
 
 
-@lru_cache(FRAMES)
-def is_frame(before: str, after: str) -> bool:
+@lru_cache(ENVELOPES)
+def is_envelope(before: str, after: str) -> bool:
     """Whether any JSON value between these two is what a reader of the whole finds under `audit`.
 
     `before` ends with that name and a colon, so that a constant put there is read as a value. Where it is the only

@@ -7,27 +7,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nlp_agent.analysing import REASONS, _entry
-from nlp_agent.cases import SEPARATOR, Ask, Candidate, Reuse, Skip, decide, join_feedback
+from nlp_agent.agent import _entry
+from nlp_agent.deciding import SEPARATOR, AnalysisCandidate, Skip, decide, join_feedback
 from tests.fakes.chat_models import ANALYSIS
+from vigie.vocabulary import CallStatus, Reason
 from vigie_llm.analysis import MAX_FEEDBACK_CHARACTERS
+from vigie_llm.decisions import Ask, Reuse
 from vigie_llm.ledger import Earlier
+from vigie_llm.model_batch import REASONS
 from vigie_llm.pseudonymise import KnownIdentity
 
 CUSTOMER = UUID("00000000-0000-4000-8000-000000000001")
 EGRESS = UUID("00000000-0000-7000-8000-000000000002")
-WILLING = Candidate(CUSTOMER, KnownIdentity("Ada", "Byron"), "en", 7, (EGRESS,), ("Too expensive.",))
+WILLING = AnalysisCandidate(CUSTOMER, KnownIdentity("Ada", "Byron"), "en", 7, (EGRESS,), ("Too expensive.",))
 
 
 def test_without_consent_nothing_is_asked_even_where_there_is_feedback_and_an_answer() -> None:
     unwilling = replace(WILLING, consent_id=None)
-    for earlier in (None, Earlier(EGRESS, 1, "answered", ANALYSIS)):
-        assert decide(unwilling, earlier) == Skip(unwilling, "NoConsent")
+    for earlier in (None, Earlier(EGRESS, 1, CallStatus.ANSWERED, ANALYSIS)):
+        assert decide(unwilling, earlier) == Skip(unwilling, Reason.NO_CONSENT)
 
 
 def test_without_feedback_nothing_is_asked() -> None:
     silent = replace(WILLING, feedback=(), feedback_ids=())
-    assert decide(silent, None) == Skip(silent, "NoFeedback")
+    assert decide(silent, None) == Skip(silent, Reason.NO_FEEDBACK)
 
 
 def test_the_first_time_the_model_is_asked() -> None:
@@ -35,20 +38,20 @@ def test_the_first_time_the_model_is_asked() -> None:
 
 
 def test_an_answer_that_was_paid_for_is_used() -> None:
-    assert decide(WILLING, Earlier(EGRESS, 2, "answered", ANALYSIS)) == Reuse(WILLING, EGRESS, ANALYSIS)
+    assert decide(WILLING, Earlier(EGRESS, 2, CallStatus.ANSWERED, ANALYSIS)) == Reuse(WILLING, EGRESS, ANALYSIS)
 
 
 def test_a_call_that_nobody_heard_of_again_is_lost_and_asked_again() -> None:
     assert decide(WILLING, Earlier(EGRESS, 1, None, None)) == Ask(WILLING, attempt=2, lost=EGRESS)
 
 
-@pytest.mark.parametrize("outcome", ["unsent", "lost", "unavailable", "rejected", "blocked", "refused"])
-def test_a_call_that_ended_without_an_answer_is_asked_again_and_is_not_lost(outcome: str) -> None:
+@pytest.mark.parametrize("outcome", sorted(set(CallStatus) - {CallStatus.ANSWERED}))
+def test_a_call_that_ended_without_an_answer_is_asked_again_and_is_not_lost(outcome: CallStatus) -> None:
     assert decide(WILLING, Earlier(EGRESS, 3, outcome, None)) == Ask(WILLING, attempt=4)
 
 
 def test_an_answer_whose_words_were_not_kept_is_asked_for_again() -> None:
-    assert decide(WILLING, Earlier(EGRESS, 1, "answered", None)) == Ask(WILLING, attempt=2)
+    assert decide(WILLING, Earlier(EGRESS, 1, CallStatus.ANSWERED, None)) == Ask(WILLING, attempt=2)
 
 
 def test_texts_are_joined_the_oldest_first() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from dead_letters.letters import STEPS, DeadLetter, read_letter
+from dead_letters.messages import STEPS, DeadLetter, parse_dead_letter
 
 
 def letter(body: str, queue: str = "vigie-nlp-dlq") -> DeadLetter:
     arn = f"arn:aws:sqs:us-east-1:000000000000:{queue}"
-    return read_letter(SQSRecord({"messageId": "message-1", "body": body, "eventSourceARN": arn}))
+    return parse_dead_letter(SQSRecord({"messageId": "message-1", "body": body, "eventSourceARN": arn}))
 
 
 def message(**changes: Any) -> str:

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_agent import log_reading
+from audit_agent.canonical_line import is_envelope, match_canonical_event
 from audit_agent.log_reading import LoggedEvent, read_events
-from audit_agent.verbatim import find_event, is_frame
 from vigie.canonical import canonical_event
 from vigie.verify import leaf_hash
 
@@ -69,10 +69,10 @@ def test_a_line_as_agents_write_it_is_not_parsed(after: str, monkeypatch: pytest
 
 
 def test_lines_that_differ_in_their_time_have_one_frame() -> None:
-    is_frame.cache_clear()
+    is_envelope.cache_clear()
     for second in range(10, 60):
-        assert find_event(BEFORE.replace("07:30:00", f"07:30:{second}") + EVENT + AFTER) == FOUND
-    assert is_frame.cache_info().currsize == 1
+        assert match_canonical_event(BEFORE.replace("07:30:00", f"07:30:{second}") + EVENT + AFTER) == FOUND
+    assert is_envelope.cache_info().currsize == 1
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_no_line_is_taken_to_tell_what_parsing_it_does_not_tell(pairs: list[tupl
     line = "{" + ",".join(texts) + "}"
     at, gone = data.draw(st.integers(0, len(line))), data.draw(st.integers(0, 2))
     for each in (line, line[:at] + data.draw(st.text('{}",:aN\\', max_size=2)) + line[at + gone :]):
-        if find_event(each) == FOUND:
+        if match_canonical_event(each) == FOUND:
             assert by_parsing(each) == [FOUND]
 
 

@@ -3,18 +3,20 @@
 import itertools
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-import vigie_llm.call_runner
+import vigie_llm.call_pool
 from tests.fakes.chat_models import FakeChatModel, answer_of
+from tests.fakes.model_calls import Words, chunks_of, outcomes_of, read_words, take_turns
 from vigie.errors import ConsentChangedError
 from vigie.ids import uuid7
-from vigie_llm.call_runner import DOWN_AFTER, SECONDS_TO_BEGIN, CallRunner
-from vigie_llm.calls import Call, Outcome, Slices
+from vigie.vocabulary import CallStatus
+from vigie_llm.call_pool import DOWN_AFTER, SECONDS_TO_BEGIN, BatchCalls, CallPool
+from vigie_llm.calls import Call, CallOutcome, CallPlan
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.errors import (
     AccountRefusedError,
@@ -33,15 +35,22 @@ def calls_of(request: ChatRequest, count: int) -> list[Call]:
     return [Call(uuid7(), uuid7(), replace(request, user=str(number))) for number in range(count)]
 
 
-def accept(call: Call, answer: ChatAnswer) -> tuple[str, dict[str, Any]]:
-    return answer.content, {"content": answer.content}
+def calls_to(
+    model: FakeChatModel, concurrency: int = 1, seconds_left: Callable[[], float] = lambda: PLENTY
+) -> BatchCalls[Words]:
+    return BatchCalls(CallPool(concurrency), model, read_words, seconds_left)
 
 
 def run_all(
     model: FakeChatModel, calls: list[Call], concurrency: int = 4, seconds_left: Callable[[], float] = lambda: PLENTY
-) -> list[Outcome[str]]:
-    chunks = CallRunner(concurrency).run(model, [calls], accept, seconds_left)
-    return [outcome for chunk in chunks for outcome in chunk]
+) -> list[CallOutcome[Words]]:
+    return outcomes_of(calls_to(model, concurrency, seconds_left), calls)
+
+
+def run_sliced(
+    model: FakeChatModel, plan: CallPlan[int], record: Callable[[Sequence[int]], list[Call]]
+) -> list[CallOutcome[Words]]:
+    return [outcome for chunk in take_turns(calls_to(model), plan, record) for outcome in chunk]
 
 
 def failing_with(error: Exception) -> Callable[[ChatRequest], ChatAnswer]:
@@ -56,7 +65,7 @@ def test_every_call_comes_back_once_with_its_result(request_about: ChatRequest) 
     outcomes = run_all(FakeChatModel(lambda request: answer_of(request.user)), calls)
     assert {outcome.call.egress_id for outcome in outcomes} == {call.egress_id for call in calls}
     for outcome in outcomes:
-        assert (outcome.how, outcome.result) == ("answered", outcome.call.request.user)
+        assert (outcome.status, outcome.result) == ("answered", Words(outcome.call.request.user))
         assert outcome.content == {"content": outcome.call.request.user}
         assert outcome.answer is not None
     assert len(outcomes) == 50
@@ -97,34 +106,35 @@ def test_what_went_wrong_is_told_in_the_ledger_s_words(
     request_about: ChatRequest, error: Exception, how: str, found: dict[str, int]
 ) -> None:
     [outcome] = run_all(FakeChatModel(failing_with(error)), calls_of(request_about, 1))
-    assert (outcome.how, outcome.found, outcome.result, outcome.content) == (how, found, None, None)
+    assert (outcome.status, outcome.violations, outcome.result, outcome.content) == (how, found, None, None)
 
 
 def test_an_answer_that_is_not_accepted_keeps_its_cost_and_not_its_words(request_about: ChatRequest) -> None:
-    def refuse(call: Call, answer: ChatAnswer) -> tuple[str, dict[str, Any]]:
+    def refuse(request: ChatRequest, answer: ChatAnswer) -> Words:
         raise AnswerRejectedError(["LINK"])
 
-    [[outcome]] = CallRunner(1).run(FakeChatModel(), [calls_of(request_about, 1)], refuse, lambda: PLENTY)
-    assert (outcome.how, outcome.found, outcome.content) == ("rejected", {"LINK": 1}, None)
+    calls = BatchCalls(CallPool(1), FakeChatModel(), refuse, lambda: PLENTY)
+    [outcome] = outcomes_of(calls, calls_of(request_about, 1))
+    assert (outcome.status, outcome.violations, outcome.content) == ("rejected", {"LINK": 1}, None)
     assert outcome.answer is not None
 
 
 def test_a_call_begins_while_the_answer_before_it_is_checked(request_about: ChatRequest) -> None:
     model = FakeChatModel(lambda request: answer_of("done"))
 
-    def check(call: Call, answer: ChatAnswer) -> tuple[str, dict[str, Any]]:
+    def check(request: ChatRequest, answer: ChatAnswer) -> Words:
         while len(model.asked) < 2:
             time.sleep(0.01)
-        return accept(call, answer)
+        return read_words(request, answer)
 
-    chunks = CallRunner(1).run(model, [calls_of(request_about, 2)], check, lambda: PLENTY)
-    assert sum(map(len, chunks)) == 2
+    calls = BatchCalls(CallPool(1), model, check, lambda: PLENTY)
+    assert len(outcomes_of(calls, calls_of(request_about, 2))) == 2
 
 
 def test_after_so_many_failures_in_a_row_the_rest_is_not_asked(request_about: ChatRequest) -> None:
     model = FakeChatModel(failing_with(ModelUnavailableError("down")))
     outcomes = run_all(model, calls_of(request_about, 100), concurrency=1)
-    assert [outcome.how for outcome in outcomes] == ["unavailable"] * 100
+    assert [outcome.status for outcome in outcomes] == ["unavailable"] * 100
     assert len(model.asked) == DOWN_AFTER
 
 
@@ -146,11 +156,12 @@ def test_failures_that_are_not_in_a_row_do_not_count_as_down(request_about: Chat
 
 
 def test_the_next_batch_asks_again_after_the_provider_was_down(request_about: ChatRequest) -> None:
-    runner = CallRunner(2)
-    list(runner.run(FakeChatModel(failing_with(ModelUnavailableError("down"))), [calls_of(request_about, 20)], accept,
-                    lambda: PLENTY))  # fmt: skip
-    [[outcome]] = runner.run(FakeChatModel(), [calls_of(request_about, 1)], accept, lambda: PLENTY)
-    assert outcome.how == "answered"
+    pool = CallPool(2)
+    down = FakeChatModel(failing_with(ModelUnavailableError("down")))
+    outcomes_of(BatchCalls(pool, down, read_words, lambda: PLENTY), calls_of(request_about, 20))
+    back = BatchCalls(pool, FakeChatModel(), read_words, lambda: PLENTY)
+    [outcome] = outcomes_of(back, calls_of(request_about, 1))
+    assert outcome.status == "answered"
 
 
 def test_what_could_not_begin_before_the_deadline_was_never_made(request_about: ChatRequest) -> None:
@@ -158,7 +169,7 @@ def test_what_could_not_begin_before_the_deadline_was_never_made(request_about: 
     calls = calls_of(request_about, 30)
     outcomes = run_all(model, calls, 2, lambda: PLENTY if len(model.asked) < 10 else SECONDS_TO_BEGIN - 0.1)
     assert len(outcomes) == len(model.asked) < 30
-    assert {outcome.how for outcome in outcomes} == {"answered"}
+    assert {outcome.status for outcome in outcomes} == {"answered"}
 
 
 def test_running_out_of_time_does_not_make_the_provider_count_as_down(request_about: ChatRequest) -> None:
@@ -183,7 +194,7 @@ def test_without_any_time_nothing_is_asked(request_about: ChatRequest) -> None:
 def test_outcomes_come_in_chunks_before_the_last_call_has_ended(
     request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vigie_llm.call_runner, "CHUNK_SECONDS", 0.01)
+    monkeypatch.setattr(vigie_llm.call_pool, "CHUNK_SECONDS", 0.01)
     release = threading.Event()
 
     def reply(request: ChatRequest) -> ChatAnswer:
@@ -191,7 +202,7 @@ def test_outcomes_come_in_chunks_before_the_last_call_has_ended(
             assert release.wait(timeout=20)
         return answer_of("done")
 
-    chunks = CallRunner(4).run(FakeChatModel(reply), [calls_of(request_about, 10)], accept, lambda: PLENTY)
+    chunks = chunks_of(calls_to(FakeChatModel(reply), 4), calls_of(request_about, 10))
     first = next(chunks)
     assert 1 <= len(first) <= 9
     release.set()
@@ -210,33 +221,31 @@ def test_the_next_slice_is_prepared_while_calls_are_under_way(request_about: Cha
         assert prepared_two.wait(timeout=20)
         return answer_of("done")
 
-    def slices() -> Iterator[list[Call]]:
-        yield calls_of(request_about, 1)
-        prepared_two.set()
-        yield calls_of(request_about, 1)
+    def record(some: Sequence[int]) -> list[Call]:
+        if 1 in some:
+            prepared_two.set()
+        return calls_of(request_about, len(some))
 
-    chunks = CallRunner(2).run(FakeChatModel(reply), slices(), accept, lambda: PLENTY)
+    chunks = take_turns(calls_to(FakeChatModel(reply), 2), CallPlan(range(2), 1), record)
     assert sum(map(len, chunks)) == 2
 
 
 def test_no_slice_is_prepared_that_could_not_leave_before_the_deadline(request_about: ChatRequest) -> None:
     model = FakeChatModel(lambda request: answer_of("done"))
-    slices = Slices(range(40), 5, lambda some: calls_of(request_about, len(some)))
+    plan = CallPlan(range(40), 5)
 
     def seconds_left() -> float:
         return PLENTY if len(model.asked) < 10 else 0.0
 
-    for chunk in CallRunner(2).run(model, slices, accept, seconds_left):
-        slices.ended(chunk)
-    assert len(model.asked) + slices.remaining == 40
-    assert len(slices.unsent) < slices.remaining
+    list(take_turns(calls_to(model, 2, seconds_left), plan, lambda some: calls_of(request_about, len(some))))
+    assert len(model.asked) + plan.remaining == 40
+    assert len(plan.not_sent) < plan.remaining
 
 
 def test_a_provider_that_is_down_is_not_asked_for_later_slices_either(request_about: ChatRequest) -> None:
     model = FakeChatModel(failing_with(ModelUnavailableError("down")))
-    slices = [calls_of(request_about, 10) for _ in range(5)]
-    chunks = CallRunner(1).run(model, slices, accept, lambda: PLENTY)
-    assert [outcome.how for chunk in chunks for outcome in chunk] == ["unavailable"] * 50
+    outcomes = run_sliced(model, CallPlan(range(50), 10), lambda some: calls_of(request_about, len(some)))
+    assert [outcome.status for outcome in outcomes] == ["unavailable"] * 50
     assert len(model.asked) == DOWN_AFTER
 
 
@@ -247,43 +256,46 @@ def test_what_was_entered_is_handed_over_before_a_slice_s_error_is_raised(reques
         begun.set()
         return answer_of("done")
 
-    def slices() -> Iterator[list[Call]]:
-        yield calls_of(request_about, 3)
+    def record(some: Sequence[int]) -> list[Call]:
+        if 0 in some:
+            return calls_of(request_about, len(some))
         assert begun.wait(timeout=20)
         raise ConsentChangedError("a consent is no longer in force")
 
-    outcomes: list[Outcome[str]] = []
-    chunks = CallRunner(4).run(FakeChatModel(reply), slices(), accept, lambda: PLENTY)
+    outcomes: list[CallOutcome[Words]] = []
+    chunks = take_turns(calls_to(FakeChatModel(reply), 4), CallPlan(range(9), 6), record)
     with pytest.raises(ConsentChangedError):
         outcomes.extend(itertools.chain.from_iterable(chunks))
-    assert [outcome.how for outcome in outcomes] == ["answered"] * 3
+    assert [outcome.status for outcome in outcomes] == ["answered"] * 3
 
 
 def test_no_call_begins_once_nobody_takes_the_outcomes(
     request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vigie_llm.call_runner, "CHUNK_SECONDS", 0.01)
+    monkeypatch.setattr(vigie_llm.call_pool, "CHUNK_SECONDS", 0.01)
 
     def reply(request: ChatRequest) -> ChatAnswer:
         time.sleep(0.02)
         return answer_of("done")
 
     model = FakeChatModel(reply)
-    runner = CallRunner(1)
-    chunks = runner.run(model, [calls_of(request_about, 200)], accept, lambda: PLENTY)
+    pool = CallPool(1)
+    chunks = chunks_of(BatchCalls(pool, model, read_words, lambda: PLENTY), calls_of(request_about, 200))
     next(chunks)
     assert isinstance(chunks, Generator)
     chunks.close()
-    runner.threads.shutdown()
+    pool.threads.shutdown()
     assert len(model.asked) < 200
 
 
 def test_what_is_left_of_a_batch_is_known(request_about: ChatRequest) -> None:
-    slices = Slices(range(8), 4, lambda some: calls_of(request_about, len(some) - 1))
-    [first, _second] = itertools.islice(slices, 2)
-    slices.ended([Outcome(first[0], "answered")])
-    # Of eight, four are entered as calls, one of them has ended, two ended at once, two were never looked at.
-    assert (len(slices.unsent), slices.remaining) == (3, 5)
+    plan = CallPlan(range(8), 4)
+    first, second = (calls_of(request_about, len(plan.next_slice()) - 1) for _ in range(2))
+    plan.mark_recorded(first + second)
+    outcome: CallOutcome[Words] = CallOutcome(first[0], CallStatus.ANSWERED)
+    plan.mark_stored([outcome])
+    # Of eight, four are recorded as calls, one of them has ended, two ended at once, two were never looked at.
+    assert (len(plan.not_sent), plan.remaining) == (3, 5)
 
 
 def refusing(error: Exception, numbers: set[int]) -> Callable[[ChatRequest], ChatAnswer]:
@@ -299,12 +311,11 @@ def test_what_concerns_the_account_stops_every_call_and_ends_none(
     request_about: ChatRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
     model = FakeChatModel(failing_with(AccountRefusedError(401, "invalid_api_key", "check api_key")))
-    slices = Slices(range(40), 8, lambda some: calls_of(request_about, len(some)))
-    for chunk in CallRunner(1).run(model, slices, accept, lambda: PLENTY):
-        assert [(outcome.how, outcome.is_open) for outcome in chunk] == [("unavailable", True)]
-        slices.ended(chunk)
+    plan = CallPlan(range(40), 8)
+    outcomes = run_sliced(model, plan, lambda some: calls_of(request_about, len(some)))
+    assert [(outcome.status, outcome.is_open) for outcome in outcomes] == [("unavailable", True)]
     assert len(model.asked) == 1
-    assert slices.answer == {"remaining": 40, "stalled": True}
+    assert plan.answer == {"remaining": 40, "stalled": True}
     [line] = [record for record in caplog.records if record.message == "model provider refuses every call"]
     assert line.__dict__.items() >= {"code": "invalid_api_key", "remedy": "check api_key", "status": 401}.items()
 
@@ -312,28 +323,24 @@ def test_what_concerns_the_account_stops_every_call_and_ends_none(
 def test_an_account_that_is_refused_in_mid_run_keeps_what_was_answered(request_about: ChatRequest) -> None:
     model = FakeChatModel(refusing(AccountRefusedError(403), set(range(5, 100))))
     calls = [Call(uuid7(), uuid7(), replace(request_about, user=str(number))) for number in range(30)]
-    slices = Slices(calls, 8, list)
-    for chunk in CallRunner(1).run(model, slices, accept, lambda: PLENTY):
-        slices.ended(chunk)
-    assert slices.answer == {"remaining": 25}
+    plan = CallPlan(calls, 8)
+    list(take_turns(calls_to(model), plan, list))
+    assert plan.answer == {"remaining": 25}
     assert len(model.asked) == 6
 
 
 def test_refusals_of_everything_without_a_word_stop_after_so_many_and_end_nobody(request_about: ChatRequest) -> None:
     model = FakeChatModel(failing_with(ModelRefusedError(400)))
-    slices = Slices(range(40), 8, lambda some: calls_of(request_about, len(some)))
-    outcomes = []
-    for chunk in CallRunner(1).run(model, slices, accept, lambda: PLENTY):
-        slices.ended(chunk)
-        outcomes += chunk
-    assert [(outcome.how, outcome.is_open) for outcome in outcomes] == [("refused", True)] * DOWN_AFTER
-    assert slices.answer == {"remaining": 40, "stalled": True}
+    plan = CallPlan(range(40), 8)
+    outcomes = run_sliced(model, plan, lambda some: calls_of(request_about, len(some)))
+    assert [(outcome.status, outcome.is_open) for outcome in outcomes] == [("refused", True)] * DOWN_AFTER
+    assert plan.answer == {"remaining": 40, "stalled": True}
 
 
 def test_refusals_of_a_model_that_answers_are_of_their_calls(request_about: ChatRequest) -> None:
     model = FakeChatModel(refusing(ModelRefusedError(400), {0, 1, 2, 5, 6, 7, 8, 9, 10}))
     outcomes = run_all(model, calls_of(request_about, 12), concurrency=1)
-    assert sorted(outcome.how for outcome in outcomes) == ["answered"] * 3 + ["refused"] * 9
+    assert sorted(outcome.status for outcome in outcomes) == ["answered"] * 3 + ["refused"] * 9
     assert not any(outcome.is_open for outcome in outcomes)
 
 
@@ -342,23 +349,22 @@ def test_a_provider_that_asks_for_patience_is_left_alone_and_ends_nobody(
     request_about: ChatRequest, seconds: float, asked: int
 ) -> None:
     model = FakeChatModel(failing_with(NotNowError("busy", seconds)))
-    slices = Slices(range(40), 8, lambda some: calls_of(request_about, len(some)))
-    for chunk in CallRunner(1).run(model, slices, accept, lambda: PLENTY):
-        slices.ended(chunk)
-    assert (len(model.asked), slices.answer) == (asked, {"remaining": 40, "stalled": True})
+    plan = CallPlan(range(40), 8)
+    run_sliced(model, plan, lambda some: calls_of(request_about, len(some)))
+    assert (len(model.asked), plan.answer) == (asked, {"remaining": 40, "stalled": True})
 
 
 def test_waiting_for_slow_calls_takes_no_cpu(request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """The queue is asked about twice a second, and not without a pause once a chunk is due."""
     asked = 0
-    original = vigie_llm.call_runner._UnderWay.collect
+    original = vigie_llm.call_pool.BatchCalls.collect
 
     def counted(self: Any, until: float) -> list[Any]:
         nonlocal asked
         asked += 1
         return original(self, until)
 
-    monkeypatch.setattr(vigie_llm.call_runner._UnderWay, "collect", counted)
+    monkeypatch.setattr(vigie_llm.call_pool.BatchCalls, "collect", counted)
 
     def reply(request: ChatRequest) -> ChatAnswer:
         time.sleep(2.0)
@@ -370,7 +376,7 @@ def test_waiting_for_slow_calls_takes_no_cpu(request_about: ChatRequest, monkeyp
 
 def test_while_a_pacer_probes_one_call_is_under_way(request_about: ChatRequest) -> None:
     """After an account's refusal the next round begins with one call, and goes on when it is answered."""
-    pacer, runner = Pacer(), CallRunner(8)
+    pacer, pool = Pacer(), CallPool(8)
     lock, under_way, most_before = threading.Lock(), 0, []
     state = {"mended": False}
 
@@ -384,23 +390,22 @@ def test_while_a_pacer_probes_one_call_is_under_way(request_about: ChatRequest) 
             under_way -= 1
         if not state["mended"]:
             raise AccountRefusedError(401)
-        pacer.heard(pacer.now(), {})
+        pacer.record_response(pacer.now(), {})
         return answer_of("done")
 
     model = FakeChatModel(reply)
     for _ in range(3):
-        list(runner.run(model, [calls_of(request_about, 20)], accept, lambda: PLENTY, pacer))
+        outcomes_of(BatchCalls(pool, model, read_words, lambda: PLENTY, pacer), calls_of(request_about, 20))
     assert most_before == [1, 1, 1]
     state["mended"] = True
-    chunks = runner.run(model, [calls_of(request_about, 20)], accept, lambda: PLENTY, pacer)
-    assert sum(map(len, chunks)) == 20
+    again = BatchCalls(pool, model, read_words, lambda: PLENTY, pacer)
+    assert len(outcomes_of(again, calls_of(request_about, 20))) == 20
     assert max(most_before) > 1
 
 
 def test_who_ends_without_a_call_is_no_sign_that_the_model_is_back(request_about: ChatRequest) -> None:
     model = FakeChatModel(failing_with(AccountRefusedError(401)))
-    slices = Slices(range(10), 20, lambda some: calls_of(request_about, len(some) - 2))
-    for chunk in CallRunner(1).run(model, slices, accept, lambda: PLENTY):
-        slices.ended(chunk)
-    assert slices.answer["stalled"]
-    assert slices.answer["remaining"] < 10
+    plan = CallPlan(range(10), 20)
+    run_sliced(model, plan, lambda some: calls_of(request_about, len(some) - 2))
+    assert plan.answer["stalled"]
+    assert plan.answer["remaining"] < 10

@@ -1,4 +1,4 @@
-"""The run's audit rows beside their leaves and their log lines: each event by its id and its fingerprint."""
+"""Comparison of a run's audit rows with their leaves and their log lines: each event by its id and fingerprint."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +11,7 @@ from audit_agent.log_reading import LoggedEvent, Logs, read_events
 from vigie.canonical import canonical_event
 from vigie.database import Transaction
 from vigie.verify import leaf_hash
+from vigie.vocabulary import WHOLE_RUN, EventType, GapName, Step
 
 # A row that is neither sealed nor still to come in the sealer's order was passed over.
 EVENTS = """
@@ -20,8 +21,8 @@ FROM audit_log l LEFT JOIN audit_leaf f USING (event_id) CROSS JOIN audit_fronti
 WHERE l.run_id = %s
 """
 # Written by triggers: the database has no structured log.
-TOLD_BY_DATABASE = ("CONSENT_RECORDED", "DERIVED_DATA_ERASED")
-STEPS = {"nlp_agent": "analyse", "prediction_agent": "predict", "action_agent": "decide"}
+WITHOUT_LOG_LINE = (EventType.CONSENT_RECORDED, EventType.DERIVED_DATA_ERASED)
+STEPS = {"nlp_agent": Step.ANALYSE, "prediction_agent": Step.PREDICT, "action_agent": Step.DECIDE}
 # The last lines of a small run are a moment late; those of a large one may be late for longer.
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 1.0
@@ -30,7 +31,7 @@ PRINT_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class EventOrigin:
     """When an event happened, who wrote it, and whom it is about."""
 
     occurred_at: datetime
@@ -56,21 +57,21 @@ class StoredEvents:
     def __len__(self) -> int:
         return len(self._places)
 
-    def is_told(self, event_id: bytes, fingerprint: bytes) -> bool:
-        """Whether there is this event with this fingerprint; if so, its log line is taken for seen."""
+    def matches(self, event_id: bytes, fingerprint: bytes) -> bool:
+        """Whether there is this event with this fingerprint; if so, mark it as logged."""
         place = self._places.get(event_id)
         if place is None or self._prints[place * PRINT_BYTES : (place + 1) * PRINT_BYTES] != fingerprint:
             return False
         self._awaited[place] = False
         return True
 
-    def tell(self, event_id: UUID, fingerprint: bytes) -> bool | None:
-        """A log line tells of this event: whether it tells the same, or None where there is no such row."""
+    def mark_logged(self, event_id: UUID, fingerprint: bytes) -> bool | None:
+        """Mark an event as logged; return whether its log line is the same, or None where there is no such row."""
         place = self._places.get(event_id.bytes)
         if place is None:
             return None
         self._awaited[place] = False
-        return self.is_told(event_id.bytes, fingerprint)
+        return self.matches(event_id.bytes, fingerprint)
 
     def missing_ids(self) -> list[UUID]:
         """The events whose line was not seen."""
@@ -91,11 +92,11 @@ class StoredEvents:
         )  # fmt: skip
         self._places[bytes.fromhex(event_id.replace("-", ""))] = len(self._places)
         self._prints += own
-        self._awaited.append(event_type not in TOLD_BY_DATABASE)
+        self._awaited.append(event_type not in WITHOUT_LOG_LINE)
         if leaf is not None and bytes(leaf) != own:
-            problem = "LeafDiffers"
+            problem = GapName.LEAF_DIFFERS
         elif leaf is None and not waits:
-            problem = "NotSealed"
+            problem = GapName.NOT_SEALED
         else:
             return
         customer = UUID(customer_id) if customer_id else None
@@ -103,12 +104,14 @@ class StoredEvents:
 
 
 class LogComparison:
-    """Compares stored events with log lines, which may arrive a moment after what they tell.
+    """Compares stored events with log lines, which may arrive a moment later.
 
     `origins` looks up events by their ids.
     """
 
-    def __init__(self, logs: Logs, stored: StoredEvents, origins: Callable[[list[UUID]], dict[UUID, Origin]]) -> None:
+    def __init__(
+        self, logs: Logs, stored: StoredEvents, origins: Callable[[list[UUID]], dict[UUID, EventOrigin]]
+    ) -> None:
         self._logs = logs
         self._stored = stored
         self._origins = origins
@@ -124,7 +127,7 @@ class LogComparison:
         end = time.monotonic() + min(seconds, seconds_left())
         pause = FIRST_PAUSE_SECONDS
         while True:
-            for logged in read_events(pages, run_id, self._stored.is_told):
+            for logged in read_events(pages, run_id, self._stored.matches):
                 self._take_up(logged)
             missing = self._stored.missing_ids()
             if not missing or time.monotonic() > end:
@@ -140,25 +143,25 @@ class LogComparison:
         """What the comparison found; a line whose row was stored meanwhile is in order."""
         late = self._origins(list(self._unknown)) if self._unknown else {}
         return [
-            *self._in_the_logs("EventNotLogged", self._stored.missing_ids()),
-            *self._in_the_logs("LogLineDiffers", list(self._differing)),
+            *self._in_the_logs(GapName.EVENT_NOT_LOGGED, self._stored.missing_ids()),
+            *self._in_the_logs(GapName.LOG_LINE_DIFFERS, list(self._differing)),
             *(
-                Gap(step_of(logged.agent), "audit_log", "LoggedWithoutRow", logged.customer_id, event_id)
+                Gap(step_of(logged.agent), "audit_log", GapName.LOGGED_WITHOUT_ROW, logged.customer_id, event_id)
                 for event_id, logged in self._unknown.items()
                 if event_id not in late
             ),
         ]
 
-    def _in_the_logs(self, problem: str, event_ids: list[UUID]) -> Iterator[Gap]:
+    def _in_the_logs(self, problem: GapName, event_ids: list[UUID]) -> Iterator[Gap]:
         origins = self._origins(event_ids) if event_ids else {}
         for event_id in event_ids:
             # A row that has vanished since it was read belongs to no step any more, and is a gap all the same.
             origin = origins.get(event_id)
-            step, customer_id = (step_of(origin.agent), origin.customer_id) if origin else ("run", None)
+            step, customer_id = (step_of(origin.agent), origin.customer_id) if origin else (WHOLE_RUN, None)
             yield Gap(step, "cloudwatch", problem, customer_id, event_id)
 
     def _take_up(self, logged: LoggedEvent) -> None:
-        same = self._stored.tell(logged.event_id, logged.fingerprint)
+        same = self._stored.mark_logged(logged.event_id, logged.fingerprint)
         if same is None:
             self._unknown[logged.event_id] = logged
         elif not same:
@@ -170,14 +173,14 @@ def since_ms(moment: datetime) -> int:
     return int(moment.astimezone(UTC).timestamp() * 1000) - CLOCK_MARGIN_MS
 
 
-def read_origins(transaction: Transaction, event_ids: list[UUID]) -> dict[UUID, Origin]:
+def read_origins(transaction: Transaction, event_ids: list[UUID]) -> dict[UUID, EventOrigin]:
     """Those of these events that have an audit row."""
     rows = transaction.fetch(
         "SELECT event_id, occurred_at, agent, customer_id FROM audit_log WHERE event_id = ANY(%s)", (event_ids,)
     )
-    return {row[0]: Origin(*row[1:]) for row in rows}
+    return {row[0]: EventOrigin(*row[1:]) for row in rows}
 
 
 def step_of(agent: str) -> str:
     """The step that an agent does, or `run`."""
-    return STEPS.get(agent, "run")
+    return STEPS.get(agent, WHOLE_RUN)

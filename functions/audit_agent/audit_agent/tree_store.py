@@ -10,7 +10,7 @@ from vigie.database import Transaction
 from vigie.verify import Frontier
 
 # Rows below the oldest transaction under way are final: none can appear among or before them any more.
-# What commits later has a higher xact, and is taken by a later round: nobody is waited for, nobody is missed.
+# What commits later has a higher xact, and is taken by a later round: no transaction is waited for, and none is missed.
 WAITING = """
 SELECT event_id::text, occurred_at, run_id, agent, event_type, status, customer_id::text, details::text, request_id,
        xact::text AS xact_text, seq
@@ -25,7 +25,7 @@ SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL ena
 SET LOCAL enable_seqscan = off
 """
 # After a restore into a younger cluster, transaction numbers begin again below those of the rows: what has no
-# leaf is looked for one by one, and the place afterwards is the newest transaction that is final here.
+# leaf is looked for one by one, and the cursor afterwards is the newest transaction that is final here.
 WAITING_AFTER_RESTORE = """
 SELECT event_id::text, occurred_at, run_id, agent, event_type, status, customer_id::text, details::text, request_id,
        (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)::text, 9223372036854775807
@@ -35,8 +35,8 @@ ORDER BY l.seq LIMIT %s
 """
 INSERT_LEAVES = """
 INSERT INTO audit_leaf (leaf_index, event_id, leaf_hash)
-SELECT %s + place - 1, id, substring(%s FROM (32 * place - 31)::integer FOR 32)
-FROM unnest(%s::uuid[]) WITH ORDINALITY AS leaf(id, place)
+SELECT %s + cursor - 1, id, substring(%s FROM (32 * cursor - 31)::integer FOR 32)
+FROM unnest(%s::uuid[]) WITH ORDINALITY AS leaf(id, cursor)
 """
 
 
@@ -57,7 +57,7 @@ class WaitingEvent(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SealCursor:
     """How far the log is sealed: the tree, and the last row taken. `restored`: the cluster is younger than the log."""
 
     tree: Frontier
@@ -74,21 +74,21 @@ class Signed:
     root: bytes
 
 
-def lock_place(transaction: Transaction) -> Place:
-    """The sealer's place; nobody else can seal until the transaction ends."""
+def lock_cursor(transaction: Transaction) -> SealCursor:
+    """Read and lock the sealer's cursor; no other sealer can seal until the transaction ends."""
     row = transaction.fetch("SELECT tree_size, hashes, last_xact::text, last_seq FROM audit_frontier FOR UPDATE")[0]
     # A statement of its own: one that waited for the lock still sees the transactions of before.
     restored = transaction.fetch("SELECT %s::xid8 >= pg_snapshot_xmin(pg_current_snapshot())", (row[2],))[0][0]
-    return Place(Frontier(row[0], [bytes(each) for each in row[1]]), row[2], row[3], restored)
+    return SealCursor(Frontier(row[0], [bytes(each) for each in row[1]]), row[2], row[3], restored)
 
 
-def waiting_events(transaction: Transaction, place: Place, most: int) -> list[WaitingEvent]:
+def waiting_events(transaction: Transaction, cursor: SealCursor, most: int) -> list[WaitingEvent]:
     """The next rows to seal, in the order in which they became final."""
-    if place.restored:
+    if cursor.restored:
         rows = transaction.fetch(WAITING_AFTER_RESTORE, (most,))
     else:
         transaction.cursor.execute(BY_INDEX)
-        rows = transaction.fetch(WAITING, (place.xact, place.seq, most))
+        rows = transaction.fetch(WAITING, (cursor.xact, cursor.seq, most))
     return [WaitingEvent(*row) for row in rows]
 
 
@@ -97,7 +97,7 @@ def insert_leaves(transaction: Transaction, start: int, event_ids: list[str], ha
     transaction.cursor.execute(INSERT_LEAVES, (start, hashes, "{" + ",".join(event_ids) + "}"))
 
 
-def move_place(transaction: Transaction, tree: Frontier, xact: str, seq: int) -> None:
+def advance_cursor(transaction: Transaction, tree: Frontier, xact: str, seq: int) -> None:
     """Store how far the log is sealed now."""
     transaction.cursor.execute(
         "UPDATE audit_frontier SET tree_size = %s, hashes = %s::bytea[], last_xact = %s::xid8, last_seq = %s",

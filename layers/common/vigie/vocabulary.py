@@ -1,0 +1,192 @@
+"""The domain's closed words, each defined once.
+
+The database's CHECK constraints hold the same words; tests/integration/database/test_vocabulary.py compares them.
+"""
+
+from enum import StrEnum
+
+
+class Step(StrEnum):
+    """What an agent does for one customer of a run, in this order."""
+
+    ANALYSE = "analyse"
+    PREDICT = "predict"
+    DECIDE = "decide"
+
+
+# The audit agent's step concerns the run as a whole; `run` stands for a step in what belongs to none.
+CLOSE_AUDIT = "close_audit"
+WHOLE_RUN = "run"
+
+
+class StepOutcome(StrEnum):
+    """How a step ended for one customer. All but `done` have a reason."""
+
+    DONE = "done"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    WITHDRAWN = "withdrawn"
+
+
+class Reason(StrEnum):
+    """Why a step ended without a result, or an action without the model's words."""
+
+    NO_CONSENT = "NoConsent"
+    CONSENT_WITHDRAWN = "ConsentWithdrawn"
+    NO_FEEDBACK = "NoFeedback"
+    NO_FEATURES = "NoFeatures"
+    NO_PREDICTION = "NoPrediction"
+    NO_OFFER = "NoOffer"
+    ANSWER_REJECTED = "AnswerRejected"
+    EGRESS_BLOCKED = "EgressBlocked"
+    MODEL_REFUSED = "ModelRefused"
+    MODEL_UNAVAILABLE = "ModelUnavailable"
+    ANALYSIS_GIVEN_UP = "AnalysisGivenUp"
+    BATCH_FAILED = "BatchFailed"
+
+
+WANT_OF_CONSENT = (Reason.NO_CONSENT, Reason.CONSENT_WITHDRAWN)
+
+
+class Purpose(StrEnum):
+    """What a customer consents to."""
+
+    FEEDBACK_ANALYSIS = "feedback_analysis"
+    PROFILING = "profiling"
+    RETENTION_OFFERS = "retention_offers"
+
+
+class CallStatus(StrEnum):
+    """How a call to the language model ended, in the egress ledger's words."""
+
+    ANSWERED = "answered"
+    REJECTED = "rejected"
+    BLOCKED = "blocked"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+    UNSENT = "unsent"
+    LOST = "lost"
+
+
+class RunStatus(StrEnum):
+    """The state of a run."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+
+
+class RunKind(StrEnum):
+    """What a run is made for; the execution's input calls it `purpose`."""
+
+    RETENTION = "retention"
+    TEST = "test"
+    BENCHMARK = "benchmark"
+
+
+class Segment(StrEnum):
+    """How urgent it is to keep a customer."""
+
+    HIGH = "High"
+    MEDIUM = "Medium"
+    LOW = "Low"
+
+
+class ActionSource(StrEnum):
+    """Whose words an action is in."""
+
+    MODEL = "model"
+    CATALOGUE = "catalogue"
+    NONE = "none"
+
+
+class Sentiment(StrEnum):
+    """What a customer's own words express."""
+
+    POSITIVE = "positive"
+    NEGATIVE = "negative"
+    NEUTRAL = "neutral"
+    MIXED = "mixed"
+
+
+class EventStatus(StrEnum):
+    """How what an audit event reports went."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    FAILED = "failed"
+
+
+class EventType(StrEnum):
+    """The types of audit events; vigie/events.py has their meanings and details."""
+
+    RUN_PLANNED = "RUN_PLANNED"
+    BATCH_START = "BATCH_START"
+    BATCH_END = "BATCH_END"
+    CONSENT_CHECK = "CONSENT_CHECK"
+    PSEUDONYMISATION = "PSEUDONYMISATION"
+    # What earlier versions wrote for PSEUDONYMISATION: read, no longer written.
+    ANONYMISATION = "ANONYMISATION"
+    LLM_CALL_START = "LLM_CALL_START"
+    LLM_CALL_END = "LLM_CALL_END"
+    EGRESS_BLOCKED = "EGRESS_BLOCKED"
+    RECIPIENT_REFUSED = "RECIPIENT_REFUSED"
+    ANALYSIS_SAVED = "ANALYSIS_SAVED"
+    MODEL_LOADED = "MODEL_LOADED"
+    PREDICTION_SAVED = "PREDICTION_SAVED"
+    SEGMENTATION = "SEGMENTATION"
+    ACTION_SAVED = "ACTION_SAVED"
+    GUARD_REJECTED = "GUARD_REJECTED"
+    STEP_ENDED = "STEP_ENDED"
+    CONSENT_RECORDED = "CONSENT_RECORDED"
+    DERIVED_DATA_ERASED = "DERIVED_DATA_ERASED"
+    MODEL_APPROVED = "MODEL_APPROVED"
+    MODEL_RETIRED = "MODEL_RETIRED"
+    CHECKPOINT_SIGNED = "CHECKPOINT_SIGNED"
+    RUN_RECONCILED = "RUN_RECONCILED"
+    RUN_FINISHED = "RUN_FINISHED"
+    DEAD_LETTERED = "DEAD_LETTERED"
+
+
+class DeadLetterReason(StrEnum):
+    """Why a message is in a dead-letter queue."""
+
+    RETRIES_EXHAUSTED = "GivenUp"
+    UNREADABLE = "Unreadable"
+
+
+class GapName(StrEnum):
+    """What the reconciliation of a run can find missing or different."""
+
+    STEP_NOT_ENDED = "StepNotEnded"
+    RESULT_MISSING = "ResultMissing"
+    STEP_NOT_DONE = "StepNotDone"
+    RESULT_WITHOUT_EVENT = "ResultWithoutEvent"
+    EVENT_WITHOUT_RESULT = "EventWithoutResult"
+    SEGMENT_WITHOUT_EVENT = "SegmentWithoutEvent"
+    LOSS_NOT_MARKED = "LossNotMarked"
+    LOSS_TOLD_OTHERWISE = "LossToldOtherwise"
+    STEP_WITHOUT_EVENT = "StepWithoutEvent"
+    EVENT_WITHOUT_STEP = "EventWithoutStep"
+    CONSENT_NOT_CHECKED = "ConsentNotChecked"
+    CALL_WITHOUT_OUTCOME = "CallWithoutOutcome"
+    CALL_START_WITHOUT_EVENT = "CallStartWithoutEvent"
+    CALL_END_WITHOUT_EVENT = "CallEndWithoutEvent"
+    EVENT_WITHOUT_CALL = "EventWithoutCall"
+    RESULT_WITHOUT_ANSWER = "ResultWithoutAnswer"
+    PSEUDONYMISATION_NOT_TOLD = "PseudonymisationNotTold"
+    REFUSAL_NOT_TOLD = "RefusalNotTold"
+    PLAN_DIFFERS = "PlanDiffers"
+    LEAF_DIFFERS = "LeafDiffers"
+    NOT_SEALED = "NotSealed"
+    EVENT_NOT_LOGGED = "EventNotLogged"
+    LOG_LINE_DIFFERS = "LogLineDiffers"
+    LOGGED_WITHOUT_ROW = "LoggedWithoutRow"
+    NO_BATCH_STARTED = "NoBatchStarted"
+    BATCHES_NOT_STARTED = "BatchesNotStarted"
+    BATCHES_NOT_ENDED = "BatchesNotEnded"
+    BATCHES_FAILED_THOUGH_ENDED = "BatchesFailedThoughEnded"
+    BATCH_FAILED_THOUGH_ENDED = "BatchFailedThoughEnded"
+    BATCH_END_NOT_TOLD = "BatchEndNotTold"
+    STORE_UNAVAILABLE = "StoreUnavailable"

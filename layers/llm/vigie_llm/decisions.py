@@ -1,0 +1,45 @@
+"""What is decided about a customer before the model is called: to ask it, or to use an answer that was paid for."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from vigie.vocabulary import CallStatus
+from vigie_llm.ledger import Earlier
+
+
+@dataclass(frozen=True, slots=True)
+class Ask[C]:
+    """The model is to be asked; `lost` is an earlier call whose outcome is unknown.
+
+    `refused`: how many calls of this run about the customer were refused.
+    """
+
+    candidate: C
+    attempt: int
+    lost: UUID | None = None
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse[C]:
+    """An earlier delivery of this batch has the answer already."""
+
+    candidate: C
+    egress_id: UUID
+    answer: dict[str, Any]
+
+
+def ask_or_reuse[C](candidate: C, earlier: Earlier | None) -> Ask[C] | Reuse[C]:
+    """Ask again only where no answer was kept."""
+    if earlier is None:
+        return Ask(candidate, attempt=1)
+    if earlier.outcome is CallStatus.ANSWERED and earlier.answer is not None:
+        return Reuse(candidate, earlier.egress_id, earlier.answer)
+    lost = earlier.egress_id if earlier.outcome is None else None
+    return Ask(candidate, attempt=earlier.attempt + 1, lost=lost, refused=earlier.refused)
+
+
+def in_turn[D](decisions: list[D]) -> list[D]:
+    """Put those first who were asked about least often: what stops one customer's calls then delays no other."""
+    return sorted(decisions, key=lambda decision: decision.attempt if isinstance(decision, Ask) else 0)

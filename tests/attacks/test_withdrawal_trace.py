@@ -1,0 +1,100 @@
+"""A withdrawal, and then a search of every column of every table for a trace of what was derived."""
+
+from collections.abc import Callable
+from uuid import UUID, uuid4
+
+import pytest
+
+from tests.integration.conftest import Bank
+from tests.integration.database.conftest import INSERT_ACTION, INSERT_ANALYSIS, INSERT_PREDICTION, consent_of
+
+# What the bank itself knows of its customers, which no consent of theirs brought about, and the catalogue.
+GIVEN = {"customers", "customer_features", "feedback", "consents", "offers"}
+TRACE = "zanzibar"
+TONE = "-0.7272"
+ENTER = """
+INSERT INTO egress_ledger (egress_id, run_id, customer_id, purpose, consent_id, attempt, recipient, country, retention,
+                           model, prompt_version, redacted_prompt, prompt_sha256, entity_counts)
+VALUES (%s, 'run', %s, %s, %s, 1, 'r', 'c', 'r', 'm', 'v', %s, repeat('0', 64), '{"EMAIL": 1}')
+"""
+END = "SELECT end_egress(%s, 'answered', jsonb_build_object('said', %s::text), 5, 6, 7)"
+
+
+def call(bank: Bank, customer_id: UUID, purpose: str, role: str, trace: str) -> UUID:
+    egress_id = uuid4()
+    bank.query(ENTER, egress_id, customer_id, purpose, consent_of(bank, customer_id, purpose), trace, role=role)
+    bank.query(END, egress_id, trace, role=role)
+    return egress_id
+
+
+def derive(bank: Bank, customer_id: UUID, traces: dict[str, str]) -> None:
+    """Everything a run derives about a customer, each value with the trace of the purpose that it rests on."""
+    analysis, profile, offer = traces["feedback_analysis"], traces["profiling"], traces["retention_offers"]
+    egress_id = call(bank, customer_id, "feedback_analysis", "nlp_agent", analysis)
+    bank.query(INSERT_ANALYSIS.replace("'s'", f"'{analysis}'"), customer_id, egress_id, role="nlp_agent")
+    prediction = INSERT_PREDICTION.replace("drivers)", "drivers, sentiment_score)").replace(
+        "'{}', '[]')",
+        f"'{{\"sentiment_score x age\": {TONE}, \"age\": 0.1}}',"
+        f" '[{{\"feature\": \"sentiment_score & age\", \"text\": \"{analysis}\"}},"
+        f" {{\"feature\": \"age\", \"text\": \"{profile}\"}}]', {TONE})",
+    )  # fmt: skip
+    bank.query(prediction, customer_id, role="prediction_agent")
+    asked = call(bank, customer_id, "retention_offers", "action_agent", f"{analysis} {profile} {offer}")
+    said = f"{analysis} {offer}"
+    bank.query(INSERT_ACTION, customer_id, "model", None, "fee_review", said, said, asked, role="action_agent")
+
+
+def columns_with(bank: Bank, customer_id: UUID, trace: str) -> set[str]:
+    """Every column of every table in which a row about this customer holds the trace."""
+    tables = bank.query(
+        "SELECT DISTINCT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'customer_id'"
+    )
+    found = set()
+    for (table,) in tables:
+        if table not in GIVEN:
+            rows = bank.query(
+                f"SELECT DISTINCT field.key FROM {table} t, jsonb_each_text(to_jsonb(t)) AS field"
+                " WHERE t.customer_id = %s AND field.value ILIKE %s",
+                customer_id, f"%{trace}%",
+            )  # fmt: skip
+            found |= {f"{table}.{column}" for (column,) in rows}
+    return found
+
+
+@pytest.mark.parametrize("purpose", ["feedback_analysis", "profiling", "retention_offers"])
+def test_no_column_keeps_a_trace_of_what_was_derived_under_a_withdrawn_purpose(
+    bank: Bank, victim: Callable[[], UUID], purpose: str
+) -> None:
+    customer_id = victim()
+    traces = {name: f"{TRACE}-{name}" for name in ("feedback_analysis", "profiling", "retention_offers")}
+    for name in traces:
+        bank.record_consent(customer_id, name, True)
+    derive(bank, customer_id, traces)
+    assert len(columns_with(bank, customer_id, traces[purpose])) >= 3
+    bank.record_consent(customer_id, purpose, False)
+    assert columns_with(bank, customer_id, traces[purpose]) == set()
+    if purpose == "feedback_analysis":
+        assert columns_with(bank, customer_id, TONE) == set()
+
+
+def test_the_evidence_of_a_call_outlives_the_withdrawal(bank: Bank, victim: Callable[[], UUID]) -> None:
+    customer_id = victim()
+    bank.record_consent(customer_id, "feedback_analysis", True)
+    egress_id = call(bank, customer_id, "feedback_analysis", "nlp_agent", TRACE)
+    bank.record_consent(customer_id, "feedback_analysis", False)
+    sql = "SELECT outcome, tokens_in, length(prompt_sha256), entity_counts, redacted_prompt FROM egress_ledger"
+    assert bank.query(f"{sql} WHERE egress_id = %s", egress_id) == [("answered", 5, 64, {"EMAIL": 1}, None)]
+
+
+def test_another_customer_keeps_everything(bank: Bank, victim: Callable[[], UUID]) -> None:
+    withdrawing, other = victim(), victim()
+    traces = dict.fromkeys(("feedback_analysis", "profiling", "retention_offers"), TRACE)
+    for customer_id in (withdrawing, other):
+        for name in traces:
+            bank.record_consent(customer_id, name, True)
+        derive(bank, customer_id, traces)
+    before = columns_with(bank, other, TRACE)
+    for name in traces:
+        bank.record_consent(withdrawing, name, False)
+    assert columns_with(bank, other, TRACE) == before
