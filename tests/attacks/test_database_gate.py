@@ -14,7 +14,6 @@ from psycopg2.extensions import connection as Connection
 from tests.integration.conftest import Bank
 from tests.integration.database.conftest import ENTER_EGRESS, INSERT_ANALYSIS, enter_egress, wait_until_blocked
 from tests.template_database import TEMPLATE
-from tests.template_database import TEMPLATE
 from vigie_local.migrations import FUNCTION_ROLES
 
 ARGUMENTS = {"text": "'feedback_analysis'", "boolean": "true", "integer": "1", "bigint": "1", "jsonb": "'{}'"}
