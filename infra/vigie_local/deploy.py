@@ -1,4 +1,4 @@
-"""Deploys the built template with the standard SAM CLI, only when something differs from what is deployed."""
+"""Deploy the built template with the standard SAM CLI, only when something differs from what is deployed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HEALTHY = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
 
 def deploy(settings: LocalSettings, built: Build, repository: Path = REPOSITORY) -> bool:
-    """Brings the stack up to date; False when it was already."""
+    """Bring the stack up to date; False when it was already."""
     cloud_formation = aws_client("cloudformation", settings.endpoint)
     stack = find_stack(cloud_formation)
     wanted = _fingerprint(settings, built, repository)
@@ -31,7 +31,7 @@ def deploy(settings: LocalSettings, built: Build, repository: Path = REPOSITORY)
 
 
 def is_broken(settings: LocalSettings) -> bool:
-    """Whether a deployment that failed half-way left the stack in a state that no update mends."""
+    """Return whether a deployment that failed half-way left the stack in a state that no update mends."""
     stack = find_stack(aws_client("cloudformation", settings.endpoint))
     return stack is not None and stack["StackStatus"] not in _HEALTHY
 

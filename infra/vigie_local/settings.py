@@ -43,7 +43,7 @@ class ModelProvider:
 
     @property
     def leaves_machine(self) -> bool:
-        """Whether redacted feedback is sent to anything but the rules on this machine."""
+        """Return whether redacted feedback is sent to anything but the rules on this machine."""
         return recipient_of(self).name != LOCAL_RULES
 
 
@@ -165,7 +165,7 @@ def _with_way(provider: ModelProvider, variables: Mapping[str, str]) -> ModelPro
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
-    """Reads every variable at once; raises SettingError for a value that cannot be used."""
+    """Read every variable at once; raise SettingError for a value that cannot be used."""
     home = Path(environment.get("VIGIE_HOME") or REPOSITORY / ".local").expanduser().absolute()
     return LocalSettings(
         home=home,

@@ -16,7 +16,6 @@ from vigie_operations.run import start_execution
 POLL_S = 0.5
 PROGRESS_S = 5.0
 WARMING_BATCHES = 12
-STEPS = ("analyse", "predict", "decide")
 
 
 @dataclass(frozen=True)

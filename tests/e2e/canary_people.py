@@ -11,7 +11,9 @@ from pathlib import Path
 
 from stdnum import iban as iban_rules
 
-PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
+from vigie.vocabulary import Purpose
+
+PURPOSES = tuple(Purpose)
 FEATURES = {
     "as_of": "2026-06-30", "tenure_months": "11", "products": "3", "transactions_90d": "11",
     "days_since_last_activity": "10", "logins_30d": "4", "balance_eur": "8249.19", "balance_trend": "0.089",

@@ -15,10 +15,11 @@ from tests.fakes.scorers import SCORER_BYTES, SCORER_SHA256
 from tests.template_database import MigratedServer, migrated_server
 from vigie.database import Database
 from vigie.secrets import DatabaseSecret
+from vigie.vocabulary import Purpose
 from vigie_local.migrations import OWNER
 from vigie_local.postgres import PostgresServer
 
-PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
+PURPOSES = tuple(Purpose)
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
 
 

@@ -20,7 +20,3 @@ class AuditSettings(AgentSettings):
     def groups(self) -> tuple[str, ...]:
         """The log groups of the agents that write audit events."""
         return tuple(self.log_groups.split(","))
-
-    def execution_arn(self, run_id: str) -> str:
-        """The execution that a run is: a run's id is its execution's name."""
-        return f"{self.state_machine_arn.replace(':stateMachine:', ':execution:')}:{run_id}"

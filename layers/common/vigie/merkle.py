@@ -84,7 +84,7 @@ def consistency_proof(size1: int, size2: int, range_root: RangeRoot) -> list[byt
 def verify_subtree_inclusion(
     index: int, start: int, end: int, leaf: bytes, proof: Sequence[bytes], root: bytes
 ) -> None:
-    """Returns when the leaf is at `index` of the subtree [start, end) with this root. Raises ProofError."""
+    """Return when the leaf is at `index` of the subtree [start, end) with this root. Raises ProofError."""
     _require_subtree(start, end, end)
     if not start <= index < end:
         raise ProofError(f"index {index} is outside [{start}, {end})")
@@ -94,7 +94,7 @@ def verify_subtree_inclusion(
 def verify_subtree_consistency(
     start: int, end: int, size: int, root: bytes, tree: bytes, proof: Sequence[bytes]
 ) -> None:
-    """Returns when [start, end) with this root is part of the tree with root `tree`. Raises ProofError.
+    """Return when [start, end) with this root is part of the tree with root `tree`. Raises ProofError.
 
     The empty subtree is part of every tree that reaches it: its root is EMPTY_ROOT and its proof is empty.
     """

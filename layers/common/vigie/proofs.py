@@ -9,7 +9,7 @@ from vigie.verify import CONSISTENCY, INCLUSION, parse_checkpoint
 
 
 def inclusion_proof_file(event: bytes, index: int, note: str, range_root: RangeRoot) -> str:
-    """Shows that this event (its canonical bytes) is leaf `index` of the log that the checkpoint signs.
+    """Show that this event (its canonical bytes) is leaf `index` of the log that the checkpoint signs.
 
     `range_root(a, b)` gives the root of leaves [a, b). Raises ProofError when the index is not in the log.
     """
@@ -22,7 +22,7 @@ def inclusion_proof_file(event: bytes, index: int, note: str, range_root: RangeR
 
 
 def consistency_proof_file(first: str, second: str, range_root: RangeRoot) -> str:
-    """Shows that the log of the second checkpoint is the log of the first, grown. Raises ProofError if it shrank."""
+    """Show that the log of the second checkpoint is the log of the first, grown. Raises ProofError if it shrank."""
     sizes = parse_checkpoint(first).size, parse_checkpoint(second).size
     hashes = consistency_proof(*sizes, range_root)
     proof = json.dumps([each.hex() for each in hashes], indent=1)

@@ -69,11 +69,11 @@ class Frontier:
             raise ValueError("every hash of a frontier has 32 bytes")
 
     def append(self, leaf: bytes) -> None:
-        """Adds one leaf hash at index `size`."""
+        """Add one leaf hash at index `size`."""
         self.extend([leaf])
 
     def extend(self, leaves: Iterable[bytes]) -> None:
-        """Adds leaf hashes in order: row by row upwards, what has no right neighbour stays behind."""
+        """Add leaf hashes in order: row by row upwards, what has no right neighbour stays behind."""
         row, left_behind, before = list(leaves), [], self.size
         self.size += len(row)
         while row or before:
@@ -131,7 +131,7 @@ def _fold(start: int, end: int, size: int, known: bytes | None, rest: list[bytes
 
 
 def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> None:
-    """Returns when the leaf is at `index` of the tree of `size` with this root. Raises ProofError if not."""
+    """Return when the leaf is at `index` of the tree of `size` with this root. Raises ProofError if not."""
     if not 0 <= index < size:
         raise ProofError(f"index {index} is outside a tree of {size} leaves")
     if len(leaf) != HASH_SIZE:
@@ -142,7 +142,7 @@ def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes],
 
 
 def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, proof: Sequence[bytes]) -> None:
-    """Returns when the tree of size2 continues that of size1. Raises ProofError if not, or if size1 is 0."""
+    """Return when the tree of size2 continues that of size1. Raises ProofError if not, or if size1 is 0."""
     if not 0 < size1 <= size2:
         raise ProofError(f"sizes must satisfy 0 < first <= second, got {size1} and {size2}")
     part, whole = roots_from_proof(0, size1, size2, root1, proof)
@@ -189,7 +189,7 @@ _DECODE_EXACT = json.JSONDecoder(parse_float=Decimal, parse_int=Decimal, parse_c
 
 
 def _plain_encoder() -> Callable[[Any], str]:
-    """Writes a value whose numbers need no more than Python's way of writing them. No value may hold itself.
+    """Write a value whose numbers need no more than Python's way of writing them. No value may hold itself.
 
     `JSONEncoder.encode` makes a C encoder for each value, which takes as long as writing a small one: here it is kept.
     """
@@ -326,7 +326,7 @@ def load_public_key(data: bytes) -> PublicKey:
 
 
 def parse_checkpoint(note: str) -> Checkpoint:
-    """Reads one signed checkpoint strictly, without checking its signature. Raises CheckpointError."""
+    """Parse one signed checkpoint strictly, without checking its signature. Raises CheckpointError."""
     text, blank, signatures = note.rpartition("\n\n")
     if not blank or not signatures.endswith("\n") or _CONTROL.search(note):
         raise _malformed("it is not a text, an empty line and signature lines, each ended by a newline")
@@ -367,7 +367,7 @@ def _parse_signature(line: str) -> Signature:
 
 
 def check_signature(checkpoint: Checkpoint, key: PublicKey, origin: str | None = None) -> None:
-    """Returns when the log itself signed this checkpoint with this key. Raises CheckpointError.
+    """Return when the log itself signed this checkpoint with this key. Raises CheckpointError.
 
     Signatures under other names or key IDs are ignored, as signed-note demands. With `origin`, the checkpoint
     must be of that log.
@@ -461,7 +461,7 @@ class Export:
         return bytes(self.leaves[HASH_SIZE * position : HASH_SIZE * (position + 1)])
 
     def add(self, block: Export) -> None:
-        """Appends what the next block of lines holds."""
+        """Append what the next block of lines holds."""
         start = len(self)
         self.leaves += block.leaves
         self.indices.extend(block.indices)
@@ -471,7 +471,7 @@ class Export:
 
 
 def read_export(stream: IO[bytes], sizes: Iterable[int] = (), jobs: int = 1) -> Export:
-    """Reads an export and computes the root at each of these sizes that it reaches.
+    """Read an export and compute the root at each of these sizes that it reaches.
 
     Hashing and reading the JSON is spread over `jobs` processes; the tree is built here meanwhile.
     """
@@ -628,7 +628,7 @@ def verify_export(
     partial: bool = False,
     jobs: int = 1,
 ) -> Verdict:
-    """Checks an export against checkpoint files, given as (name, text), and the public key.
+    """Check an export against checkpoint files, given as (name, text), and the public key.
 
     `origin` demands checkpoints of that log; without it they must all be of one. `partial` accepts events whose
     text is withheld and only their fingerprint given.
@@ -729,7 +729,7 @@ def _gaps(indices: list[int]) -> list[Finding]:
 
 
 def _root_findings(export: Export, checkpoints: Sequence[Checkpoint], known: Sequence[Finding]) -> list[Finding]:
-    """Compares the tree with every checkpoint. Where it differs, what is `known` to be wrong may explain it."""
+    """Compare the tree with every checkpoint. Where it differs, what is `known` to be wrong may explain it."""
     leaves, roots = _undone(export, checkpoints)
     matching = [each.size for each in checkpoints if roots.get(each.size) == each.root]
     for each in checkpoints:
@@ -869,7 +869,7 @@ CONSISTENCY = "vigie consistency proof"
 
 
 def check_inclusion_file(text: str, key: PublicKey, origin: str | None = None) -> tuple[str, int, Checkpoint]:
-    """Checks an inclusion proof file; gives the event's canonical text, its index and the checkpoint.
+    """Check an inclusion proof file; return the event's canonical text, its index and the checkpoint.
 
     Raises ProofError when the event is not proved, CheckpointError when the checkpoint does not count.
     """
@@ -882,7 +882,7 @@ def check_inclusion_file(text: str, key: PublicKey, origin: str | None = None) -
 
 
 def check_consistency_file(text: str, key: PublicKey, origin: str | None = None) -> tuple[Checkpoint, Checkpoint]:
-    """Checks a consistency proof file; gives the older and the newer checkpoint. Raises as the above."""
+    """Check a consistency proof file; return the older and the newer checkpoint. Raises as the above."""
     proof = _proof_object(text, CONSISTENCY, {"first": str, "second": str, "proof": list})
     first = _checked(proof["first"], key, origin)
     second = _checked(proof["second"], key, first.origin)
@@ -954,7 +954,7 @@ Exit code: 0 valid, 1 not valid, 2 could not be checked."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command and gives its exit code."""
+    """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
         key = load_public_key(Path(options.key).read_bytes())

@@ -10,7 +10,7 @@ import fastjsonschema
 from vigie.errors import PromptVersionError
 from vigie_llm.asking import enclose, for_the_wire, guard_texts, parse_answer, strict_object
 from vigie_llm.chat import ChatAnswer, ChatRequest
-from vigie_llm.pseudonymise import KnownIdentity
+from vigie_llm.identity import KnownIdentity
 
 _SYSTEM = {
     "action-2": (

@@ -9,7 +9,7 @@ from vigie.errors import PromptVersionError
 from vigie.vocabulary import Sentiment
 from vigie_llm.asking import enclose, for_the_wire, guard_texts, parse_answer, strict_object
 from vigie_llm.chat import ChatAnswer, ChatRequest
-from vigie_llm.pseudonymise import KnownIdentity
+from vigie_llm.identity import KnownIdentity
 
 MAX_FEEDBACK_CHARACTERS = 4000
 TOPICS = (

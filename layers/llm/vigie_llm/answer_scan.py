@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from vigie_llm.obfuscation_rules import CASELESS_OBFUSCATION_RULES, OBFUSCATION_RULES
 from vigie_llm.pseudonymise import KnownIdentity, pseudonymise
-from vigie_llm.pseudonymise.folding import fold_text
 from vigie_llm.rules import Rule, Searched, broken
+from vigie_llm.text.folding import fold_text
 
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{1,30}_\d{1,6}>")
 _RULES: dict[str, Rule] = {

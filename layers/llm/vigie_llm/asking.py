@@ -11,7 +11,7 @@ import fastjsonschema
 from vigie_llm.answer_scan import scan_words
 from vigie_llm.errors import AnswerRejectedError
 from vigie_llm.guard import scan_answer
-from vigie_llm.pseudonymise import KnownIdentity
+from vigie_llm.identity import KnownIdentity
 
 # Categories Cc, but for the line's end, and Cs.
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]")

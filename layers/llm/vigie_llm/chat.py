@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from vigie_llm.pseudonymise import KnownIdentity
+from vigie_llm.identity import KnownIdentity
 
 
 @dataclass(frozen=True, slots=True)

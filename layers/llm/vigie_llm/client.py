@@ -34,8 +34,8 @@ from vigie_llm.exchange import (
     read_response,
 )
 from vigie_llm.guard import scan_outgoing
+from vigie_llm.identity import KnownIdentity
 from vigie_llm.pacing import Pacer, Sent
-from vigie_llm.pseudonymise import KnownIdentity
 from vigie_llm.reasoning import effort_of
 from vigie_llm.recipients import call_url, provider_root
 from vigie_llm.refusals import Concerns, judge

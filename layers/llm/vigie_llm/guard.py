@@ -1,6 +1,7 @@
 """The last look at what goes out to a model, and the first at what comes back.
 
-It does not call the pseudonymiser: a fault there must be caught here.
+It neither calls nor imports the pseudonymiser (an import rule): a fault there must be caught here. Both read text
+through `vigie_llm.text`: a fault in folding, spelled-out characters, word lists or checksums can blind both.
 """
 
 import json
@@ -11,7 +12,7 @@ from functools import lru_cache
 from vigie_llm.guard_identity import find_identity
 from vigie_llm.guard_patterns import ANSWER_RULES
 from vigie_llm.guard_reading import NormalisedText, read
-from vigie_llm.pseudonymise import KnownIdentity
+from vigie_llm.identity import KnownIdentity
 from vigie_llm.rules import Searched
 
 _ROLES = ("user", "assistant", "tool")

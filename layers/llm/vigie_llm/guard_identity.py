@@ -7,10 +7,10 @@ from datetime import date
 from functools import lru_cache
 
 from vigie_llm.guard_reading import NormalisedText, squeeze
-from vigie_llm.pseudonymise import KnownIdentity
-from vigie_llm.pseudonymise.folding import fold
-from vigie_llm.pseudonymise.lexicon import PRODUCT_AFTER, PRODUCT_BEFORE, ordinary_words, words
-from vigie_llm.pseudonymise.spelled import Token
+from vigie_llm.identity import KnownIdentity
+from vigie_llm.text.folding import fold
+from vigie_llm.text.lexicon import PRODUCT_AFTER, PRODUCT_BEFORE, ordinary_words, words
+from vigie_llm.text.spelled import Token
 
 _WORD = re.compile(r"[^\W_]+")
 _PARTICLES = words("le la les de du des d da van von der den el al ben saint st mac mc o l")

@@ -4,9 +4,9 @@ import ipaddress
 import re
 from collections.abc import Callable
 
-from vigie_llm.pseudonymise import validation
-from vigie_llm.pseudonymise.folding import has_digit
 from vigie_llm.rules import Rule
+from vigie_llm.text import validation
+from vigie_llm.text.folding import has_digit
 
 _EMAIL = re.compile(r"[\w.+\-]+@[\w\-]+(?:\.[\w\-]+)*\.[A-Za-z]{2,}")
 _IBAN = re.compile(r"(?<![A-Za-z0-9])(?=([A-Za-z]{2}[ .\-]?\d{2}(?:[ .\-_]{0,2}[A-Za-z0-9]){10,32}))")

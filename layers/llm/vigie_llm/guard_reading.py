@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vigie_llm.guard_patterns import find_patterns
-from vigie_llm.pseudonymise.folding import fold_text
-from vigie_llm.pseudonymise.lexicon import words
-from vigie_llm.pseudonymise.spelled import Token, digits_skeleton, tokenise
+from vigie_llm.text.folding import fold_text
+from vigie_llm.text.lexicon import words
+from vigie_llm.text.spelled import Token, digits_skeleton, tokenise
 
 _PLACEHOLDER = re.compile(r"<[A-Z][A-Z_]{1,30}_\d{1,6}>")
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})")

@@ -11,11 +11,11 @@ from uuid import UUID
 from tests.integration.audit.ground import Ground, refused
 from vigie.audit import Event, Origin, as_log_fields
 from vigie.ids import uuid7
-from vigie.vocabulary import EventStatus, EventType
+from vigie.vocabulary import EventStatus, EventType, Purpose, Step
 
 RUN = "run-under-test"
 AGENTS = {"analyse": "nlp_agent", "predict": "prediction_agent", "decide": "action_agent"}
-PURPOSES = {"analyse": "feedback_analysis", "predict": "profiling", "decide": "retention_offers"}
+PURPOSES: dict[str, Purpose] = dict(zip(Step, Purpose, strict=True))
 SHA = "a" * 64
 
 

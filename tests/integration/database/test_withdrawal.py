@@ -20,9 +20,10 @@ from tests.integration.database.conftest import (
     store_everything,
     wait_until_blocked,
 )
+from vigie.vocabulary import Purpose
 
 RESULTS = ("feedback_analyses", "predictions", "actions")
-PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
+PURPOSES = tuple(Purpose)
 Statement = tuple[str, tuple[Any, ...], str]
 
 

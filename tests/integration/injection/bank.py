@@ -22,9 +22,10 @@ from vigie.messages import BatchMessage
 from vigie.runtime import Request
 from vigie.secrets import DatabaseSecret
 from vigie.task_tokens import TaskTokens
+from vigie.vocabulary import Purpose
 from vigie_llm.provider import Provider
 
-PURPOSES = ("feedback_analysis", "profiling", "retention_offers")
+PURPOSES = tuple(Purpose)
 PROMPTS = {"analysis": "analysis-1", "action": "action-2"}
 
 

@@ -2,9 +2,9 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import FoldedText, has_digit
-from vigie_llm.pseudonymise.lexicon import words
 from vigie_llm.pseudonymise.spans import CONTEXT, NAME_KNOWN, SHAPED, Found
+from vigie_llm.text.folding import FoldedText, has_digit
+from vigie_llm.text.lexicon import words
 
 _FRENCH_TYPE = (
     r"rue|r\.|avenue|aven\.?|ave\.?|av\.?|boulevard|boul\.?|blvd|bld|bvd|bd\.?|place|pl\.?|chemin|chem\.?|"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from vigie_llm.pseudonymise.dates_in_words import DAY, YEAR, day_of, year_of
-from vigie_llm.pseudonymise.folding import FoldedText, has_digit
 from vigie_llm.pseudonymise.spans import CONTEXT, Found
+from vigie_llm.text.folding import FoldedText, has_digit
 
 _MONTHS = {
     "janvier": 1, "janv": 1, "fevrier": 2, "fevr": 2, "fev": 2, "mars": 3, "avril": 4, "avr": 4, "mai": 5,

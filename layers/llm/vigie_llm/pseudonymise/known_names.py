@@ -2,13 +2,13 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import FoldedText
-from vigie_llm.pseudonymise.lexicon import first_names, ordinary_words
 from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most, kinds_of
 from vigie_llm.pseudonymise.person_cues import CALENDAR, DETERMINERS, NOT_NAME
 from vigie_llm.pseudonymise.spans import NAME_KNOWN, NAMED, Found
-from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
+from vigie_llm.text.folding import FoldedText
+from vigie_llm.text.lexicon import first_names, ordinary_words
+from vigie_llm.text.spelled import Token
 
 _NAMED_AFTER = re.compile(
     r"^[\"']?,? ?(?:c'est mon (?:pre)?nom|est mon (?:pre)?nom|is my (?:sur|last |first |family |maiden )?name|"
@@ -207,7 +207,7 @@ def _with_attached(clean: str, found: Found) -> Found:
 
 
 def _trim(kinds: list[str], start: int, stop: int) -> tuple[int, int]:
-    """Particles count only in front of the name they belong to; initials only beside a word."""
+    """Particles count only in front of the name they belong to; initials only next to a word."""
     while stop > start and kinds[stop - 1] == "p":
         stop -= 1
     while start < stop and kinds[start] == "p" and not _leads_to_core(kinds, start, stop):

@@ -3,12 +3,12 @@
 import re
 from datetime import date
 
+from vigie_llm.identity import KnownIdentity
 from vigie_llm.pseudonymise.dates import Dated
-from vigie_llm.pseudonymise.folding import FoldedText, fold
-from vigie_llm.pseudonymise.identity import KnownIdentity
-from vigie_llm.pseudonymise.lexicon import words
 from vigie_llm.pseudonymise.spans import KNOWN, Found
-from vigie_llm.pseudonymise.spelled import Skeleton, Token, spelled_skeleton, tokenise
+from vigie_llm.text.folding import FoldedText, fold
+from vigie_llm.text.lexicon import words
+from vigie_llm.text.spelled import Skeleton, Token, spelled_skeleton, tokenise
 
 _STREET_WORDS = words(
     "rue avenue av boulevard bd place chemin impasse allee route quai cours square passage venelle bis ter "
@@ -70,7 +70,7 @@ def _phone(view: FoldedText, digits: Skeleton, phone: str | None) -> list[Found]
 
 
 def _widen_phone(view: FoldedText, digits: Skeleton, start: int, end: int) -> Found:
-    """Takes in the prefix: 0, 33, 0033, +44 (0)."""
+    """Include the prefix: 0, 33, 0033, +44 (0)."""
     before = digits.text[max(0, start - 5) : start]
     prefix = re.search(r"(?:00)?(?:33|44)?0?$", before)
     start -= len(prefix.group()) if prefix else 0

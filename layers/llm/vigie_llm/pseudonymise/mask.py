@@ -1,9 +1,8 @@
 """Runs every detector over one message and replaces what they found."""
 
+from vigie_llm.identity import KnownIdentity, Pseudonymised
 from vigie_llm.pseudonymise.addresses import find_addresses
 from vigie_llm.pseudonymise.dates import find_birth_dates, find_dates
-from vigie_llm.pseudonymise.folding import FoldedText, read_plainly
-from vigie_llm.pseudonymise.identity import KnownIdentity, Pseudonymised
 from vigie_llm.pseudonymise.known_names import find_known_names
 from vigie_llm.pseudonymise.known_values import find_known_values
 from vigie_llm.pseudonymise.mail_names import find_mail_names
@@ -13,8 +12,9 @@ from vigie_llm.pseudonymise.online import find_online
 from vigie_llm.pseudonymise.persons import find_persons
 from vigie_llm.pseudonymise.plates import find_plates
 from vigie_llm.pseudonymise.spans import Found, replace, settle
-from vigie_llm.pseudonymise.spelled import digits_skeleton, letters_skeleton, tokenise
 from vigie_llm.pseudonymise.spelled_out_names import find_spelled_out_names
+from vigie_llm.text.folding import FoldedText, read_plainly
+from vigie_llm.text.spelled import digits_skeleton, letters_skeleton, tokenise
 
 
 def pseudonymise(text: str, known: KnownIdentity, language: str) -> Pseudonymised:

@@ -1,10 +1,10 @@
 """How far a name goes once it has begun."""
 
-from vigie_llm.pseudonymise.folding import FoldedText
-from vigie_llm.pseudonymise.lexicon import first_names, ordinary_words, surnames
 from vigie_llm.pseudonymise.name_shape import is_capital, is_without_capitals, may_be_surname, text_before
 from vigie_llm.pseudonymise.person_cues import JOIN, NOT_NAME, PARTICLES, PERSONAL_DEED
-from vigie_llm.pseudonymise.spelled import Token
+from vigie_llm.text.folding import FoldedText
+from vigie_llm.text.lexicon import first_names, ordinary_words, surnames
+from vigie_llm.text.spelled import Token
 
 
 def with_dot(clean: str, token: Token) -> int:

@@ -4,10 +4,10 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from vigie_llm.pseudonymise.folding import fold
-from vigie_llm.pseudonymise.lexicon import first_names, ordinary_words, words
 from vigie_llm.pseudonymise.nicknames import short_forms
-from vigie_llm.pseudonymise.spelled import Token
+from vigie_llm.text.folding import fold
+from vigie_llm.text.lexicon import first_names, ordinary_words, words
+from vigie_llm.text.spelled import Token
 
 _FOND_ENDING = re.compile(r"(?:ie|y|i|o|ou|ounet|ounette|inou|inette)$")
 _PARTS = re.compile(r"[^\W_]+")

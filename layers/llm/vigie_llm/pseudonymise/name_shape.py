@@ -2,9 +2,9 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import FoldedText
-from vigie_llm.pseudonymise.lexicon import ordinary_words, section
-from vigie_llm.pseudonymise.spelled import Token
+from vigie_llm.text.folding import FoldedText
+from vigie_llm.text.lexicon import ordinary_words, section
+from vigie_llm.text.spelled import Token
 
 _VERB_LIKE = re.compile(r"(?:[etds]|ra|[eoi]r|ing|ly|ont|ai|ez)$")
 _NO_SURNAME = section("never a surname")

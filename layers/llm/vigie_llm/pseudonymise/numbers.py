@@ -2,12 +2,11 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import FoldedText, has_digit
 from vigie_llm.pseudonymise.phones import find_phones, find_spoken_phones, is_amount
 from vigie_llm.pseudonymise.spans import CONTEXT, SHAPED, VALIDATED, Found
-from vigie_llm.pseudonymise.spelled import Skeleton
-
-from . import validation
+from vigie_llm.text import validation
+from vigie_llm.text.folding import FoldedText, has_digit
+from vigie_llm.text.spelled import Skeleton
 
 # Ahead only: "in 0572 ... GB25 XQCB ..." must not hide the IBAN behind a false start.
 _IBAN = re.compile(r"(?<![a-z0-9])(?=([a-z]{2}) ?[.\-]?(\d{2})((?:[ .\-_/\t]{0,3}[a-z0-9]){10,34}))")
@@ -271,7 +270,7 @@ _NUMBERED = re.compile(r"\b(?:n|no|nr|num|numero|number)\b|°")
 
 
 def _is_file(low: str, match: re.Match[str]) -> bool:
-    """Five digits beside a year, no amount or date, and no paper that everybody gets is spoken of."""
+    """Whether five digits next to a year are an identifier: no amount, no date, no common document."""
     value = match["value"]
     digits = sum(c.isdigit() for c in _YEAR.sub("", value))
     if digits < 5 or _DATE_SHAPE.fullmatch(value) or is_amount(low, *match.span("value")):

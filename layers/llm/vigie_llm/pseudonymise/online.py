@@ -3,9 +3,9 @@
 import ipaddress
 import re
 
-from vigie_llm.pseudonymise.folding import FoldedText
-from vigie_llm.pseudonymise.lexicon import words
 from vigie_llm.pseudonymise.spans import VALIDATED, Found
+from vigie_llm.text.folding import FoldedText
+from vigie_llm.text.lexicon import words
 
 _AT = r"(?: @ |@| ?[(\[{<] ?(?:at|a|arobase|arobas|chez|@) ?[)\]}>] ?| (?:arobase|arobas|arrobase|arobaz) )"
 _DOT = r"(?: \. (?=[a-z])|\.(?=[a-z])| ?[(\[{<] ?(?:dot|point|pt|\.) ?[)\]}>] ?| (?:dot|point|pt) )"

@@ -1,8 +1,8 @@
-"""The words around a name that tell a person: titles, roles, thanks, deeds."""
+"""The words around a name that indicate a person: titles, roles, thanks, verbs."""
 
 import re
 
-from vigie_llm.pseudonymise.lexicon import section, words
+from vigie_llm.text.lexicon import section, words
 
 ROLES = section("roles")
 ROLES_IF_OWNED = section("roles only if somebody's")

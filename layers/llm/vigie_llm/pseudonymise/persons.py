@@ -2,8 +2,6 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import FoldedText
-from vigie_llm.pseudonymise.lexicon import TITLES, first_names, ordinary_words, surnames, words
 from vigie_llm.pseudonymise.name_extent import name_end, with_dot
 from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most
 from vigie_llm.pseudonymise.name_shape import is_capital, is_without_capitals, may_be_surname, text_before
@@ -36,10 +34,12 @@ from vigie_llm.pseudonymise.person_cues import (
     WEAK_TITLES,
 )
 from vigie_llm.pseudonymise.spans import CONTEXT, GUESSED, NAMED, Found
-from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.standalone_first_names import is_double_name, is_meant
 from vigie_llm.pseudonymise.surroundings import ends_message, is_product, is_shouting, starts_sentence
 from vigie_llm.pseudonymise.unknown_names import before_surname, by_surname, has_person_verb, is_first_name, is_listed
+from vigie_llm.text.folding import FoldedText
+from vigie_llm.text.lexicon import TITLES, first_names, ordinary_words, surnames, words
+from vigie_llm.text.spelled import Token
 
 # A quotation mark between a cue and its name: "the reply signed 'P. Grandidier'".
 _INITIALLED = re.compile(r"[A-Z]\. ?[A-Z][a-z]{2,}")
@@ -49,7 +49,7 @@ _OWNERS = words("my mon ma his her son sa our notre votre your")
 
 
 def find_persons(view: FoldedText, tokens: list[Token], forms: NameForms) -> list[Found]:
-    """Names of people other than the customer, as far as words around or the lexicon tell."""
+    """Names of people other than the customer, as far as the words around them or the lexicon show."""
     shouting = is_shouting(view.clean)
     found: list[Found] = []
     position = 0
@@ -132,7 +132,7 @@ def _is_initial(clean: str, token: Token) -> bool:
 
 
 def _may_be_name(view: FoldedText, token: Token, shouting: bool) -> bool:
-    """Looks like a name here: capitalised and not a usual word, or a clear first name."""
+    """Whether it looks like a name here: capitalised and not a usual word, or a clear first name."""
     word = token.text
     if word in NOT_NAME or (word in TITLES and word not in WEAK_TITLES) or _has_digit(word):
         return False

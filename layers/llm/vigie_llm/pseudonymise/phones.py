@@ -2,9 +2,9 @@
 
 import re
 
-from vigie_llm.pseudonymise import validation
 from vigie_llm.pseudonymise.spans import CONTEXT, SHAPED, Found
-from vigie_llm.pseudonymise.spelled import Skeleton
+from vigie_llm.text import validation
+from vigie_llm.text.spelled import Skeleton
 
 _PHONE = re.compile(
     r"(?<![\da-z.,/_#])(?<![a-z]-)(?:\(?\+ ?|\(?00 ?)?\(?[\do]\d?(?:[ .\-/()_\u00b7]{0,3}\d){6,14}(?![\da-z_]|"

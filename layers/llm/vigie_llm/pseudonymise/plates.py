@@ -2,9 +2,9 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import FoldedText, has_digit
-from vigie_llm.pseudonymise.lexicon import words
 from vigie_llm.pseudonymise.spans import CONTEXT, SHAPED, Found
+from vigie_llm.text.folding import FoldedText, has_digit
+from vigie_llm.text.lexicon import words
 
 _L = "[a-hj-np-tv-z]"
 _FRENCH = re.compile(rf"(?<![\w\-])({_L}{{2}})([ \-.]?)(\d{{3}})([ \-.]?)({_L}{{2}})(?![\w\-])")

@@ -4,8 +4,8 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from vigie_llm.pseudonymise.folding import FoldedText, fold
-from vigie_llm.pseudonymise.identity import Pseudonymised, Span
+from vigie_llm.identity import Pseudonymised, Span
+from vigie_llm.text.folding import FoldedText, fold
 
 _PLACEHOLDER = re.compile(r"<([A-Z_]+)_(\d+)>")
 _PREFIX = {"CUSTOMER_NAME": "NAME", "OTHER_NAME": "NAME"}
@@ -62,7 +62,7 @@ def _leftovers(item: Found, winners: list[Found]) -> list[Found]:
 
 
 def replace(view: FoldedText, found: list[Found]) -> Pseudonymised:
-    """Puts stable placeholders in place of the findings."""
+    """Put stable placeholders in place of the findings."""
     spans = tuple(Span(*view.locate(f.start, f.end), f.label) for f in found)
     numbers = _Numbering(view.original)
     pieces: list[str] = []

@@ -2,16 +2,16 @@
 
 import re
 
-from vigie_llm.pseudonymise.folding import FoldedText
 from vigie_llm.pseudonymise.name_forms import NameForms, edit_distance_at_most
 from vigie_llm.pseudonymise.spans import NAME_KNOWN, NAMED, Found
+from vigie_llm.text.folding import FoldedText
 
 _LETTERS = re.compile(r"(?<![\w'.\-])[a-z](?:([ .,\-·/]{1,2})[a-z])(?:\1[a-z]){2,24}(?![\w'])")
 _SPELLING = re.compile(r"\b(?:epel\w*|s'ecrit|ecrit|nom|prenom|name|spel[lt]\w*|surname)\b[^\n]{0,30}$")
 
 
 def find_spelled_out_names(view: FoldedText, forms: NameForms) -> list[Found]:
-    """Letters that together are the customer's name, or that the words before say are somebody's."""
+    """Find letters that together are the customer's name, or a name by the words before them."""
     found: list[Found] = []
     for match in _LETTERS.finditer(view.low):
         word = re.sub(r"[\W_]", "", match.group())

@@ -1,11 +1,11 @@
 """Whether a first name that is also a word, standing without a title or role, means a person."""
 
-from vigie_llm.pseudonymise.folding import FoldedText
-from vigie_llm.pseudonymise.lexicon import PRODUCT_AFTER, first_names, ordinary_words
 from vigie_llm.pseudonymise.name_shape import is_capital, text_before
 from vigie_llm.pseudonymise.person_cues import AT_WORK, CALENDAR, DETERMINERS, HUMAN_DEED, NOT_NAME, PERHAPS_HUMAN
-from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.surroundings import ends_message, starts_sentence
+from vigie_llm.text.folding import FoldedText
+from vigie_llm.text.lexicon import PRODUCT_AFTER, first_names, ordinary_words
+from vigie_llm.text.spelled import Token
 
 
 def is_double_name(view: FoldedText, tokens: list[Token], i: int) -> bool:
@@ -26,7 +26,7 @@ def is_double_name(view: FoldedText, tokens: list[Token], i: int) -> bool:
 
 
 def is_meant(view: FoldedText, tokens: list[Token], i: int, shouting: bool) -> bool:
-    """A name that is also a word: meant as a name beside a surname, before what people do, or as a signature."""
+    """A name that is also a word: meant as a name next to a surname, before a person's verb, or as a signature."""
     clean, token = view.clean, tokens[i]
     if shouting or not is_capital(clean, token) or token.text in CALENDAR:
         return False

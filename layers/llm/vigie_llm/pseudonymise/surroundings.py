@@ -3,8 +3,8 @@
 import re
 import string
 
-from vigie_llm.pseudonymise.lexicon import PRODUCT_AFTER, PRODUCT_BEFORE, first_names
-from vigie_llm.pseudonymise.spelled import Token
+from vigie_llm.text.lexicon import PRODUCT_AFTER, PRODUCT_BEFORE, first_names
+from vigie_llm.text.spelled import Token
 
 _PRODUCT_AHEAD = re.compile(
     r"(?: (?:and|et|&|or|ou) \w+)?(?: (?:fixed|instant|easy|online|junior|notice|flexible|regular|cash|"

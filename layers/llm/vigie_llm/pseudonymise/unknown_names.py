@@ -1,13 +1,13 @@
-"""Names that no list of first names holds: surnames, words in a list of people, whoever acts as people do."""
+"""Names that no list of first names holds: surnames, words in a list of people, subjects of a person's verb."""
 
-from vigie_llm.pseudonymise.folding import FoldedText
-from vigie_llm.pseudonymise.lexicon import first_names, ordinary_words, surnames, words
 from vigie_llm.pseudonymise.name_extent import name_end, with_dot
 from vigie_llm.pseudonymise.name_shape import is_capital, text_before
 from vigie_llm.pseudonymise.person_cues import DETERMINERS, HUMAN_DEED, NOT_NAME
 from vigie_llm.pseudonymise.spans import GUESSED, Found
-from vigie_llm.pseudonymise.spelled import Token
 from vigie_llm.pseudonymise.surroundings import is_product, starts_sentence
+from vigie_llm.text.folding import FoldedText
+from vigie_llm.text.lexicon import first_names, ordinary_words, surnames, words
+from vigie_llm.text.spelled import Token
 
 # After these a surname is more often a place or a company: "a Montauban", "from Hargreaves".
 _BEFORE_PLACES = words("a au aux en in at near from chez by vers via sur de du d des")

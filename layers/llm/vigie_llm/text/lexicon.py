@@ -1,10 +1,10 @@
-"""The word lists of this package, read once: first names, ordinary words, roles, products."""
+"""The word lists, read once: first names, ordinary words, roles, products."""
 
 import re
 from functools import lru_cache
 from pathlib import Path
 
-from vigie_llm.pseudonymise.folding import fold
+from vigie_llm.text.folding import fold
 
 
 @lru_cache(maxsize=1)
