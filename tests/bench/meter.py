@@ -38,13 +38,13 @@ class Reading:
 
 @dataclass
 class Usage:
-    """What was used between start and end. `elsewhere` is CPU of programs that are none of ours."""
+    """What was used between start and end. `other_cpu_seconds` is CPU of programs that are none of ours."""
 
     seconds: float = 0.0
     cpu_seconds: dict[str, float] = field(default_factory=dict)
     peak_mib: dict[str, float] = field(default_factory=dict)
     most_processes: dict[str, int] = field(default_factory=dict)
-    elsewhere_cpu_seconds: float = 0.0
+    other_cpu_seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
         """Rounded, for JSON."""
@@ -53,7 +53,7 @@ class Usage:
             "cpu_seconds": {name: round(value, 2) for name, value in sorted(self.cpu_seconds.items())},
             "peak_mib": {name: round(value, 1) for name, value in sorted(self.peak_mib.items())},
             "most_processes": dict(sorted(self.most_processes.items())),
-            "elsewhere_cpu_seconds": round(self.elsewhere_cpu_seconds, 2),
+            "other_cpu_seconds": round(self.other_cpu_seconds, 2),
         }
 
 

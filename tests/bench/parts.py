@@ -8,8 +8,8 @@ from typing import Any
 
 from tests.bench import idle, pipeline, profile, rate_limit, scale
 from tests.bench.cloud import BenchCloud
-from tests.bench.elsewhere import flat_rows, measured_by_function, measured_by_program
 from tests.bench.options import Options
+from tests.bench.subprocess_parts import flat_rows, measured_by_function, measured_by_program
 from tests.bench.table import Row
 
 Rows = Callable[[dict[str, Any]], list[Row]]

@@ -17,10 +17,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.bench.cloud import BenchCloud
-from tests.bench.elsewhere import environment_with_functions
 from tests.bench.execution import Execution, execute, warm_up
 from tests.bench.meter import Meter, Usage
 from tests.bench.options import Options
+from tests.bench.subprocess_parts import environment_with_functions
 from tests.bench.table import Row, ratio
 from vigie_local import bank
 from vigie_local.settings import REPOSITORY
@@ -129,5 +129,5 @@ def rows(found: dict[str, Any]) -> list[Row]:
         Row("times sequential", f"{found['times_sequential']:.1f}", "", "50 or more"),
         Row("times latency alone", f"{found['times_latency_alone']:.1f}"),
         Row("sequential, seconds each", f"{sequential['seconds_per_customer']:.3f}"),
-        Row("CPU of other programs", f"{found['usage']['elsewhere_cpu_seconds']:.1f} s"),
+        Row("CPU of other programs", f"{found['usage']['other_cpu_seconds']:.1f} s"),
     ]

@@ -83,7 +83,7 @@ def rows(found: dict[str, Any]) -> list[Row]:
     for name, spent in sorted(usage["cpu_seconds"].items(), key=lambda item: -item[1]):
         each = spent / found["customers"] * 1000
         table.append(Row(f"CPU of {name}", f"{spent:.1f} s", f"{spent / ours:.0%}", f"{each:.2f} ms a customer"))
-    table.append(Row("CPU of other programs", f"{usage['elsewhere_cpu_seconds']:.1f} s"))
+    table.append(Row("CPU of other programs", f"{usage['other_cpu_seconds']:.1f} s"))
     for agent, one in found["agents"].items():
         words = f"{one['batches']} batches; between them {one['between']:.1f} s"
         if "model" in one:

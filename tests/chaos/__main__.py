@@ -11,11 +11,11 @@ from pathlib import Path
 import psycopg2
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.chaos import report
+from tests.chaos import suite_report
 from tests.chaos.boundaries import disturb_every_boundary
 from tests.chaos.checking import check_again
-from tests.chaos.faults import KINDS
-from tests.chaos.ground import Ground, chaos_ground
+from tests.chaos.environment import ChaosEnvironment, chaos_environment
+from tests.chaos.fault_injection import KINDS
 from tests.chaos.running import Disturbed, disturb
 from vigie.command_line import run_command
 from vigie_operations.errors import OperationError
@@ -37,44 +37,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     runs: list[Disturbed] = []
     complete = False
     try:
-        with chaos_ground(given.customers) as ground:
-            suite(ground, given, kinds, runs)
-            look_again(ground, runs)
+        with chaos_environment(given.customers) as environment:
+            suite(environment, given, kinds, runs)
+            look_again(environment, runs)
             complete = True
     except COULD_NOT_GO_ON as error:
         print(f"The suite could not go on: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("Interrupted: what follows is of the runs until here.", file=sys.stderr)
-    print("\n".join(["", *report.table(runs)]), flush=True)
+    print("\n".join(["", *suite_report.table(runs)]), flush=True)
     _write(given.json, runs, given.customers)
     return 0 if complete and runs and not any(run.findings for run in runs) else 1
 
 
-def suite(ground: Ground, given: argparse.Namespace, kinds: list[str], runs: list[Disturbed]) -> None:
+def suite(environment: ChaosEnvironment, given: argparse.Namespace, kinds: list[str], runs: list[Disturbed]) -> None:
     """The runs, one after the other; `runs` grows as they end, so that an interruption loses none."""
     if kinds == [BOUNDARIES]:
-        for number, run in enumerate(disturb_every_boundary(ground, given.customers), 1):
+        for number, run in enumerate(disturb_every_boundary(environment, given.customers), 1):
             _tell(run, number, 0, runs, given)
         return
     # Every kind comes once before any comes twice.
     names = kinds or sorted(KINDS)
     for number in range(given.runs):
         seed = given.seed + number
-        _tell(disturb(ground, seed, given.customers, names[seed % len(names)]), number + 1, given.runs, runs, given)
+        _tell(
+            disturb(environment, seed, given.customers, names[seed % len(names)]), number + 1, given.runs, runs, given
+        )
 
 
-def look_again(ground: Ground, runs: list[Disturbed]) -> None:
+def look_again(environment: ChaosEnvironment, runs: list[Disturbed]) -> None:
     """Whether a run that was whole at its end still is: a straggler may have written since."""
     for run in runs:
         if not run.findings:
-            run.findings.extend(check_again(ground.cloud, run.run_id))
+            run.findings.extend(check_again(environment.cloud, run.run_id))
             if run.findings:
-                print("\n".join([f"  seed {run.seed}:", *report.details(run)]), flush=True)
+                print("\n".join([f"  seed {run.seed}:", *suite_report.details(run)]), flush=True)
 
 
 def _tell(run: Disturbed, number: int, of: int, runs: list[Disturbed], given: argparse.Namespace) -> None:
     runs.append(run)
-    print("\n".join([report.line(run, number, of), *report.details(run)]), flush=True)
+    print("\n".join([suite_report.line(run, number, of), *suite_report.details(run)]), flush=True)
     _write(given.json, runs, given.customers)
 
 
@@ -90,7 +92,7 @@ def _problem(given: argparse.Namespace, kinds: list[str]) -> str:
 
 def _write(path: Path | None, runs: Sequence[Disturbed], customers: int) -> None:
     if path:
-        path.write_text(json.dumps(report.as_json(runs, customers), indent=2) + "\n")
+        path.write_text(json.dumps(suite_report.as_json(runs, customers), indent=2) + "\n")
 
 
 def parser() -> argparse.ArgumentParser:

@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.chaos.faults import MOMENTS
-from tests.chaos.ground import Ground
+from tests.chaos.environment import ChaosEnvironment
+from tests.chaos.fault_injection import MOMENTS
 from tests.chaos.running import Disturbed, run_undisturbed, run_with_failpoint
 
 AGENTS = ("planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent")
 
 
-def disturb_every_boundary(ground: Ground, customers: int) -> Iterator[Disturbed]:
+def disturb_every_boundary(environment: ChaosEnvironment, customers: int) -> Iterator[Disturbed]:
     """One run for each agent, boundary and crossing of a clean run, the clean run first."""
-    ground.tidy()
-    counted = ground.failpoints / "crossings"
+    environment.tidy()
+    counted = environment.failpoints / "crossings"
     counted.touch()
-    clean = run_undisturbed(ground, customers)
+    clean = run_undisturbed(environment, customers)
     crossings = Counter(tuple(line.split()) for line in counted.read_text().splitlines())
     yield clean
     for agent in AGENTS:
@@ -29,4 +29,4 @@ def disturb_every_boundary(ground: Ground, customers: int) -> Iterator[Disturbed
             first = moments[0]
             for crossing in range(1, crossings[agent, first] + 1):
                 for moment in moments:
-                    yield run_with_failpoint(ground, customers, agent, moment, crossing)
+                    yield run_with_failpoint(environment, customers, agent, moment, crossing)

@@ -13,8 +13,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tests.chaos.checking import Finding, check
-from tests.chaos.faults import KINDS, Undo
-from tests.chaos.ground import BATCH_SIZE, Ground
+from tests.chaos.environment import BATCH_SIZE, ChaosEnvironment
+from tests.chaos.fault_injection import KINDS, Undo
 from vigie_operations.run import start_execution
 
 # Longer than any fault and every retry after it together: what has not ended by then waits for nobody.
@@ -30,7 +30,7 @@ OF_THEIR_OWN_TIME = ("localstack-restarted", "given-up")
 
 @dataclass(frozen=True)
 class Disturbed:
-    """What came of one seed. `struck` says that the fault met the run: it was under way, and each death was died."""
+    """What came of one seed. `fault_applied`: the run was under way, and every planned kill happened."""
 
     seed: int
     kind: str
@@ -38,7 +38,7 @@ class Disturbed:
     seconds: float
     dead_letters: int
     gaps: int
-    struck: bool
+    fault_applied: bool
     findings: list[Finding] = field(default_factory=list)
 
     def count(self, kind: str) -> int:
@@ -46,39 +46,41 @@ class Disturbed:
         return sum(finding.kind == kind for finding in self.findings)
 
 
-def disturb(ground: Ground, seed: int, customers: int, kind: str) -> Disturbed:
+def disturb(environment: ChaosEnvironment, seed: int, customers: int, kind: str) -> Disturbed:
     """Run once under a kind of fault; what exactly, and when, the seed decides."""
     rng = random.Random(seed)
     if kind.startswith("kill"):
         # Failpoints count crossings: they are set before the first.
-        return _run(ground, customers, seed, kind, before=lambda: KINDS[kind](ground, rng))
+        return _run(environment, customers, seed, kind, before=lambda: KINDS[kind](environment, rng))
 
     def later(arn: str) -> tuple[bool, Undo]:
         if kind not in OF_THEIR_OWN_TIME:
             time.sleep(rng.uniform(0.0, BUSY_SECONDS))
-        described = ground.cloud.client("stepfunctions").describe_execution(executionArn=arn)
-        return described["status"] == "RUNNING", KINDS[kind](ground, rng)
+        described = environment.cloud.client("stepfunctions").describe_execution(executionArn=arn)
+        return described["status"] == "RUNNING", KINDS[kind](environment, rng)
 
-    return _run(ground, customers, seed, kind, after=later)
+    return _run(environment, customers, seed, kind, after=later)
 
 
-def run_undisturbed(ground: Ground, customers: int) -> Disturbed:
+def run_undisturbed(environment: ChaosEnvironment, customers: int) -> Disturbed:
     """Run once and let it be."""
-    return _run(ground, customers, 0, "undisturbed", tidy=False)
+    return _run(environment, customers, 0, "undisturbed", tidy=False)
 
 
-def run_with_failpoint(ground: Ground, customers: int, agent: str, boundary: str, crossing: int) -> Disturbed:
+def run_with_failpoint(
+    environment: ChaosEnvironment, customers: int, agent: str, boundary: str, crossing: int
+) -> Disturbed:
     """Run once with a death at this crossing."""
 
     def before() -> Undo:
-        ground.set_failpoint(agent, boundary, crossing)
+        environment.set_failpoint(agent, boundary, crossing)
         return _nothing
 
-    return _run(ground, customers, crossing, f"kill-{agent}-{boundary}", before=before)
+    return _run(environment, customers, crossing, f"kill-{agent}-{boundary}", before=before)
 
 
 def _run(
-    ground: Ground,
+    environment: ChaosEnvironment,
     customers: int,
     seed: int,
     kind: str,
@@ -87,36 +89,36 @@ def _run(
     tidy: bool = True,
 ) -> Disturbed:
     if tidy:
-        ground.tidy()
-    dead_before = ground.dead_letters()
+        environment.tidy()
+    dead_before = environment.dead_letters()
     began = time.monotonic()
     undo = before() if before else _nothing
-    arn = _start(ground, customers)
+    arn = _start(environment, customers)
     under_way, undo = after(arn) if after else (True, undo)
     try:
-        execution = _wait(ground, arn, LIMIT_SECONDS + customers * LIMIT_SECONDS_A_CUSTOMER)
+        execution = _wait(environment, arn, LIMIT_SECONDS + customers * LIMIT_SECONDS_A_CUSTOMER)
     finally:
         undo()
-    struck = under_way and not ground.waiting_failpoints()
+    fault_applied = under_way and not environment.waiting_failpoints()
     run_id = arn.rpartition(":")[2]
-    findings = check(ground.cloud, run_id, execution)
+    findings = check(environment.cloud, run_id, execution)
     gaps = json.loads(execution.get("output") or "{}").get("audit", {}).get("gaps")
-    dead_letters = ground.dead_letters() - dead_before
-    return Disturbed(seed, kind, run_id, time.monotonic() - began, dead_letters, gaps or 0, struck, findings)
+    dead_letters = environment.dead_letters() - dead_before
+    return Disturbed(seed, kind, run_id, time.monotonic() - began, dead_letters, gaps or 0, fault_applied, findings)
 
 
 def _nothing() -> None:
     """Nothing to take back."""
 
 
-def _start(ground: Ground, customers: int) -> str:
+def _start(environment: ChaosEnvironment, customers: int) -> str:
     content = {"limit": customers, "batch_size": BATCH_SIZE, "purpose": "test"}
-    return start_execution(ground.cloud.target, content)
+    return start_execution(environment.cloud.target, content)
 
 
-def _wait(ground: Ground, arn: str, seconds: float) -> dict[str, Any]:
+def _wait(environment: ChaosEnvironment, arn: str, seconds: float) -> dict[str, Any]:
     """The execution when it has ended, or as it is when its time is over; then it is stopped."""
-    states = ground.cloud.client("stepfunctions")
+    states = environment.cloud.client("stepfunctions")
     end = time.monotonic() + seconds
     described: dict[str, Any] = {"status": "RUNNING"}
     while time.monotonic() < end:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.bench.cloud import BenchCloud
 from tests.chaos.checking import check, check_again
-from tests.chaos.ground import Ground, prepare, set_visibility
+from tests.chaos.environment import ChaosEnvironment, prepare, set_visibility
 from tests.chaos.running import disturb
 from tests.e2e.conftest import MACHINE, Cloud
 from vigie_local.services import database_server
@@ -24,22 +24,22 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def ground(cloud: Cloud) -> Iterator[Ground]:
+def environment(cloud: Cloud) -> Iterator[ChaosEnvironment]:
     """The shared cloud, with messages that come back soon; afterwards as it was."""
-    ground = Ground(BenchCloud(cloud.settings, CUSTOMERS), cloud.settings.home / "failpoints")
-    prepare(ground)
-    yield ground
-    ground.tidy()
-    set_visibility(ground, 720, 360)
+    environment = ChaosEnvironment(BenchCloud(cloud.settings, CUSTOMERS), cloud.settings.home / "failpoints")
+    prepare(environment)
+    yield environment
+    environment.tidy()
+    set_visibility(environment, 720, 360)
     cloud.model_server("POST", "/reset")
 
 
 @pytest.mark.parametrize("kind", SEEDS)
-def test_a_disturbed_run_loses_nobody_doubles_nobody_and_ends(ground: Ground, kind: str) -> None:
-    disturbed = disturb(ground, SEEDS[kind], CUSTOMERS, kind)
+def test_a_disturbed_run_loses_nobody_doubles_nobody_and_ends(environment: ChaosEnvironment, kind: str) -> None:
+    disturbed = disturb(environment, SEEDS[kind], CUSTOMERS, kind)
     assert disturbed.findings == []
-    assert disturbed.struck
-    assert check_again(ground.cloud, disturbed.run_id) == []
+    assert disturbed.fault_applied
+    assert check_again(environment.cloud, disturbed.run_id) == []
 
 
 @dataclass(frozen=True)
@@ -58,25 +58,25 @@ class Tampered:
 
 
 @pytest.fixture(scope="module")
-def ended(ground: Ground) -> tuple[str, dict[str, Any]]:
+def ended(environment: ChaosEnvironment) -> tuple[str, dict[str, Any]]:
     """An undisturbed run and its execution."""
-    ground.tidy()
+    environment.tidy()
     run_id = "chaos-checked"
-    states = ground.cloud.client("stepfunctions")
+    states = environment.cloud.client("stepfunctions")
     content = json.dumps({"limit": 20, "batch_size": 10})
     arn = states.start_execution(stateMachineArn=MACHINE, name=run_id, input=content)["executionArn"]
-    return run_id, Cloud(ground.cloud.settings).wait(arn)
+    return run_id, Cloud(environment.cloud.settings).wait(arn)
 
 
 @pytest.fixture
-def tampered(ground: Ground) -> Iterator[Tampered]:
-    settings = ground.cloud.settings
+def tampered(environment: ChaosEnvironment) -> Iterator[Tampered]:
+    settings = environment.cloud.settings
     connection = database_server(settings).connect(DATABASE)
     try:
         with connection.cursor() as cursor:
             # The audit log refuses every change while its triggers are on; the superuser can turn them off.
             cursor.execute("SET LOCAL session_replication_role = replica")
-            yield Tampered(ground.cloud, cursor)
+            yield Tampered(environment.cloud, cursor)
     finally:
         connection.rollback()
         connection.close()
@@ -104,8 +104,8 @@ BREAKS = {
 }  # fmt: skip
 
 
-def test_an_undisturbed_run_has_no_findings(ground: Ground, ended: tuple[str, dict[str, Any]]) -> None:
-    assert check(ground.cloud, *ended) == []
+def test_an_undisturbed_run_has_no_findings(environment: ChaosEnvironment, ended: tuple[str, dict[str, Any]]) -> None:
+    assert check(environment.cloud, *ended) == []
 
 
 @pytest.mark.parametrize("name", BREAKS)
@@ -117,6 +117,6 @@ def test_the_checker_sees(tampered: Tampered, ended: tuple[str, dict[str, Any]],
     assert kind in {finding.kind for finding in check(seen, *ended)}
 
 
-def test_an_execution_that_has_not_ended_is_stuck_and_one_that_failed_is_lost(ground: Ground) -> None:
-    assert [finding.kind for finding in check(ground.cloud, "any", {"status": "RUNNING"})] == ["stuck"]
-    assert [finding.kind for finding in check(ground.cloud, "any", {"status": "FAILED"})] == ["lost"]
+def test_an_execution_that_has_not_ended_is_stuck_and_one_that_failed_is_lost(environment: ChaosEnvironment) -> None:
+    assert [finding.kind for finding in check(environment.cloud, "any", {"status": "RUNNING"})] == ["stuck"]
+    assert [finding.kind for finding in check(environment.cloud, "any", {"status": "FAILED"})] == ["lost"]

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.evaluations.cost.closing import CLOSING_SIZES, closing_lines, closing_of
+from tests.evaluations.cost.cost_report import NOTES, counted_lines, dollar_lines, monthly_lines, time_lines
 from tests.evaluations.cost.counting import Counts, Query, count_run
 from tests.evaluations.cost.estimate import AGENTS, SIZES, Deployed, as_dict, estimate, monthly
 from tests.evaluations.cost.prices import PriceList, read_prices
-from tests.evaluations.cost.report import NOTES, counted_lines, dollar_lines, monthly_lines, time_lines
 from vigie.command_line import run_command
 from vigie_local.localstack import aws_client
 from vigie_local.migrations import OWNER

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.audit.ground import Ground
+from tests.integration.audit.audit_environment import AuditEnvironment
 from tests.template_database import MigratedServer
 
 
 @pytest.fixture
-def ground(migrated: MigratedServer) -> Iterator[Ground]:
+def environment(migrated: MigratedServer) -> Iterator[AuditEnvironment]:
     """A fresh database, with a key and a store of its own."""
     name = migrated.copy()
-    yield Ground(migrated, name)
+    yield AuditEnvironment(migrated, name)
     migrated.drop(name)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from tests.integration.audit.ground import Ground, refused
+from tests.integration.audit.audit_environment import AuditEnvironment, refused
 from vigie.audit import Event, Origin, as_log_fields
 from vigie.ids import uuid7
 from vigie.vocabulary import EventStatus, EventType, Purpose, Step
@@ -90,7 +90,7 @@ class FakeSteps:
 class FinishedRun:
     """The run's customers, and what was logged about it. Customer 3 gave no consent to the analysis."""
 
-    ground: Ground
+    environment: AuditEnvironment
     customers: list[UUID] = field(default_factory=lambda: [uuid7() for _ in range(4)])
     egress: dict[tuple[str, int], UUID] = field(default_factory=dict)
     logs: FakeLogs = field(default_factory=FakeLogs)
@@ -231,7 +231,7 @@ class FinishedRun:
 
     def _run(self, statement: str, *parameters: object, role: str = "owner") -> None:
         if role not in self._connections:
-            self._connections[role] = self.ground.connect(role)
+            self._connections[role] = self.environment.connect(role)
         with self._connections[role] as connection, connection.cursor() as cursor:
             cursor.execute(statement, parameters)
 

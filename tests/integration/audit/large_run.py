@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 
+from tests.integration.audit.audit_environment import AuditEnvironment
 from tests.integration.audit.finished_run import RUN, SHA
-from tests.integration.audit.ground import Ground
 
 BATCH = 100
 STATEMENTS = """
@@ -64,7 +64,7 @@ SELECT uuidv7(), clock_timestamp(), %(run)s, agent, event_type, 'ok', customer_i
 """
 
 
-def write_large_run(ground: Ground, customers: int) -> None:
+def write_large_run(environment: AuditEnvironment, customers: int) -> None:
     """Twelve events a customer, all in order."""
-    with contextlib.closing(ground.connect()) as connection, connection, connection.cursor() as cursor:
+    with contextlib.closing(environment.connect()) as connection, connection, connection.cursor() as cursor:
         cursor.execute(STATEMENTS, {"run": RUN, "sha": SHA, "customers": customers, "batch": BATCH})

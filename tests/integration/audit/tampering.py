@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from random import Random
 from typing import TYPE_CHECKING, Any, Self
 
-from tests.integration.audit.ground import FakeS3, Ground, request, verify_trail
+from tests.integration.audit.audit_environment import AuditEnvironment, FakeS3, request, verify_trail
 from tests.tamper.sealed_log import Signer
 
 if TYPE_CHECKING:
@@ -174,26 +174,26 @@ class Uncommitted:
         return self._connection.cursor(**options)
 
 
-def seal_a_log(ground: Ground) -> int:
+def seal_a_log(environment: AuditEnvironment) -> int:
     """A log of a few rounds; answers how many events its newest checkpoint covers."""
     size = 0
     for _ in range(ROUNDS):
-        ground.write(EVENTS)
-        signed = ground.sealer().seal(request())
+        environment.write(EVENTS)
+        signed = environment.sealer().seal(request())
         size = signed.size if signed else 0
     return size
 
 
-def tamper(ground: Ground, count: int, seed: int) -> Iterator[tuple[str, bool]]:
+def tamper(environment: AuditEnvironment, count: int, seed: int) -> Iterator[tuple[str, bool]]:
     """Tampers `count` times, each time undone, with all mutations in turn; yields which, and whether it was found."""
-    random, names, size = Random(seed), list(MUTATIONS), seal_a_log(ground)
-    with contextlib.closing(ground.connect()) as connection:
+    random, names, size = Random(seed), list(MUTATIONS), seal_a_log(environment)
+    with contextlib.closing(environment.connect()) as connection:
         for number in range(count):
             name = names[number % len(names)]
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL session_replication_role = replica")
-                MUTATIONS[name](cursor, random, size, ground.kms.signer)
-            yield name, not _verify(connection, ground.kms.signer, ground.s3)
+                MUTATIONS[name](cursor, random, size, environment.kms.signer)
+            yield name, not _verify(connection, environment.kms.signer, environment.s3)
             connection.rollback()
 
 
@@ -210,7 +210,7 @@ def main() -> int:
     options.add_argument("--seed", type=int, default=1)
     chosen = options.parse_args()
     with migrated_server() as migrated:
-        results = Counter(tamper(Ground(migrated, TEMPLATE), chosen.count, chosen.seed))
+        results = Counter(tamper(AuditEnvironment(migrated, TEMPLATE), chosen.count, chosen.seed))
     for name in MUTATIONS:
         print(f"{name:<20} {results[name, True]:>6} found {results[name, False]:>6} missed")
     return int(any(not found for _, found in results))

@@ -16,17 +16,17 @@ from audit_agent.gaps import Gap
 from audit_agent.log_comparison import EventOrigin, LogComparison, StoredEvents, read_origins, since_ms
 from audit_agent.log_reading import Logs
 from audit_agent.reconciling import Reconciled, Reconciler
+from tests.integration.audit.audit_environment import AuditEnvironment, request
 from tests.integration.audit.finished_run import RUN, FinishedRun
-from tests.integration.audit.ground import Ground, request
 from vigie.vocabulary import EventType, GapName
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:vigie-retention-run"
 
 
 @pytest.fixture
-def run(ground: Ground) -> Iterator[FinishedRun]:
+def run(environment: AuditEnvironment) -> Iterator[FinishedRun]:
     """A finished run whose records agree."""
-    finished = FinishedRun(ground)
+    finished = FinishedRun(environment)
     finished.write()
     yield finished
     finished.close()
@@ -35,7 +35,7 @@ def run(ground: Ground) -> Iterator[FinishedRun]:
 def reconciler(run: FinishedRun, seconds: float = 0.0) -> Reconciler:
     """A reconciler over the run's stand-ins for logs and history."""
     logs = Logs(("/aws/lambda/all",), run.logs)
-    return Reconciler(run.ground.database("audit_agent"), logs, Executions(MACHINE, run.steps), seconds)
+    return Reconciler(run.environment.database("audit_agent"), logs, Executions(MACHINE, run.steps), seconds)
 
 
 def reconcile(run: FinishedRun) -> Reconciled:
@@ -52,7 +52,7 @@ def test_a_run_whose_records_agree_has_no_gap(run: FinishedRun, spaced: bool) ->
 
 
 def test_a_sealed_run_whose_records_agree_has_no_gap(run: FinishedRun) -> None:
-    run.ground.sealer().seal(request())
+    run.environment.sealer().seal(request())
     assert reconcile(run).gaps == []
 
 
@@ -61,7 +61,7 @@ type Break = Callable[[FinishedRun], None]
 
 def sql(statement: str, customer: int) -> Break:
     """Breaks a run by a statement, as superuser with triggers off."""
-    return lambda run: run.ground.tamper(statement, str(run.customers[customer]))
+    return lambda run: run.environment.tamper(statement, str(run.customers[customer]))
 
 
 def event_gone(event_type: str, customer: int | None = 0, agent: str | None = None) -> Break:
@@ -69,7 +69,7 @@ def event_gone(event_type: str, customer: int | None = 0, agent: str | None = No
 
     def break_it(run: FinishedRun) -> None:
         event_id = run.event_id(event_type, customer, agent)
-        run.ground.tamper("DELETE FROM audit_log WHERE event_id = %s", str(event_id))
+        run.environment.tamper("DELETE FROM audit_log WHERE event_id = %s", str(event_id))
         run.logs.lines = [line for line in run.logs.lines if line["event_id"] != str(event_id)]
 
     return break_it
@@ -201,12 +201,12 @@ def test_a_log_line_that_tells_something_else_is_found(run: FinishedRun) -> None
 
 def test_an_audit_row_that_was_taken_away_is_found_by_its_log_line(run: FinishedRun) -> None:
     event_id = run.event_id("BATCH_START", agent="nlp_agent")
-    run.ground.tamper("DELETE FROM audit_log WHERE event_id = %s", str(event_id))
+    run.environment.tamper("DELETE FROM audit_log WHERE event_id = %s", str(event_id))
     assert reconcile(run).gaps == [Gap("analyse", "audit_log", GapName.LOGGED_WITHOUT_ROW, None, event_id)]
 
 
 def test_an_event_without_its_result_is_found(run: FinishedRun) -> None:
-    run.ground.tamper("DELETE FROM predictions WHERE customer_id = %s", str(run.customers[0]))
+    run.environment.tamper("DELETE FROM predictions WHERE customer_id = %s", str(run.customers[0]))
     event_id = run.event_id("PREDICTION_SAVED", 0)
     assert set(reconcile(run).gaps) == {
         Gap("predict", "predictions", GapName.RESULT_MISSING, run.customers[0]),
@@ -215,7 +215,7 @@ def test_an_event_without_its_result_is_found(run: FinishedRun) -> None:
 
 
 def test_a_told_step_end_that_no_record_holds_is_found(run: FinishedRun) -> None:
-    run.ground.tamper("DELETE FROM run_steps WHERE outcome = 'skipped'")
+    run.environment.tamper("DELETE FROM run_steps WHERE outcome = 'skipped'")
     event_id = run.event_id("STEP_ENDED", 3)
     assert set(reconcile(run).gaps) == {
         Gap("analyse", "run_steps", GapName.STEP_NOT_ENDED, run.customers[3], batch_no=1),
@@ -236,7 +236,7 @@ def test_a_second_event_of_one_result_is_found(run: FinishedRun) -> None:
 
 
 def test_an_event_about_a_call_that_the_ledger_does_not_know_is_found(run: FinishedRun) -> None:
-    run.ground.tamper(
+    run.environment.tamper(
         "DELETE FROM egress_ledger WHERE agent = 'action_agent' AND customer_id = %s", str(run.customers[0])
     )
     problems = {(gap.store, gap.problem) for gap in reconcile(run).gaps}
@@ -244,17 +244,17 @@ def test_an_event_about_a_call_that_the_ledger_does_not_know_is_found(run: Finis
 
 
 def test_a_row_that_was_changed_after_it_was_sealed_is_found(run: FinishedRun) -> None:
-    run.ground.sealer().seal(request())
+    run.environment.sealer().seal(request())
     event_id = run.event_id("PREDICTION_SAVED", 2)
-    run.ground.tamper("UPDATE audit_log SET status = 'failed' WHERE event_id = %s", str(event_id))
+    run.environment.tamper("UPDATE audit_log SET status = 'failed' WHERE event_id = %s", str(event_id))
     stores = {(gap.store, gap.problem, gap.event_id) for gap in reconcile(run).gaps}
     assert stores == {("audit_leaf", "LeafDiffers", event_id), ("cloudwatch", "LogLineDiffers", event_id)}
 
 
 def test_a_row_that_the_sealer_was_made_to_pass_over_is_found(run: FinishedRun) -> None:
-    run.ground.sealer().seal(request())
+    run.environment.sealer().seal(request())
     event_id = run.event_id("ACTION_SAVED", 0)
-    run.ground.tamper("DELETE FROM audit_leaf WHERE event_id = %s", str(event_id))
+    run.environment.tamper("DELETE FROM audit_leaf WHERE event_id = %s", str(event_id))
     assert reconcile(run).gaps == [Gap("decide", "audit_leaf", GapName.NOT_SEALED, run.customers[0], event_id)]
 
 
@@ -266,15 +266,15 @@ def batch_failed(run: FinishedRun) -> None:
             for table in ("actions", "egress_ledger", "predictions"):
                 if table != "predictions" or step == "predict":
                     condition = "AND agent = 'action_agent'" if table == "egress_ledger" else ""
-                    run.ground.tamper(f"DELETE FROM {table} WHERE customer_id = %s {condition}", customer)
-            run.ground.tamper(f"DELETE FROM run_steps WHERE step = '{step}' AND customer_id = %s", customer)
+                    run.environment.tamper(f"DELETE FROM {table} WHERE customer_id = %s {condition}", customer)
+            run.environment.tamper(f"DELETE FROM run_steps WHERE step = '{step}' AND customer_id = %s", customer)
         gone: list[str] = [
             line["event_id"]
             for line in run.logs.lines
             if line["agent"] == agent
             and (line["customer_id"] in map(str, run.customers[2:]) or line["details"].get("batch_no") == 1)
         ]
-        run.ground.tamper("DELETE FROM audit_log WHERE event_id = ANY(%s::uuid[])", gone)
+        run.environment.tamper("DELETE FROM audit_log WHERE event_id = ANY(%s::uuid[])", gone)
         run.logs.lines = [line for line in run.logs.lines if line["event_id"] not in gone]
 
 
@@ -334,10 +334,10 @@ def test_every_gap_has_a_test_here() -> None:
 def test_an_event_that_vanishes_while_it_is_compared_is_a_gap_all_the_same(run: FinishedRun) -> None:
     """Its row was read, its log line is not there, and then its row is not there either."""
     event_id = run.event_id("PREDICTION_SAVED", 0)
-    database, origin = run.ground.database("audit_agent"), request(run_id=RUN).origin
+    database, origin = run.environment.database("audit_agent"), request(run_id=RUN).origin
     with database.transaction(origin) as transaction:
         stored = StoredEvents(transaction, RUN)
-    run.ground.tamper("DELETE FROM audit_log WHERE event_id = %s", str(event_id))
+    run.environment.tamper("DELETE FROM audit_log WHERE event_id = %s", str(event_id))
 
     def origins(event_ids: list[UUID]) -> dict[UUID, EventOrigin]:
         with database.transaction(origin) as transaction:
@@ -366,7 +366,7 @@ def test_log_lines_that_arrive_late_are_waited_for(run: FinishedRun) -> None:
 
 
 def close(run: FinishedRun) -> dict[str, Any]:
-    closer = Closer(run.ground.database("audit_agent"), reconciler(run), run.ground.sealer())
+    closer = Closer(run.environment.database("audit_agent"), reconciler(run), run.environment.sealer())
     return closer.close(RUN, request(run_id=RUN), Metrics(namespace="Vigie", service="test"))
 
 
@@ -374,35 +374,35 @@ def test_closing_stores_counts_audits_and_seals_the_gaps(run: FinishedRun) -> No
     run.logs.lines.pop()
     output = close(run)
     assert output["gaps"] == 1
-    assert run.ground.fetch("SELECT store, problem FROM run_gaps WHERE run_id = %s", RUN) == [
+    assert run.environment.fetch("SELECT store, problem FROM run_gaps WHERE run_id = %s", RUN) == [
         ("cloudwatch", "EventNotLogged")
     ]
-    told = run.ground.fetch(
+    told = run.environment.fetch(
         "SELECT status, details->>'gaps', leaf_index < %s FROM audit_log JOIN audit_leaf USING (event_id)"
         " WHERE event_type = 'RUN_RECONCILED'",
         output["tree_size"],
     )
     assert told == [("failed", "1", True)]
-    assert run.ground.verify().valid
+    assert run.environment.verify().valid
 
 
 def test_closing_again_names_each_gap_once(run: FinishedRun) -> None:
     run.logs.lines.pop()
     close(run)
-    run.ground.tamper("DELETE FROM audit_log WHERE event_type IN ('RUN_RECONCILED', 'CHECKPOINT_SIGNED')")
+    run.environment.tamper("DELETE FROM audit_log WHERE event_type IN ('RUN_RECONCILED', 'CHECKPOINT_SIGNED')")
     close(run)
-    assert run.ground.fetch("SELECT count(*) FROM run_gaps") == [(1,)]
+    assert run.environment.fetch("SELECT count(*) FROM run_gaps") == [(1,)]
 
 
 @pytest.mark.parametrize("fault", ["kms", "s3"])
 def test_closing_without_key_or_store_answers_at_once_that_nothing_was_sealed(run: FinishedRun, fault: str) -> None:
-    run.ground.kms.down = fault == "kms"
-    run.ground.s3.down = {"list_objects_v2"} if fault == "s3" else set()
+    run.environment.kms.down = fault == "kms"
+    run.environment.s3.down = {"list_objects_v2"} if fault == "s3" else set()
     assert close(run) == {"tree_size": None, "root_hash": None, "gaps": 0}
-    run.ground.kms.down, run.ground.s3.down = False, set()
-    signed = run.ground.sealer().seal(request())
+    run.environment.kms.down, run.environment.s3.down = False, set()
+    signed = run.environment.sealer().seal(request())
     assert signed is not None
-    assert run.ground.fetch(
+    assert run.environment.fetch(
         "SELECT count(*) FROM audit_log l WHERE run_id = %s AND NOT EXISTS"
         " (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)",
         RUN,

@@ -10,107 +10,113 @@ import pytest
 
 from audit_agent import sealing
 from audit_agent.errors import LogBrokenError, SigningUnavailableError, StoreUnavailableError
-from tests.integration.audit.ground import Ground, an_event, now, open_transaction, request
+from tests.integration.audit.audit_environment import AuditEnvironment, an_event, now, open_transaction, request
 from vigie.audit import Origin, insert_events
 from vigie.database import DatabaseCursor
 from vigie.errors import VigieError
 
 
-def test_a_round_seals_signs_and_publishes_what_is_committed(ground: Ground) -> None:
-    written = ground.write(25)
-    signed = ground.sealer().seal(request())
+def test_a_round_seals_signs_and_publishes_what_is_committed(environment: AuditEnvironment) -> None:
+    written = environment.write(25)
+    signed = environment.sealer().seal(request())
     assert signed is not None
     assert signed.size == 25
-    assert ground.sealed_ids() == written
-    assert list(ground.s3.objects) == ["checkpoints/00000000000000000025.txt"]
-    verdict = ground.verify()
+    assert environment.sealed_ids() == written
+    assert list(environment.s3.objects) == ["checkpoints/00000000000000000025.txt"]
+    verdict = environment.verify()
     assert verdict.valid
     assert verdict.sealed == 25
 
 
-def test_the_signing_of_a_checkpoint_is_sealed_by_the_next_round(ground: Ground) -> None:
-    ground.write(3)
-    ground.sealer().seal(request())
-    ground.write(2)
-    signed = ground.sealer().seal(request())
+def test_the_signing_of_a_checkpoint_is_sealed_by_the_next_round(environment: AuditEnvironment) -> None:
+    environment.write(3)
+    environment.sealer().seal(request())
+    environment.write(2)
+    signed = environment.sealer().seal(request())
     assert signed is not None
     assert signed.size == 6
-    types = ground.fetch("SELECT event_type FROM audit_leaf JOIN audit_log USING (event_id) ORDER BY leaf_index")
+    types = environment.fetch("SELECT event_type FROM audit_leaf JOIN audit_log USING (event_id) ORDER BY leaf_index")
     assert [row[0] for row in types].count("CHECKPOINT_SIGNED") == 1
-    assert ground.verify().valid
+    assert environment.verify().valid
 
 
-def test_an_idle_log_gets_no_new_checkpoints(ground: Ground) -> None:
-    ground.write(3)
-    sealer = ground.sealer()
+def test_an_idle_log_gets_no_new_checkpoints(environment: AuditEnvironment) -> None:
+    environment.write(3)
+    sealer = environment.sealer()
     sizes = {signed.size for _ in range(5) if (signed := sealer.seal(request()))}
     assert sizes == {3}
-    assert len(ground.s3.objects) == 1
+    assert len(environment.s3.objects) == 1
 
 
-def test_an_empty_log_is_not_signed(ground: Ground) -> None:
-    assert ground.sealer().seal(request()) is None
-    assert ground.s3.objects == {}
+def test_an_empty_log_is_not_signed(environment: AuditEnvironment) -> None:
+    assert environment.sealer().seal(request()) is None
+    assert environment.s3.objects == {}
 
 
 def test_rows_that_commit_late_or_out_of_order_are_sealed_by_a_later_round_and_nobody_is_waited_for(
-    ground: Ground,
+    environment: AuditEnvironment,
 ) -> None:
-    sealer = ground.sealer()
+    sealer = environment.sealer()
     late = an_event()
-    with open_transaction(ground) as cursor:
+    with open_transaction(environment) as cursor:
         insert_events(cursor, Origin("nlp_agent", "run-1"), [late])
-        early = ground.write(4)
+        early = environment.write(4)
         # The transaction above is still open: this round must end all the same.
         sealer.seal(request())
-        during = ground.sealed_ids()
+        during = environment.sealed_ids()
         cursor.connection.commit()
-    after = ground.write(2)
+    after = environment.write(2)
     sealer.seal(request())
     assert late.event_id not in during
-    assert sorted(set(ground.sealed_ids()) & {late.event_id, *early, *after}) == sorted([late.event_id, *early, *after])
-    assert len(ground.sealed_ids()) == len(set(ground.sealed_ids()))
-    assert ground.verify().valid
+    assert sorted(set(environment.sealed_ids()) & {late.event_id, *early, *after}) == sorted(
+        [late.event_id, *early, *after]
+    )
+    assert len(environment.sealed_ids()) == len(set(environment.sealed_ids()))
+    assert environment.verify().valid
 
 
 def test_transaction_numbers_are_ordered_as_numbers_so_that_none_is_passed_over(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
+    environment: AuditEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sealing, "CHUNK", 2)
-    written = [event_id for _ in range(6) for event_id in ground.write(1)]
+    written = [event_id for _ in range(6) for event_id in environment.write(1)]
     for number, event_id in zip((8, 9, 10, 11, 99, 100), written, strict=True):
-        ground.tamper("UPDATE audit_log SET xact = %s::text::xid8 WHERE event_id = %s", number, str(event_id))
-    ground.sealer().seal(request())
-    assert ground.sealed_ids() == written
+        environment.tamper("UPDATE audit_log SET xact = %s::text::xid8 WHERE event_id = %s", number, str(event_id))
+    environment.sealer().seal(request())
+    assert environment.sealed_ids() == written
 
 
-def test_a_transaction_that_is_rolled_back_leaves_no_leaf(ground: Ground) -> None:
-    with open_transaction(ground) as cursor:
+def test_a_transaction_that_is_rolled_back_leaves_no_leaf(environment: AuditEnvironment) -> None:
+    with open_transaction(environment) as cursor:
         insert_events(cursor, Origin("nlp_agent", "run-1"), [an_event()])
         cursor.connection.rollback()
-    written = ground.write(1)
-    ground.sealer().seal(request())
-    assert ground.sealed_ids() == written
+    written = environment.write(1)
+    environment.sealer().seal(request())
+    assert environment.sealed_ids() == written
 
 
-def test_more_rows_than_a_chunk_holds_are_sealed_in_one_round(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_rows_than_a_chunk_holds_are_sealed_in_one_round(
+    environment: AuditEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sealing, "CHUNK", 7)
-    written = ground.write(40)
-    signed = ground.sealer().seal(request())
+    written = environment.write(40)
+    signed = environment.sealer().seal(request())
     assert signed is not None
     assert signed.size == 40
-    assert ground.sealed_ids() == written
-    assert ground.verify().valid
+    assert environment.sealed_ids() == written
+    assert environment.verify().valid
 
 
-def test_several_sealers_and_writers_at_once_make_one_tree(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_sealers_and_writers_at_once_make_one_tree(
+    environment: AuditEnvironment, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sealing, "CHUNK", 20)
     failures: list[BaseException] = []
     writing = threading.Event()
     writing.set()
 
     def seal_repeatedly() -> None:
-        sealer = ground.sealer()
+        sealer = environment.sealer()
         try:
             while writing.is_set():
                 sealer.seal(request())
@@ -119,7 +125,7 @@ def test_several_sealers_and_writers_at_once_make_one_tree(ground: Ground, monke
 
     def write_repeatedly(role: str) -> None:
         for _ in range(25):
-            ground.write(6, role)
+            environment.write(6, role)
 
     sealers = [threading.Thread(target=seal_repeatedly) for _ in range(3)]
     writers = [threading.Thread(target=write_repeatedly, args=(role,)) for role in ("nlp_agent", "planner")]
@@ -130,38 +136,40 @@ def test_several_sealers_and_writers_at_once_make_one_tree(ground: Ground, monke
     writing.clear()
     for thread in sealers:
         thread.join()
-    ground.write(1)
-    ground.sealer().seal(request())
+    environment.write(1)
+    environment.sealer().seal(request())
     assert failures == []
-    unsealed = ground.fetch(
+    unsealed = environment.fetch(
         "SELECT event_type FROM audit_log l WHERE NOT EXISTS (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)"
     )
     assert set(unsealed) == {("CHECKPOINT_SIGNED",)}
-    assert ground.verify().valid
+    assert environment.verify().valid
 
 
 def test_a_sealer_killed_at_any_statement_leaves_one_tree_from_which_the_next_goes_on(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch
+    environment: AuditEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sealing, "CHUNK", 4)
     written: list[object] = []
     killed = 0
     for victim in range(100):
-        written += ground.write(6)
-        if not kill_at_statement(ground, victim, monkeypatch):
+        written += environment.write(6)
+        if not kill_at_statement(environment, victim, monkeypatch):
             break
         killed += 1
-    ground.sealer().seal(request())
-    sealed = ground.sealed_ids()
+    environment.sealer().seal(request())
+    sealed = environment.sealed_ids()
     assert killed > 15
     assert len(sealed) == len(set(sealed))
     assert set(written) <= set(sealed)
-    unpublished = ground.fetch("SELECT tree_size FROM audit_checkpoint EXCEPT SELECT tree_size FROM audit_publication")
+    unpublished = environment.fetch(
+        "SELECT tree_size FROM audit_checkpoint EXCEPT SELECT tree_size FROM audit_publication"
+    )
     assert unpublished == []
-    assert ground.verify().valid
+    assert environment.verify().valid
 
 
-def kill_at_statement(ground: Ground, number: int, monkeypatch: pytest.MonkeyPatch) -> bool:
+def kill_at_statement(environment: AuditEnvironment, number: int, monkeypatch: pytest.MonkeyPatch) -> bool:
     """A round whose database session is ended just before its statement of this number; False when it has fewer."""
     count = 0
 
@@ -169,108 +177,112 @@ def kill_at_statement(ground: Ground, number: int, monkeypatch: pytest.MonkeyPat
         def execute(self, *arguments: Any) -> None:
             nonlocal count
             if count == number:
-                ground.fetch("SELECT pg_terminate_backend(%s, 5000)", self.connection.info.backend_pid)
+                environment.fetch("SELECT pg_terminate_backend(%s, 5000)", self.connection.info.backend_pid)
             count += 1
             super().execute(*arguments)
 
     connect = psycopg2.connect
     with monkeypatch.context() as patch:
         patch.setattr(psycopg2, "connect", lambda *a, **k: connect(*a, **{**k, "cursor_factory": DyingCursor}))
-        sealer = ground.sealer()
-        # Ground.fetch, which kills, must not die itself.
-        patch.setattr(Ground, "connect", lambda self, role="postgres": connect_plainly(self, connect, role))
+        sealer = environment.sealer()
+        # AuditEnvironment.fetch, which kills, must not die itself.
+        patch.setattr(AuditEnvironment, "connect", lambda self, role="postgres": connect_plainly(self, connect, role))
         with contextlib.suppress(VigieError):
             sealer.seal(request())
     return count > number
 
 
-def connect_plainly(ground: Ground, connect: Any, role: str) -> Any:
+def connect_plainly(environment: AuditEnvironment, connect: Any, role: str) -> Any:
     """A superuser's connection with ordinary cursors."""
     return connect(
         host="127.0.0.1",
-        port=ground.migrated.server.port,
-        dbname=ground.name,
+        port=environment.migrated.server.port,
+        dbname=environment.name,
         user=role,
-        password=ground.migrated.server.superuser_password(),
+        password=environment.migrated.server.superuser_password(),
     )
 
 
-def test_without_the_key_events_are_sealed_but_not_signed_and_the_next_round_signs(ground: Ground) -> None:
-    sealer = ground.sealer()
-    written = ground.write(5)
-    ground.kms.down = True
+def test_without_the_key_events_are_sealed_but_not_signed_and_the_next_round_signs(
+    environment: AuditEnvironment,
+) -> None:
+    sealer = environment.sealer()
+    written = environment.write(5)
+    environment.kms.down = True
     with pytest.raises(SigningUnavailableError):
         sealer.seal(request())
-    assert ground.sealed_ids() == written
-    assert ground.fetch("SELECT count(*) FROM audit_checkpoint") == [(0,)]
-    ground.kms.down = False
+    assert environment.sealed_ids() == written
+    assert environment.fetch("SELECT count(*) FROM audit_checkpoint") == [(0,)]
+    environment.kms.down = False
     signed = sealer.seal(request())
     assert signed is not None
     assert signed.size == 5
-    assert ground.verify().valid
+    assert environment.verify().valid
 
 
-def test_a_checkpoint_that_could_not_be_published_is_published_by_the_next_round(ground: Ground) -> None:
-    sealer = ground.sealer()
-    ground.write(5)
-    ground.s3.down = {"put_object"}
+def test_a_checkpoint_that_could_not_be_published_is_published_by_the_next_round(environment: AuditEnvironment) -> None:
+    sealer = environment.sealer()
+    environment.write(5)
+    environment.s3.down = {"put_object"}
     with pytest.raises(StoreUnavailableError):
         sealer.seal(request())
-    assert ground.fetch("SELECT tree_size FROM audit_checkpoint") == [(5,)]
-    assert ground.s3.objects == {}
-    ground.s3.down = set()
+    assert environment.fetch("SELECT tree_size FROM audit_checkpoint") == [(5,)]
+    assert environment.s3.objects == {}
+    environment.s3.down = set()
     sealer.seal(request())
-    assert list(ground.s3.objects) == ["checkpoints/00000000000000000005.txt"]
-    assert ground.fetch("SELECT tree_size FROM audit_publication") == [(5,)]
+    assert list(environment.s3.objects) == ["checkpoints/00000000000000000005.txt"]
+    assert environment.fetch("SELECT tree_size FROM audit_publication") == [(5,)]
 
 
-def test_nothing_is_signed_while_the_store_cannot_be_asked_for_a_newer_log(ground: Ground) -> None:
-    sealer = ground.sealer()
-    ground.write(5)
-    ground.s3.down = {"list_objects_v2"}
+def test_nothing_is_signed_while_the_store_cannot_be_asked_for_a_newer_log(environment: AuditEnvironment) -> None:
+    sealer = environment.sealer()
+    environment.write(5)
+    environment.s3.down = {"list_objects_v2"}
     with pytest.raises(StoreUnavailableError):
         sealer.seal(request())
-    assert ground.fetch("SELECT count(*) FROM audit_checkpoint") == [(0,)]
-    ground.s3.down = set()
+    assert environment.fetch("SELECT count(*) FROM audit_checkpoint") == [(0,)]
+    environment.s3.down = set()
     assert sealer.seal(request()) is not None
 
 
-def test_a_restored_backup_is_not_signed_as_another_history(ground: Ground) -> None:
-    ground.write(5)
-    ground.sealer().seal(request())
-    backup = Ground(ground.migrated, ground.migrated.copy(ground.name), ground.kms, ground.s3)
-    ground.write(3)
-    ground.sealer().seal(request())
+def test_a_restored_backup_is_not_signed_as_another_history(environment: AuditEnvironment) -> None:
+    environment.write(5)
+    environment.sealer().seal(request())
+    backup = AuditEnvironment(
+        environment.migrated, environment.migrated.copy(environment.name), environment.kms, environment.s3
+    )
+    environment.write(3)
+    environment.sealer().seal(request())
     backup.write(4)
     with pytest.raises(LogBrokenError, match="older state was restored"):
         backup.sealer().seal(request())
     assert backup.fetch("SELECT max(tree_size) FROM audit_checkpoint") == [(5,)]
-    assert sorted(ground.s3.objects) == [f"checkpoints/{size:020d}.txt" for size in (5, 9)]
+    assert sorted(environment.s3.objects) == [f"checkpoints/{size:020d}.txt" for size in (5, 9)]
 
 
-def test_a_frontier_that_was_altered_is_not_built_upon(ground: Ground) -> None:
-    ground.write(4)
-    ground.sealer().seal(request())
-    ground.tamper("UPDATE audit_frontier SET hashes = ARRAY[decode(repeat('ab', 32), 'hex')]")
-    ground.write(1)
+def test_a_frontier_that_was_altered_is_not_built_upon(environment: AuditEnvironment) -> None:
+    environment.write(4)
+    environment.sealer().seal(request())
+    environment.tamper("UPDATE audit_frontier SET hashes = ARRAY[decode(repeat('ab', 32), 'hex')]")
+    environment.write(1)
     with pytest.raises(LogBrokenError, match="another root"):
-        ground.sealer().seal(request())
-    assert ground.fetch("SELECT count(*) FROM audit_checkpoint") == [(1,)]
+        environment.sealer().seal(request())
+    assert environment.fetch("SELECT count(*) FROM audit_checkpoint") == [(1,)]
 
 
-def test_a_clock_that_was_set_back_changes_nothing_in_the_order_of_the_tree(ground: Ground) -> None:
-    first = ground.write(2, occurred_at=now())
-    ground.sealer().seal(request())
-    second = ground.write(2, occurred_at=now() - timedelta(days=400))
-    ground.sealer().seal(request())
-    sealed = ground.sealed_ids()
+def test_a_clock_that_was_set_back_changes_nothing_in_the_order_of_the_tree(environment: AuditEnvironment) -> None:
+    first = environment.write(2, occurred_at=now())
+    environment.sealer().seal(request())
+    second = environment.write(2, occurred_at=now() - timedelta(days=400))
+    environment.sealer().seal(request())
+    sealed = environment.sealed_ids()
     assert [event_id for event_id in sealed if event_id in {*first, *second}] == first + second
-    assert ground.verify().valid
+    assert environment.verify().valid
 
 
-def test_a_time_that_cannot_be_written_down_is_refused_at_the_insert(ground: Ground) -> None:
+def test_a_time_that_cannot_be_written_down_is_refused_at_the_insert(environment: AuditEnvironment) -> None:
     with (
-        contextlib.closing(ground.connect("nlp_agent")) as connection,
+        contextlib.closing(environment.connect("nlp_agent")) as connection,
         connection.cursor() as cursor,
         pytest.raises(psycopg2.errors.CheckViolation),
     ):
@@ -280,33 +292,35 @@ def test_a_time_that_cannot_be_written_down_is_refused_at_the_insert(ground: Gro
         )
 
 
-def test_a_restarted_database_is_gone_on_with(ground: Ground) -> None:
-    sealer = ground.sealer()
-    first = ground.write(3)
+def test_a_restarted_database_is_gone_on_with(environment: AuditEnvironment) -> None:
+    sealer = environment.sealer()
+    first = environment.write(3)
     sealer.seal(request())
-    second = ground.write(3)
-    ground.migrated.server.stop()
+    second = environment.write(3)
+    environment.migrated.server.stop()
     with pytest.raises(VigieError):
         sealer.seal(request())
-    ground.migrated.server.start()
+    environment.migrated.server.start()
     sealer.seal(request())
-    assert set(first + second) <= set(ground.sealed_ids())
-    assert ground.verify().valid
+    assert set(first + second) <= set(environment.sealed_ids())
+    assert environment.verify().valid
 
 
-def test_a_log_that_moved_to_a_younger_cluster_is_sealed_on_without_loss_or_repetition(ground: Ground) -> None:
-    first = ground.write(5)
-    sealer = ground.sealer()
+def test_a_log_that_moved_to_a_younger_cluster_is_sealed_on_without_loss_or_repetition(
+    environment: AuditEnvironment,
+) -> None:
+    first = environment.write(5)
+    sealer = environment.sealer()
     sealer.seal(request())
-    waiting = ground.write(2)
+    waiting = environment.write(2)
     # What a dump and restore does: the rows keep transaction numbers that the new cluster has not come to yet.
-    ground.tamper("UPDATE audit_log SET xact = (xact::text::bigint + 50)::text::xid8")
-    ground.tamper("UPDATE audit_frontier SET last_xact = (last_xact::text::bigint + 50)::text::xid8")
+    environment.tamper("UPDATE audit_log SET xact = (xact::text::bigint + 50)::text::xid8")
+    environment.tamper("UPDATE audit_frontier SET last_xact = (last_xact::text::bigint + 50)::text::xid8")
     for _ in range(60):
-        ground.write(1)
+        environment.write(1)
         sealer.seal(request())
-    sealed = ground.sealed_ids()
+    sealed = environment.sealed_ids()
     assert len(sealed) == len(set(sealed))
     assert {*first, *waiting} <= set(sealed)
-    assert ground.fetch("SELECT count(*) FROM audit_log")[0][0] - len(sealed) == 1
-    assert ground.verify().valid
+    assert environment.fetch("SELECT count(*) FROM audit_log")[0][0] - len(sealed) == 1
+    assert environment.verify().valid

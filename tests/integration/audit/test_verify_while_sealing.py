@@ -13,7 +13,7 @@ import pytest
 from audit_agent.publishing import CheckpointStore
 from audit_agent.sealing import Sealer
 from audit_agent.signing import Signer
-from tests.integration.audit.ground import Ground, request
+from tests.integration.audit.audit_environment import AuditEnvironment, request
 from vigie.trail import Trail
 from vigie_local.localstack import LocalStack, temporary_localstack
 from vigie_operations import audit_export
@@ -44,16 +44,16 @@ def aws() -> Iterator[LocalStack]:
 class Log:
     """A log that grows: its writer, and what it takes to verify it as a user does."""
 
-    ground: Ground
+    environment: AuditEnvironment
     aws: LocalStack
     target: Target
 
     def grow(self, events: int = 3) -> None:
         """Commit events, seal them, and publish the checkpoint."""
-        self.ground.write(events)
+        self.environment.write(events)
         signer = Signer(KEY, ORIGIN, self.aws.client("kms"))
         store = CheckpointStore(BUCKET, self.aws.client("s3"))
-        Sealer(self.ground.database("audit_agent"), signer, store).seal(request())
+        Sealer(self.environment.database("audit_agent"), signer, store).seal(request())
 
     def verify(self) -> int:
         """The exit code of `make verify-audit`."""
@@ -62,11 +62,11 @@ class Log:
 
 
 @pytest.fixture
-def log(ground: Ground, aws: LocalStack, tmp_path: Path) -> Iterator[Log]:
-    target = replace(local_target(aws.port, tmp_path), connector=ground.connect)
+def log(environment: AuditEnvironment, aws: LocalStack, tmp_path: Path) -> Iterator[Log]:
+    target = replace(local_target(aws.port, tmp_path), connector=environment.connect)
     s3 = aws.client("s3")
     s3.create_bucket(Bucket=BUCKET)
-    grown = Log(ground, aws, target)
+    grown = Log(environment, aws, target)
     grown.grow()
     yield grown
     for entry in s3.list_objects_v2(Bucket=BUCKET)["Contents"]:
@@ -121,10 +121,10 @@ def test_a_log_that_grows_all_the_time_verifies_every_time(log: Log, capfd: pyte
 
 def test_a_log_behind_the_write_once_store_is_still_an_alarm(log: Log, capfd: pytest.CaptureFixture[str]) -> None:
     log.grow()
-    newest = max(log.ground.fetch("SELECT tree_size FROM audit_checkpoint"))[0]
-    log.ground.tamper("DELETE FROM audit_leaf WHERE leaf_index > 2")
-    log.ground.tamper("DELETE FROM audit_publication WHERE tree_size > 3")
-    log.ground.tamper("DELETE FROM audit_checkpoint WHERE tree_size > 3")
+    newest = max(log.environment.fetch("SELECT tree_size FROM audit_checkpoint"))[0]
+    log.environment.tamper("DELETE FROM audit_leaf WHERE leaf_index > 2")
+    log.environment.tamper("DELETE FROM audit_publication WHERE tree_size > 3")
+    log.environment.tamper("DELETE FROM audit_checkpoint WHERE tree_size > 3")
     assert log.verify() == 1
     told = capfd.readouterr().out
     assert "NOT VALID" in told

@@ -79,6 +79,6 @@ def test_only_the_chaos_suite_hands_functions_a_folder() -> None:
     assert sorted(named) == [
         "infra/vigie_localstack/executor/function_process.py",
         "infra/vigie_localstack/executor/in_function/failpoints.py",
-        "tests/chaos/ground.py",
+        "tests/chaos/environment.py",
     ]
     assert "FAILPOINTS" not in (ROOT / "template.yaml").read_text(encoding="utf-8")

@@ -14,8 +14,8 @@ import pytest
 
 from tests.chaos import __main__ as suite
 from tests.chaos.checking import Finding
-from tests.chaos.faults import KINDS
-from tests.chaos.ground import Ground
+from tests.chaos.environment import ChaosEnvironment
+from tests.chaos.fault_injection import KINDS
 from tests.chaos.running import Disturbed
 from vigie_operations.errors import RunError
 
@@ -23,16 +23,16 @@ from vigie_operations.errors import RunError
 @pytest.fixture
 def without_a_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
     @contextlib.contextmanager
-    def ground(customers: int) -> Iterator[Any]:
+    def environment(customers: int) -> Iterator[Any]:
         yield SimpleNamespace(cloud=None, customers=customers)
 
-    def disturbed(_ground: Any, seed: int, _customers: int, kind: str) -> Disturbed:
+    def disturbed(_environment: Any, seed: int, _customers: int, kind: str) -> Disturbed:
         if seed == 97:
             raise KeyboardInterrupt
         findings = [Finding("lost", "somebody")] if seed == 13 else []
         return Disturbed(seed, kind, f"run-{seed}", 1.0, 0, 0, seed != 6, findings)
 
-    monkeypatch.setattr(suite, "chaos_ground", ground)
+    monkeypatch.setattr(suite, "chaos_environment", environment)
     monkeypatch.setattr(suite, "disturb", disturbed)
     monkeypatch.setattr(suite, "check_again", lambda *_: [])
 
@@ -98,8 +98,8 @@ def test_a_fault_that_did_not_strike_is_told(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_death_that_nobody_died_is_known(tmp_path: Path) -> None:
-    ground = Ground(cast(Any, None), tmp_path)
+    environment = ChaosEnvironment(cast(Any, None), tmp_path)
     (tmp_path / "crossings").touch()
-    assert ground.waiting_failpoints() == []
-    ground.set_failpoint("planner", "after-commit", 3)
-    assert ground.waiting_failpoints() == ["planner.after-commit"]
+    assert environment.waiting_failpoints() == []
+    environment.set_failpoint("planner", "after-commit", 3)
+    assert environment.waiting_failpoints() == ["planner.after-commit"]

@@ -1,4 +1,4 @@
-"""What the tests of the audit agent stand on: a migrated database, its roles, and stand-ins for KMS and S3."""
+"""The environment of the audit agent's tests: a migrated database, its roles, and stand-ins for KMS and S3."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class FakeS3:
 
 
 @dataclass
-class Ground:
+class AuditEnvironment:
     """One database of a server, a key and a write-once store."""
 
     migrated: MigratedServer
@@ -107,7 +107,7 @@ class Ground:
         return Database(lambda _afresh: secret)
 
     def sealer(self, database: Database | None = None) -> Sealer:
-        """A sealer of its own connection, with this ground's key and store."""
+        """A sealer of its own connection, with this environment's key and store."""
         return Sealer(
             database or self.database("audit_agent"),
             KmsSigner("key", ORIGIN, self.kms),
@@ -160,9 +160,9 @@ def request(seconds: float = 60, run_id: str | None = None) -> Request:
 
 
 @contextlib.contextmanager
-def open_transaction(ground: Ground, role: str = "nlp_agent") -> Iterator[Any]:
+def open_transaction(environment: AuditEnvironment, role: str = "nlp_agent") -> Iterator[Any]:
     """A writer's connection whose transaction has begun and is not ended; answers its cursor."""
-    with contextlib.closing(ground.connect(role)) as connection, connection.cursor() as cursor:
+    with contextlib.closing(environment.connect(role)) as connection, connection.cursor() as cursor:
         yield cursor
 
 

@@ -14,7 +14,7 @@ BROKEN = ("lost", "doubled", "stuck", "wrong")
 
 def line(run: Disturbed, number: int, of: int) -> str:
     """One run, as it is told while the suite is on."""
-    verdict = "BROKEN" if run.findings else "ok" if run.struck else "ok, but the fault did not strike"
+    verdict = "BROKEN" if run.findings else "ok" if run.fault_applied else "ok, but the fault did not strike"
     more = f", {run.gaps} gaps named" if run.gaps else ""
     more += f", {run.dead_letters} dead letters" if run.dead_letters else ""
     place = f"{number:>4} of {of}" if of else f"{number:>4}"
@@ -30,7 +30,7 @@ def details(run: Disturbed, most: int = 5) -> list[str]:
 
 
 def table(runs: Sequence[Disturbed]) -> list[str]:
-    """Runs, those that the fault struck, and broken promises, by kind of fault."""
+    """Runs, those that the fault was applied to, and broken promises, by kind of fault."""
     groups = [*sorted(_by_kind(runs).items()), ("all", list(runs))]
     names = ("runs", "struck", *BROKEN)
     lines = [f"  {'kind':<38} " + " ".join(f"{name:>8}" for name in names)]
@@ -41,9 +41,9 @@ def table(runs: Sequence[Disturbed]) -> list[str]:
 
 
 def summary(runs: Sequence[Disturbed]) -> dict[str, Any]:
-    """How many runs were made, how many the fault struck, and in how many something was lost, doubled, stuck, wrong."""
+    """Counts of the runs, of those that the fault was applied to, and of those where something was lost, doubled, …"""
     broken = {name: sum(run.count(name) > 0 for run in runs) for name in BROKEN}
-    return {"runs": len(runs), "struck": sum(run.struck for run in runs)} | broken
+    return {"runs": len(runs), "struck": sum(run.fault_applied for run in runs)} | broken
 
 
 def as_json(runs: Sequence[Disturbed], customers: int) -> dict[str, Any]:

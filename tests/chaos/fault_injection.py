@@ -16,7 +16,7 @@ from typing import Any
 
 import psycopg2
 
-from tests.chaos.ground import AGENTS, Ground, prepare
+from tests.chaos.environment import AGENTS, ChaosEnvironment, prepare
 from vigie_local import commands
 from vigie_local.ports import is_taken
 from vigie_local.processes import running_pid
@@ -26,7 +26,7 @@ from vigie_local.settings import DATABASE
 from vigie_operations.errors import RunError
 
 Undo = Callable[[], None]
-Fault = Callable[[Ground, random.Random], Undo]
+Fault = Callable[[ChaosEnvironment, random.Random], Undo]
 
 # Agent, boundary, and how often a run crosses it at least: in each batch, or once for all.
 CROSSINGS = {
@@ -51,10 +51,10 @@ HELD_BACK = ("prediction", "action")
 def kill(agent: str, boundary: str) -> Fault:
     """SIGKILL of a function's process at a boundary."""
 
-    def inject(ground: Ground, rng: random.Random) -> Undo:
+    def inject(environment: ChaosEnvironment, rng: random.Random) -> Undo:
         in_each_batch, for_all = CROSSINGS[agent, boundary.rpartition("-")[2]]
-        most = in_each_batch * ground.batches + for_all
-        ground.set_failpoint(agent, boundary, rng.randint(1, most))
+        most = in_each_batch * environment.batches + for_all
+        environment.set_failpoint(agent, boundary, rng.randint(1, most))
         return _nothing
 
     return inject
@@ -63,62 +63,62 @@ def kill(agent: str, boundary: str) -> Fault:
 def model(outcome: str) -> Fault:
     """The model server misbehaves for part of the calls, or for all."""
 
-    def inject(ground: Ground, rng: random.Random) -> Undo:
+    def inject(environment: ChaosEnvironment, rng: random.Random) -> Undo:
         # A call that hangs holds its place for the client's whole patience, 20 s.
         share = 0.01 if outcome in ("hang", "trickle") else rng.choice((0.05, 0.3, 1.0))
-        ground.cloud.set_model_keeping(rates={outcome: share}, seed=rng.randint(0, 10**6))
+        environment.cloud.set_model_keeping(rates={outcome: share}, seed=rng.randint(0, 10**6))
         return _nothing
 
     return inject
 
 
-def model_storm(ground: Ground, rng: random.Random) -> Undo:
+def model_storm(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """Every call is refused with 429 for some seconds."""
-    ground.cloud.set_model_keeping(rates={"rate_limited": 1.0})
+    environment.cloud.set_model_keeping(rates={"rate_limited": 1.0})
     time.sleep(rng.uniform(*OUTAGE_SECONDS))
-    ground.cloud.set_model_keeping(rates={})
+    environment.cloud.set_model_keeping(rates={})
     return _nothing
 
 
-def model_day_limit(ground: Ground, rng: random.Random) -> Undo:
+def model_day_limit(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """A day's tokens are used up, and somebody raises the limit: until then, each round may wait a minute for it."""
-    ground.cloud.set_model_keeping(rates={"day_limit": 1.0})
+    environment.cloud.set_model_keeping(rates={"day_limit": 1.0})
     time.sleep(rng.uniform(*OUTAGE_SECONDS))
-    ground.cloud.set_model_keeping(rates={})
+    environment.cloud.set_model_keeping(rates={})
     return _nothing
 
 
-def model_mended(ground: Ground, rng: random.Random) -> Undo:
+def model_mended(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """Every call is refused for the account's sake, until somebody mends it."""
     refusal = rng.choice(("unauthorised", "forbidden", "model_not_found", "model_decommissioned", "web_page"))
-    ground.cloud.set_model_keeping(rates={refusal: 1.0})
+    environment.cloud.set_model_keeping(rates={refusal: 1.0})
     time.sleep(rng.uniform(*OUTAGE_SECONDS))
-    ground.cloud.set_model_keeping(rates={})
+    environment.cloud.set_model_keeping(rates={})
     return _nothing
 
 
-def duplicates(ground: Ground, rng: random.Random) -> Undo:
+def duplicates(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """Messages are delivered twice, for a few seconds."""
-    _handle_messages(ground, rng, hidden_seconds=0, send_again=True)
+    _handle_messages(environment, rng, hidden_seconds=0, send_again=True)
     return _nothing
 
 
-def reordered(ground: Ground, rng: random.Random) -> Undo:
+def reordered(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """Messages are held back, so that later ones come first."""
-    _handle_messages(ground, rng, hidden_seconds=rng.randint(1, 3), send_again=False)
+    _handle_messages(environment, rng, hidden_seconds=rng.randint(1, 3), send_again=False)
     return _nothing
 
 
-def poison(ground: Ground, rng: random.Random) -> Undo:
+def poison(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """Messages that nobody can read."""
     for body in ("no JSON", '{"run_id": 7}', json.dumps({"run_id": "never-planned", "batch_no": 0, "task_token": "x"})):
-        ground.cloud.client("sqs").send_message(QueueUrl=ground.queue(rng.choice(AGENTS)), MessageBody=body)
+        environment.cloud.client("sqs").send_message(QueueUrl=environment.queue(rng.choice(AGENTS)), MessageBody=body)
     return _nothing
 
 
-def postgres_killed(ground: Ground, rng: random.Random) -> Undo:
+def postgres_killed(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """PostgreSQL is killed, and started again after a moment."""
-    server = database_server(ground.cloud.settings)
+    server = database_server(environment.cloud.settings)
     pid = running_pid(server.pid_file)
     if pid:
         os.kill(pid, signal.SIGKILL)
@@ -127,38 +127,38 @@ def postgres_killed(ground: Ground, rng: random.Random) -> Undo:
     return _nothing
 
 
-def postgres_restarted(ground: Ground, rng: random.Random) -> Undo:
+def postgres_restarted(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """PostgreSQL is stopped in order, and started again after a moment."""
-    server = database_server(ground.cloud.settings)
+    server = database_server(environment.cloud.settings)
     server.stop()
     time.sleep(rng.uniform(*OUTAGE_SECONDS))
     server.start()
     return _nothing
 
 
-def postgres_full(ground: Ground, rng: random.Random) -> Undo:
+def postgres_full(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """No connection is left for a moment, and those there are break."""
     held: list[Any] = []
     with contextlib.suppress(psycopg2.OperationalError):
         while True:
-            held.append(_connect(ground))
+            held.append(_connect(environment))
     # A place is kept for the superuser, who alone may end the sessions of other roles.
-    superuser = database_server(ground.cloud.settings).connect(DATABASE)
+    superuser = database_server(environment.cloud.settings).connect(DATABASE)
     with superuser.cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'vigie'")
     superuser.close()
     with contextlib.suppress(psycopg2.OperationalError):
         while True:
-            held.append(_connect(ground))
+            held.append(_connect(environment))
     time.sleep(rng.uniform(*OUTAGE_SECONDS))
     for connection in held:
         connection.close()
     return _nothing
 
 
-def postgres_slow(ground: Ground, rng: random.Random) -> Undo:
+def postgres_slow(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """Nothing can be written to a table for a moment."""
-    connection = _connect(ground)
+    connection = _connect(environment)
     with connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {rng.choice(('run_steps', 'audit_log', 'egress_ledger'))} IN EXCLUSIVE MODE")
         time.sleep(rng.uniform(*OUTAGE_SECONDS))
@@ -167,21 +167,21 @@ def postgres_slow(ground: Ground, rng: random.Random) -> Undo:
     return _nothing
 
 
-def secret_missing(ground: Ground, rng: random.Random) -> Undo:
+def secret_missing(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """A secret is gone for a moment, and a function that needs it starts afresh."""
-    manager = ground.cloud.client("secretsmanager")
+    manager = environment.cloud.client("secretsmanager")
     name, agent = rng.choice(((LLM_SECRET, "nlp_agent"), ("vigie/database/action_agent", "action_agent")))
     content = manager.get_secret_value(SecretId=name)["SecretString"]
     manager.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
-    ground.set_failpoint(agent, "after-commit", 1)
+    environment.set_failpoint(agent, "after-commit", 1)
     time.sleep(rng.uniform(*OUTAGE_SECONDS))
     manager.create_secret(Name=name, SecretString=content)
     return _nothing
 
 
-def key_disabled(ground: Ground, rng: random.Random) -> Undo:
+def key_disabled(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """The signing key refuses for a moment."""
-    kms = ground.cloud.client("kms")
+    kms = environment.cloud.client("kms")
     key = kms.describe_key(KeyId="alias/vigie-audit")["KeyMetadata"]["KeyId"]
     kms.disable_key(KeyId=key)
     later = threading.Timer(rng.uniform(2.0, 6.0), kms.enable_key, kwargs={"KeyId": key})
@@ -194,52 +194,52 @@ def key_disabled(ground: Ground, rng: random.Random) -> Undo:
     return undo
 
 
-def given_up(ground: Ground, rng: random.Random) -> Undo:
+def given_up(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """Messages go to the dead-letter queues untouched; their consumer may die over them."""
     moment = rng.choice((*MOMENTS["commit"], *MOMENTS["answer"], ""))
     if moment:
-        ground.set_failpoint("dead_letters", moment, 1)
+        environment.set_failpoint("dead_letters", moment, 1)
     # Slower answers, so that no message has got past the queues that are held before they are.
-    ground.cloud.set_model_keeping(latency_ms=1500)
-    _planned_run(ground)
-    sqs = ground.cloud.client("sqs")
-    with _held_back(ground, HELD_BACK):
+    environment.cloud.set_model_keeping(latency_ms=1500)
+    _planned_run(environment)
+    sqs = environment.cloud.client("sqs")
+    with _held_back(environment, HELD_BACK):
         end = time.monotonic() + rng.uniform(*OUTAGE_SECONDS)
         latest = end + LONGEST_HOLD_SECONDS
         given_up = 0
         while (now := time.monotonic()) < end or (not given_up and now < latest):
             for agent in AGENTS:
-                answer = sqs.receive_message(QueueUrl=ground.queue(agent), MaxNumberOfMessages=1)
+                answer = sqs.receive_message(QueueUrl=environment.queue(agent), MaxNumberOfMessages=1)
                 for message in answer.get("Messages", []):
                     given_up += 1
-                    sqs.send_message(QueueUrl=ground.queue(agent, dead=True), MessageBody=message["Body"])
-                    sqs.delete_message(QueueUrl=ground.queue(agent), ReceiptHandle=message["ReceiptHandle"])
+                    sqs.send_message(QueueUrl=environment.queue(agent, dead=True), MessageBody=message["Body"])
+                    sqs.delete_message(QueueUrl=environment.queue(agent), ReceiptHandle=message["ReceiptHandle"])
     return _nothing
 
 
-def logs_full(ground: Ground, rng: random.Random) -> Undo:
+def logs_full(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """No function can write a log line for a moment."""
-    return _for_a_moment(ground, rng, "log-full", "")
+    return _for_a_moment(environment, rng, "log-full", "")
 
 
-def clock_jump(ground: Ground, rng: random.Random) -> Undo:
+def clock_jump(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """The functions' clock is wrong for a moment, by up to two hours."""
-    return _for_a_moment(ground, rng, "clock", str(rng.choice((-1, 1)) * rng.uniform(60, 7200)))
+    return _for_a_moment(environment, rng, "clock", str(rng.choice((-1, 1)) * rng.uniform(60, 7200)))
 
 
-def localstack_restarted(ground: Ground, rng: random.Random) -> Undo:
+def localstack_restarted(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """LocalStack dies in the middle, and everything it held with it; `make resume` completes the run."""
     # Slower answers, so that there is a middle.
-    ground.cloud.set_model_keeping(latency_ms=300)
-    run_id = _planned_run(ground)
+    environment.cloud.set_model_keeping(latency_ms=300)
+    run_id = _planned_run(environment)
     time.sleep(rng.uniform(0.0, 3.0))
-    pid = running_pid(local_aws(ground.cloud.settings).pid_file)
+    pid = running_pid(local_aws(environment.cloud.settings).pid_file)
     if pid:
         os.kill(pid, signal.SIGKILL)
-    _wait_until(lambda: not is_taken(ground.cloud.settings.localstack_port), "LocalStack did not die")
+    _wait_until(lambda: not is_taken(environment.cloud.settings.localstack_port), "LocalStack did not die")
     with contextlib.redirect_stdout(io.StringIO()):
-        commands.resume(ground.cloud.settings, Namespace(run_id=run_id))
-    return lambda: prepare(ground)
+        commands.resume(environment.cloud.settings, Namespace(run_id=run_id))
+    return lambda: prepare(environment)
 
 
 KINDS: dict[str, Fault] = {
@@ -274,9 +274,11 @@ KINDS: dict[str, Fault] = {
 }
 
 
-def _handle_messages(ground: Ground, rng: random.Random, hidden_seconds: int, *, send_again: bool) -> None:
-    sqs = ground.cloud.client("sqs")
-    addresses = [ground.queue(agent) for agent in AGENTS]
+def _handle_messages(
+    environment: ChaosEnvironment, rng: random.Random, hidden_seconds: int, *, send_again: bool
+) -> None:
+    sqs = environment.cloud.client("sqs")
+    addresses = [environment.queue(agent) for agent in AGENTS]
     handled: set[str] = set()
     end = time.monotonic() + rng.uniform(*OUTAGE_SECONDS)
     while time.monotonic() < end:
@@ -289,9 +291,9 @@ def _handle_messages(ground: Ground, rng: random.Random, hidden_seconds: int, *,
 
 
 @contextlib.contextmanager
-def _held_back(ground: Ground, agents: Sequence[str]) -> Iterator[None]:
+def _held_back(environment: ChaosEnvironment, agents: Sequence[str]) -> Iterator[None]:
     """Nobody takes messages from these agents' queues meanwhile: their mappings are switched off, and on again."""
-    functions = ground.cloud.client("lambda")
+    functions = environment.cloud.client("lambda")
     mappings = [
         mapping["UUID"]
         for agent in agents
@@ -315,19 +317,19 @@ def _held_back(ground: Ground, agents: Sequence[str]) -> Iterator[None]:
         switch(enabled=True)
 
 
-def _for_a_moment(ground: Ground, rng: random.Random, name: str, content: str) -> Undo:
-    switch = ground.failpoints / name
+def _for_a_moment(environment: ChaosEnvironment, rng: random.Random, name: str, content: str) -> Undo:
+    switch = environment.failpoints / name
     switch.write_text(content)
     time.sleep(rng.uniform(*OUTAGE_SECONDS))
     switch.unlink(missing_ok=True)
     return _nothing
 
 
-def _planned_run(ground: Ground) -> str:
+def _planned_run(environment: ChaosEnvironment) -> str:
     """The run that is under way, once it is planned."""
     newest = "SELECT run_id FROM runs WHERE status = 'running' ORDER BY planned_at DESC LIMIT 1"
-    _wait_until(lambda: bool(ground.cloud.query(newest)), "no run was planned")
-    return str(ground.cloud.query(newest)[0][0])
+    _wait_until(lambda: bool(environment.cloud.query(newest)), "no run was planned")
+    return str(environment.cloud.query(newest)[0][0])
 
 
 def _wait_until(condition: Callable[[], bool], otherwise: str) -> None:
@@ -338,9 +340,9 @@ def _wait_until(condition: Callable[[], bool], otherwise: str) -> None:
         time.sleep(0.05)
 
 
-def _connect(ground: Ground) -> Any:
-    password = role_passwords(ground.cloud.settings.private)["owner"]
-    return database_server(ground.cloud.settings).connect(DATABASE, "owner", password)
+def _connect(environment: ChaosEnvironment) -> Any:
+    password = role_passwords(environment.cloud.settings.private)["owner"]
+    return database_server(environment.cloud.settings).connect(DATABASE, "owner", password)
 
 
 def _nothing() -> None:

@@ -1,4 +1,4 @@
-"""Parts that need no cloud of ours, each measured by a module in a process of its own."""
+"""Parts of the benchmark that need no cloud: each is measured by a module in a process of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def measured_by_program(module: str) -> Measure:
 
 def measured_by_function(module: str) -> Measure:
     """A part that calls `module.run()` and takes what it gives."""
-    return lambda options: _figures(["tests.bench.alone", module], options.say)
+    return lambda options: _figures(["tests.bench.run_module", module], options.say)
 
 
 def environment_with_functions() -> dict[str, str]:

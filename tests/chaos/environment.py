@@ -21,7 +21,7 @@ BATCH_SIZE = 50
 
 
 @dataclass(frozen=True)
-class Ground:
+class ChaosEnvironment:
     """A cloud, and the folder that its functions look for failpoints in."""
 
     cloud: BenchCloud
@@ -46,11 +46,11 @@ class Ground:
         (self.failpoints / f"{agent}.{boundary}").write_text(str(crossing))
 
     def waiting_failpoints(self) -> list[str]:
-        """The deaths that nobody has died yet."""
+        """The planned kills that have not happened yet."""
         return sorted(path.name for path in self.failpoints.iterdir() if path.name.endswith(("-commit", "-answer")))
 
     def tidy(self) -> None:
-        """Takes every disturbance back, and leaves the queues empty."""
+        """Take every disturbance back, and leave the queues empty."""
         for path in self.failpoints.iterdir():
             path.unlink(missing_ok=True)
         self.cloud.set_model(latency_ms=MODEL_LATENCY_MS)
@@ -61,28 +61,28 @@ class Ground:
 
 
 @contextlib.contextmanager
-def chaos_ground(customers: int) -> Iterator[Ground]:
+def chaos_environment(customers: int) -> Iterator[ChaosEnvironment]:
     """A deployed cloud of its own with so many customers; gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="vigie-failpoints-"))
     try:
         with bench_cloud(customers, {"VIGIE_FAILPOINTS": str(folder)}) as cloud:
-            ground = Ground(cloud, folder)
-            prepare(ground)
-            yield ground
+            environment = ChaosEnvironment(cloud, folder)
+            prepare(environment)
+            yield environment
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def prepare(ground: Ground) -> None:
-    """Lets messages come back soon."""
-    set_visibility(ground, VISIBILITY_SECONDS, VISIBILITY_SECONDS)
-    ground.tidy()
+def prepare(environment: ChaosEnvironment) -> None:
+    """Let messages come back soon."""
+    set_visibility(environment, VISIBILITY_SECONDS, VISIBILITY_SECONDS)
+    environment.tidy()
 
 
-def set_visibility(ground: Ground, seconds: int, dead_seconds: int) -> None:
+def set_visibility(environment: ChaosEnvironment, seconds: int, dead_seconds: int) -> None:
     """How long a message stays hidden in each agent's queue, and in its dead-letter queue."""
     for agent in AGENTS:
         for dead, hidden in ((False, seconds), (True, dead_seconds)):
-            ground.cloud.client("sqs").set_queue_attributes(
-                QueueUrl=ground.queue(agent, dead=dead), Attributes={"VisibilityTimeout": str(hidden)}
+            environment.cloud.client("sqs").set_queue_attributes(
+                QueueUrl=environment.queue(agent, dead=dead), Attributes={"VisibilityTimeout": str(hidden)}
             )

@@ -1,4 +1,4 @@
-"""Writes what a module's `run()` gives: `python -m tests.bench.alone MODULE PATH`."""
+"""Write what a module's `run()` returns, as JSON: `python -m tests.bench.run_module MODULE PATH`."""
 
 from __future__ import annotations
 
