@@ -9,8 +9,8 @@ VIGIE := $(PY) -m vigie_operations
 JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 
 .DEFAULT_GOAL := help
-.PHONY: help doctor deploy-local run resume redrive load dashboard logs status test test-containers lint claims bench \
-	chaos cost \
+.PHONY: help doctor deploy-local run resume redrive load dashboard logs status test test-containers lint claims \
+	mutation bench chaos cost \
 	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
 	export-audit export-customer verify-audit prove-event prove-growth up down clean environment lock
 
@@ -116,6 +116,9 @@ prove-growth: environment ## Prove that the log only grew since the oldest check
 
 claims: environment ## Run the test behind every governance claim (JSON=path)
 	@$(PY) -m tests.evaluations.claims $(JSON_OPTION) $(ARGS)
+
+mutation: environment ## Change the code a little and see whether its unit tests fail: ONLY=module (JSON=path)
+	@./infra/mutation.sh $(if $(ONLY),--only "$(ONLY)") $(JSON_OPTION) $(ARGS)
 
 bench: environment ## Measure speed on this machine; ONLY=pipeline for a part (JSON=path)
 	@$(PY) -m tests.bench $(if $(ONLY),--only "$(ONLY)") $(JSON_OPTION) $(ARGS)

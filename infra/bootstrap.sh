@@ -4,7 +4,11 @@
 #   .venv            the local cloud, the dashboard, training, tests   requirements/vigie.lock
 #   .local/runtime   stands in for AWS's managed Python runtime        requirements/runtime.lock
 #   .local/sam       the standard SAM command line                     requirements/sam.lock
-#   .local/tools     uv, which installs the three                      requirements/tools.lock
+#   .local/tools     uv, which installs the others                     requirements/tools.lock
+#
+# `bootstrap.sh for-tests` prepares one more, which only the tests use:
+#
+#   .local/ministack an AWS emulator that is not LocalStack            requirements/ministack.lock
 #
 # PYTHON=/path/to/python3.13 chooses the interpreter.
 set -eu
@@ -15,7 +19,10 @@ local_dir="$root/.local"
 tools="$local_dir/tools"
 log="$local_dir/logs/bootstrap.log"
 # Lets .venv/bin/python find Vigie's own packages from any folder: `python -m vigie.verify`.
-paths="$root/.venv/lib/python3.13/site-packages/vigie.pth"
+packages="$root/.venv/lib/python3.13/site-packages"
+paths="$packages/vigie.pth"
+# What an installer would write of vigie_localstack, which is used where it lies: LocalStack finds the executor by it.
+metadata="$packages/vigie_localstack-0.1.0.dist-info"
 
 # Environments of an earlier kind, whose programs begin with the path they were installed to, are made anew.
 fingerprint() { printf 'relocatable-%s' "$(cksum < "$1" | tr ' ' '-')"; }
@@ -28,13 +35,30 @@ up_to_date() { # folder lock
 # Relative to where they are written: the clone may be moved, and its name may hold any character.
 import_paths() { for part in layers/common layers/llm layers/scoring infra .; do echo "../../../../$part"; done; }
 
+entry_points() {
+    printf '%s\n' '[localstack.lambda.runtime_executor]' \
+        'process = vigie_localstack.executor.plugin:ProcessRuntimeExecutorPlugin'
+}
+
+write_metadata() {
+    mkdir -p "$metadata"
+    entry_points > "$metadata/entry_points.txt"
+    printf '%s\n' 'Metadata-Version: 2.1' 'Name: vigie_localstack' 'Version: 0.1.0' > "$metadata/METADATA"
+    # The list of files by which the installer removes it when the lock has changed; it is written anew then.
+    for file in METADATA RECORD entry_points.txt; do echo "${metadata##*/}/$file,,"; done > "$metadata/RECORD"
+}
+
 all_up_to_date() {
     [ -x "$tools/bin/uv" ] && up_to_date "$root/.venv" requirements/vigie.lock &&
         up_to_date "$local_dir/runtime" requirements/runtime.lock &&
         up_to_date "$local_dir/sam" requirements/sam.lock && [ "$(cat "$paths" 2>/dev/null)" = "$(import_paths)" ] &&
-        [ -x "$root/.venv/bin/vigie" ]
+        [ "$(cat "$metadata/entry_points.txt" 2>/dev/null)" = "$(entry_points)" ] &&
+        [ -x "$root/.venv/bin/vigie" ] &&
+        { [ -z "$for_tests" ] || up_to_date "$local_dir/ministack" requirements/ministack.lock; }
 }
 
+for_tests=''
+if [ "${1:-}" = for-tests ]; then for_tests=yes; fi
 if [ "${1:-}" != find-python ] && all_up_to_date; then exit 0; fi
 
 say() { printf '%s\n' "$*"; }
@@ -202,7 +226,11 @@ install_uv
 sync_environment "function runtime  (.local/runtime)" "$local_dir/runtime" requirements/runtime.lock
 sync_environment "SAM command line  (.local/sam)" "$local_dir/sam" requirements/sam.lock
 sync_environment "local cloud, dashboard, tools  (.venv)" "$root/.venv" requirements/vigie.lock
+if [ -n "$for_tests" ]; then
+    sync_environment "stand-in for an account  (.local/ministack)" "$local_dir/ministack" requirements/ministack.lock
+fi
 import_paths > "$paths"
+write_metadata
 # The command `vigie`, found next to its Python wherever the clone is moved.
 printf '%s\n' '#!/bin/sh' 'exec "$(dirname -- "$0")/python" -m vigie_operations "$@"' > "$root/.venv/bin/vigie"
 chmod 755 "$root/.venv/bin/vigie"

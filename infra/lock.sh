@@ -33,7 +33,7 @@ wrap() { # list folder
     (cd "$2" && "$uv" lock -q --python "$root/.venv/bin/python")
 }
 
-echo "Resolving pyproject.toml, requirements/sam.in and requirements/tools.in"
+echo "Resolving pyproject.toml and requirements/*.in"
 mkdir "$work/vigie"
 cp pyproject.toml "$work/vigie/"
 (cd "$work/vigie" && "$uv" lock -q --python "$root/.venv/bin/python")
@@ -42,8 +42,8 @@ export_lock "$work/vigie" requirements/runtime.lock --only-group runtime
 for layer in common llm scoring; do
     export_lock "$work/vigie" "layers/$layer/requirements.txt" --only-group "layer-$layer"
 done
-wrap requirements/sam.in "$work/sam"
-export_lock "$work/sam" requirements/sam.lock
-wrap requirements/tools.in "$work/tools"
-export_lock "$work/tools" requirements/tools.lock
+for environment in sam tools ministack mutation; do
+    wrap "requirements/$environment.in" "$work/$environment"
+    export_lock "$work/$environment" "requirements/$environment.lock"
+done
 echo "Run make test, then commit the locks together with what changed them."

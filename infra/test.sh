@@ -4,6 +4,8 @@
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root"
+# Beside what every target needs, what stands for an AWS account.
+./infra/bootstrap.sh for-tests
 bin="$root/.venv/bin"
 
 find_chromium() {

@@ -15,12 +15,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Grid
 
-from model.command_line import run_command
 from model.contract import load_contract
 from model.sources import HISTORY, SourceError, find_telecom
 from model.synthesise import SEED, synthesise
 from model.train import train
 from model.validate import Table, read_table
+from vigie.command_line import run_command
 from vigie_scoring import Scorer
 
 ROWS = 7043

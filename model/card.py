@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from model.card_text import write_contract, write_head
-from model.command_line import run_command
 from model.contract import Contract, ContractError, contract_path, load_contract, parse_contract
 from model.database import connect, names_database
 from model.faults import DataError
@@ -20,6 +19,7 @@ from model.plots import draw_drift, draw_drivers, draw_reliability, draw_roc
 from model.registry import RegistryError, read_approved
 from model.sources import evaluation_file, local_home
 from model.train import default_folder
+from vigie.command_line import run_command
 from vigie_scoring.drift import SCORE, Drift, measure_drift
 from vigie_scoring.errors import ScorerError
 from vigie_scoring.scorer import Scorer

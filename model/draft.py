@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from model.cells import fold
-from model.command_line import run_command
 from model.contract import ROW_NUMBER, ContractError, parse_contract, refuse_shipped_name
 from model.csv_file import REMOVE_TOTALS, TOTALS, CsvFile, normal, open_csv
 from model.draft_text import Asked, Draft, next_steps, report, write_contract
@@ -20,6 +19,7 @@ from model.outcome_values import Settled, settle
 from model.panel import date_faults, explain_panel, explain_repeats, find_panel
 from model.profile import Profile, read_profiles
 from model.sensitive_cost import describe_cost_of_file
+from vigie.command_line import run_command
 
 __all__ = ["Asked", "Draft", "draft", "main"]
 

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from model.candidates import find_candidate
-from model.command_line import run_command
 from model.compare import FOLDS, REPEATS, RULE, Comparison
 from model.contract import Contract, ContractError, load_contract
 from model.design import design_matrix
@@ -29,6 +28,7 @@ from model.synthesise import SEED, synthesise
 from model.train import TrainingError, compare_rows, compared_rows, labels_of, used_inputs
 from model.validate import Table, describe_rows, read_table
 from model.waiting import OutOfTimeError
+from vigie.command_line import run_command
 
 CUSTOMERS = 20_000
 FIGURES = {"auc": "AUC", "brier": "Brier", "log_loss": "Log loss", "ece": "Calibration error"}

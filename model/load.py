@@ -14,7 +14,6 @@ import psycopg2
 
 from model.bank_files import FILES, BankFile, Row, open_bank_file
 from model.claiming import LoadRefusedError
-from model.command_line import run_command
 from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
 from model.database import DatabaseUnknownError, connect
 from model.faults import DataError, Fault
@@ -23,6 +22,7 @@ from model.row_reader import Counted
 from model.storing import Loaded, store
 from model.taken_numbers import TakenNumberError
 from model.validate import describe_rows, open_table
+from vigie.command_line import run_command
 
 UUID_DIGITS = 32
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "vigie:customers")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from model.claiming import loaded_source
-from model.command_line import run_command
 from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
 from model.csv_file import open_csv
 from model.database import DatabaseUnknownError, connect
@@ -21,6 +20,7 @@ from model.group_errors import measure_errors
 from model.load import customer_uuid
 from model.metrics import interval_by_bootstrap, measure, reliability
 from model.row_reader import RowReader
+from vigie.command_line import run_command
 from vigie_scoring.drift import Drift
 
 if TYPE_CHECKING:

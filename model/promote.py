@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from model.command_line import run_command
 from model.contract import ContractError, contract_path, load_contract
 from model.database import DatabaseUnknownError, connect
 from model.registry import Registered, RegistryError, approve, current, list_versions, newest_candidate, rollback
+from vigie.command_line import run_command
 from vigie_scoring.errors import ScorerError
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from model.bank import Population, draw_population
-from model.command_line import run_command
 from model.feedback_text import FeedbackWriter
 from model.people import draw_person
+from vigie.command_line import run_command
 from vigie.vocabulary import Purpose
 
 # Fixed, so that the same seed gives the same bytes on any day.

@@ -16,7 +16,6 @@ import joblib  # type: ignore[import-untyped]
 import numpy as np
 
 from model.candidates import OUTER_BAGS, Candidate, EbmSettings, find_candidate
-from model.command_line import run_command
 from model.compare import RULE, Comparison, Progress, compare
 from model.contract import Contract, ContractError, Feature, contract_path, load_contract
 from model.database import connect, names_database
@@ -36,6 +35,7 @@ from model.tuning import RULE as SETTINGS_RULE
 from model.tuning import fit_tuned, sample_people
 from model.validate import Table, describe_rows, read_table
 from model.waiting import MINUTES, Budget, OutOfTimeError, time_bound
+from vigie.command_line import run_command
 from vigie_scoring.drift import build_reference
 from vigie_scoring.scorer import Scorer
 

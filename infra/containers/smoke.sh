@@ -150,9 +150,11 @@ make_clone() {
 }
 
 check_refusals() {
-    local said
-    said=$(LLM_API_KEY=$key compose up --no-start 2>&1) && fail "a key in a variable is not refused"
-    case $said in *"set LLM_API_KEY_FILE"*) ;; *) fail "the refusal names no remedy: $said" ;; esac
+    local said name
+    for name in GROQ_API_KEY LLM_API_KEY; do
+        said=$(export "$name=$key" && compose up --no-start 2>&1) && fail "a key in $name is not refused"
+        case $said in *"set ${name}_FILE"*) ;; *) fail "the refusal names no remedy: $said" ;; esac
+    done
 }
 
 check_image() {

@@ -9,7 +9,7 @@ import os
 import resource
 import sys
 
-from model.command_line import run_command
+from vigie.command_line import run_command
 from vigie_local import commands
 from vigie_local.settings import load_settings
 from vigie_operations.errors import OperationError
@@ -19,7 +19,7 @@ _MACHINE_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns its exit code."""
+    """Run one command; return its exit code."""
     options = parser().parse_args(arguments)
     command: commands.Command = options.run
     raise_open_files()

@@ -48,13 +48,13 @@ def unprivileged_account() -> Account | None:
 
 
 def can_reach(path: Path, account: Account) -> bool:
-    """Whether the account may enter every existing folder on the way to `path`."""
+    """Return whether the account may enter every existing folder on the way to `path`."""
     folders = [folder for folder in (path, *path.parents) if folder.is_dir()]
     return all(_may_enter(folder, account) for folder in folders)
 
 
 def can_read_all(folder: Path, account: Account) -> bool:
-    """Whether the account may read each file below `folder`, enter each folder, and run what its owner may run."""
+    """Return whether the account may read each file below `folder`, enter each folder, and run what its owner may."""
     return all(_may(path, account, _needed(path)) for path in (folder, *folder.rglob("*")) if path.exists())
 
 
@@ -74,7 +74,7 @@ def _may(path: Path, account: Account, wanted: int) -> bool:
 
 
 def give_folder(folder: Path, account: Account | None) -> None:
-    """Makes the folder, for its owner alone, and gives it to the account."""
+    """Make the folder, for its owner alone, and give it to the account."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     if account:

@@ -17,7 +17,7 @@ from vigie_local.steps import run_tool, step
 
 
 def fill_bank(settings: LocalSettings) -> None:
-    """Loads the demo bank unless there are customers, and trains a model unless one is approved."""
+    """Load the demo bank unless there are customers, and train a model unless one is approved."""
     present = _count(settings, "SELECT count(*) FROM customers")
     with step("Demo bank") as current:
         if present:
@@ -54,7 +54,7 @@ def tool_variables(settings: LocalSettings) -> dict[str, str]:
 
 
 def run_with_cloud(settings: LocalSettings, command: list[str]) -> int:
-    """Runs a program of this project with the caller's variables and `tool_variables`; returns its exit code."""
+    """Run a program of this project with the caller's variables and `tool_variables`; return its exit code."""
     if command[:1] == ["python"]:
         command = [sys.executable, *command[1:]]
     environment = tool_environment(service_environment(tool_variables(settings)))

@@ -1,4 +1,4 @@
-"""Builds functions and layers with the standard SAM CLI, only when a source has changed."""
+"""Build functions and layers with the standard SAM CLI, only when a source has changed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Build:
 
 
 def build(settings: LocalSettings, repository: Path = REPOSITORY) -> Build:
-    """Runs `sam build` unless the last build was made of the very same sources."""
+    """Run `sam build` unless the last build was made of the very same sources."""
     folder = settings.build
     stamp = folder / "fingerprint"
     fingerprint = sources_fingerprint(repository, settings.layer_platform)
@@ -87,7 +87,7 @@ def uv_cache(settings: LocalSettings) -> dict[str, str]:
 
 
 def can_make(folder: Path) -> bool:
-    """Whether this folder can be written, or made."""
+    """Return whether this folder can be written, or made."""
     present = next(place for place in (folder, *folder.parents) if place.exists())
     return present.is_dir() and os.access(present, os.W_OK | os.X_OK)
 

@@ -52,7 +52,7 @@ WriteSecrets = Callable[[LocalSettings, Any], list[str]]
 
 
 def up(settings: LocalSettings, _options: argparse.Namespace) -> int:
-    """Starts the services that a deployment needs."""
+    """Start the services that a deployment needs."""
     doctor.require_sound(settings)
     print("Services", flush=True)
     services.start_services(services.cloud_services(settings), say)
@@ -107,14 +107,14 @@ def prepare_schema(settings: LocalSettings) -> None:
 
 
 def build_only(settings: LocalSettings, _options: argparse.Namespace) -> int:
-    """Builds functions and layers, and deploys nothing."""
+    """Build functions and layers, and deploy nothing."""
     with step("Functions and layers") as current:
         current.note = "built" if build(settings).fresh else "unchanged"
     return 0
 
 
 def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
-    """Deploys, loads the demo bank, stays until told to stop; how a container runs the local cloud."""
+    """Deploy, load the demo bank and stay until told to stop; how a container runs the local cloud."""
     # Where no earlier life of the container can have left it: one that was killed is not ready when it is back.
     ready = Path(tempfile.gettempdir()) / READY_FILE
     ready.unlink(missing_ok=True)
@@ -137,7 +137,7 @@ def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
 
 
 def make_password(settings: LocalSettings, _options: argparse.Namespace) -> int:
-    """Makes the superuser's password for a database that a container runs; keeps one that exists."""
+    """Make the superuser's password for a database that a container runs; keep one that exists."""
     path = services.database_server(settings).password_file
     if not path.exists():
         write_private(path, secrets.token_urlsafe(32))
@@ -151,7 +151,7 @@ def run(settings: LocalSettings, options: argparse.Namespace) -> int:
 
 
 def resume(settings: LocalSettings, options: argparse.Namespace) -> int:
-    """Completes a run from the database; brings back the cloud first where it is gone."""
+    """Complete a run from the database; bring back the cloud first where it is gone."""
     services.start_services([services.cloud_services(settings)[0]], say)
     target = target_of(settings)
     resume_operation.require_open(target, options.run_id)
@@ -165,13 +165,13 @@ def resume(settings: LocalSettings, options: argparse.Namespace) -> int:
 
 
 def redrive(settings: LocalSettings, options: argparse.Namespace) -> int:
-    """Starts another run over those who failed in closed runs."""
+    """Start another run over those who failed in closed runs."""
     _require_running(settings)
     return _show(redrive_operation.redrive(target_of(settings), options.run_id))
 
 
 def load(settings: LocalSettings, options: argparse.Namespace) -> int:
-    """Loads somebody's own CSV files; a bad file is refused whole."""
+    """Load somebody's own CSV files; a bad file is refused whole."""
     _require_running(settings)
     command = ["python", "-m", "model.load", "--data", options.data]
     command += ["--contract", options.contract] if options.contract else []
@@ -180,7 +180,7 @@ def load(settings: LocalSettings, options: argparse.Namespace) -> int:
 
 
 def start_dashboard(settings: LocalSettings, _options: argparse.Namespace) -> int:
-    """Starts the dashboard."""
+    """Start the dashboard."""
     _require_running(settings)
     if settings.dashboard_host != LOOPBACK:
         say(f"The dashboard runs in a container of its own: {settings.dashboard_host}:{settings.dashboard_port}")
@@ -190,13 +190,13 @@ def start_dashboard(settings: LocalSettings, _options: argparse.Namespace) -> in
 
 
 def with_cloud(settings: LocalSettings, options: argparse.Namespace) -> int:
-    """Runs a program with this local cloud's addresses and the database owner's way in."""
+    """Run a program with this local cloud's addresses and the database owner's way in."""
     _require_running(settings)
     return bank.run_with_cloud(settings, options.program)
 
 
 def status(settings: LocalSettings, _options: argparse.Namespace) -> int:
-    """Says which services run, and where calls go."""
+    """Say which services run, and where calls go."""
     calls_go = ""
     for entry in services.all_services(settings):
         state = "running" if entry.service.is_running() else "not running"
@@ -212,7 +212,7 @@ def status(settings: LocalSettings, _options: argparse.Namespace) -> int:
 
 
 def down(settings: LocalSettings, _options: argparse.Namespace) -> int:
-    """Stops what was started."""
+    """Stop what was started."""
     if settings.in_container:
         raise ServiceError(
             "The containers are stopped from outside: docker compose down (with --volumes to delete what they keep)."
@@ -227,7 +227,7 @@ def _stop_all(settings: LocalSettings) -> None:
 
 
 def clean(settings: LocalSettings, options: argparse.Namespace) -> int:
-    """Stops everything and deletes the local state."""
+    """Stop everything and delete the local state."""
     down(settings, options)
     services.database_server(settings).remove()
     if settings.home.exists():
@@ -237,7 +237,7 @@ def clean(settings: LocalSettings, options: argparse.Namespace) -> int:
 
 
 def say_where_calls_go(settings: LocalSettings) -> None:
-    """Prints the model provider that the secret holds now."""
+    """Print the model provider that the secret holds now."""
     line = _where_calls_go(settings)
     if line:
         say(line)
@@ -279,7 +279,7 @@ def _remove(folder: Path) -> None:
 
 
 def say(text: str) -> None:
-    """Prints at once, also into a file or a pipe."""
+    """Print at once, also into a file or a pipe."""
     print(text, flush=True)
 
 

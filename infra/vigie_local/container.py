@@ -21,7 +21,7 @@ def seen_from_container(url: str, host_machine: str) -> str:
 
 
 def names_this_machine(url: str) -> bool:
-    """Whether the address is localhost, a loopback number or 0.0.0.0."""
+    """Return whether the address is localhost, a loopback number or 0.0.0.0."""
     host = (urlsplit(url).hostname or "").rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -41,7 +41,7 @@ class ServiceElsewhere:
     port: int
 
     def answers(self) -> bool:
-        """Whether something accepts a connection there."""
+        """Return whether something accepts a connection there."""
         try:
             socket.create_connection((self.host, self.port), timeout=_TIMEOUT_S).close()
         except OSError:

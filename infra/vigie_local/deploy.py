@@ -1,4 +1,4 @@
-"""Deploys the built template with the standard SAM CLI, only when something differs from what is deployed."""
+"""Deploy the built template with the standard SAM CLI, only when something differs from what is deployed."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _HEALTHY = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 
 
 def deploy(settings: LocalSettings, built: Build, repository: Path = REPOSITORY) -> bool:
-    """Brings the stack up to date; False when it was already."""
+    """Bring the stack up to date; False when it was already."""
     cloud_formation = aws_client("cloudformation", settings.endpoint)
     stack = find_stack(cloud_formation)
-    wanted = _fingerprint(built, repository)
+    wanted = _fingerprint(settings, built, repository)
     if stack and _deployed(settings) == [stack["StackId"], wanted]:
         return False
     _create_bucket(settings)
@@ -31,7 +31,7 @@ def deploy(settings: LocalSettings, built: Build, repository: Path = REPOSITORY)
 
 
 def is_broken(settings: LocalSettings) -> bool:
-    """Whether a deployment that failed half-way left the stack in a state that no update mends."""
+    """Return whether a deployment that failed half-way left the stack in a state that no update mends."""
     stack = find_stack(aws_client("cloudformation", settings.endpoint))
     return stack is not None and stack["StackStatus"] not in _HEALTHY
 
@@ -47,10 +47,11 @@ def find_stack(cloud_formation: Any, name: str = STACK) -> dict[str, Any] | None
     return next((stack for stack in described if stack["StackStatus"] != "DELETE_COMPLETE"), None)
 
 
-def _fingerprint(built: Build, repository: Path) -> str:
+def _fingerprint(settings: LocalSettings, built: Build, repository: Path) -> str:
     settings_file = repository / "samconfig.toml"
     text = settings_file.read_text() if settings_file.exists() else ""
-    return hashlib.sha256(f"{built.fingerprint}\0{text}".encode()).hexdigest()
+    parameters = json.dumps(dict(settings.stack_parameters), sort_keys=True)
+    return hashlib.sha256(f"{built.fingerprint}\0{text}\0{parameters}".encode()).hexdigest()
 
 
 def _stamp(settings: LocalSettings) -> Path:
@@ -77,4 +78,7 @@ def _run_sam_deploy(settings: LocalSettings, built: Build, repository: Path) -> 
         "--config-file", str(repository / "samconfig.toml"), "--config-env", "local",
         "--region", REGION, "--s3-bucket", ARTIFACTS_BUCKET, "--no-progressbar",
     ]  # fmt: skip
+    if settings.stack_parameters:
+        given = (f"{name}={value}" for name, value in settings.stack_parameters.items())
+        arguments += ["--parameter-overrides", *given]
     run_sam(settings, arguments, "sam-deploy.log", repository)

@@ -62,12 +62,12 @@ class LocalStack:
         return self.home / "logs" / "localstack.log"
 
     def start(self) -> None:
-        """Starts it unless it runs; returns when it answers."""
+        """Start it unless it runs; return when it answers."""
         self.launch()
         self.wait_ready()
 
     def launch(self) -> None:
-        """Starts it unless it runs, without waiting."""
+        """Start it unless it runs, without waiting."""
         if self.is_running():
             return
         # It knows nothing of what an earlier one left in files.
@@ -76,14 +76,14 @@ class LocalStack:
         start_process(self._spec())
 
     def stop(self) -> bool:
-        """Ends it and the functions it runs; False when it did not run."""
+        """End it and the functions it runs; False when it did not run."""
         return stop_process(self.pid_file, timeout_s=8)
 
     def is_running(self) -> bool:
         return running_pid(self.pid_file) is not None
 
     def wait_ready(self, on_wait: Callable[[], None] | None = None) -> None:
-        """Returns when it answers; raises ServiceError with its log when it ends or takes too long."""
+        """Return when it answers; raise ServiceError with its log when it ends or takes too long."""
         deadline = time.monotonic() + _START_TIMEOUT_S
         while not self.is_healthy():
             if not self.is_running():
@@ -95,7 +95,7 @@ class LocalStack:
             time.sleep(0.1)
 
     def is_healthy(self) -> bool:
-        """Whether it answers its health check."""
+        """Return whether it answers its health check."""
         try:
             with urllib.request.urlopen(f"{self.endpoint}/_localstack/health", timeout=2) as answer:
                 return "services" in json.load(answer)

@@ -66,7 +66,7 @@ def check_folder(settings: LocalSettings) -> Iterator[Finding]:
 
 
 def check_writing(settings: LocalSettings) -> Iterator[Finding]:
-    """Whether the home's file system takes files and runs programs."""
+    """Return whether the home's file system takes files and runs programs."""
     for folder in _written(settings):
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ MIGRATIONS = REPOSITORY / "infra" / "migrations"
 
 
 def prepare_database(server: PostgresServer, owner_password: str, dbname: str = DATABASE) -> None:
-    """Makes the owner (who may make the functions' roles) and the database; keeps what exists."""
+    """Make the owner (who may make the functions' roles) and the database; keep what exists."""
     connection = _connect_superuser(server)
     connection.autocommit = True
     try:
@@ -87,7 +87,7 @@ def _no_way_in(server: PostgresServer, said: str) -> str:
 def apply_migrations(
     server: PostgresServer, owner_password: str, folder: Path = MIGRATIONS, dbname: str = DATABASE
 ) -> list[str]:
-    """Applies what is new in `folder` as the owner; returns the names; StepError names a file that fails."""
+    """Apply what is new in `folder` as the owner; return the names; StepError names a file that fails."""
     from yoyo import get_backend, read_migrations  # type: ignore[import-untyped]
 
     uri = f"postgresql://{OWNER}:{quote(owner_password, safe='')}@{server.host}:{server.port}/{dbname}"
@@ -110,7 +110,7 @@ def _apply(backend: object, migration: object) -> str:
 
 
 def set_password(connection: Connection, role: str, password: str) -> None:
-    """Sets a role's password; only its SCRAM verifier travels, so no log can hold the password."""
+    """Set a role's password; only its SCRAM verifier travels, so no log can hold the password."""
     from psycopg2 import sql
     from psycopg2.extensions import encrypt_password
 

@@ -19,7 +19,7 @@ def free_port() -> int:
 
 
 def is_taken(port: int) -> bool:
-    """Whether a service could not listen on this port (connections that are just closing do not count)."""
+    """Return whether a service could not listen on this port (connections that are just closing do not count)."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -33,7 +33,7 @@ def is_taken(port: int) -> bool:
 
 
 def accepts(port: int, timeout: float = 0.5) -> bool:
-    """Whether something answers a connection on this port."""
+    """Return whether something answers a connection on this port."""
     try:
         with socket.create_connection((LOOPBACK, port), timeout=timeout):
             return True
@@ -42,7 +42,7 @@ def accepts(port: int, timeout: float = 0.5) -> bool:
 
 
 def require_free(wanted: Iterable[tuple[str, int, str]]) -> None:
-    """Raises PortTakenError naming every taken port of `(service, port, variable)` and its variable."""
+    """Raise PortTakenError naming every taken port of `(service, port, variable)` and its variable."""
     wanted = list(wanted)
     problems = [
         f"  {service} wants port {port}, which another program uses. "
@@ -56,7 +56,7 @@ def require_free(wanted: Iterable[tuple[str, int, str]]) -> None:
 
 
 def _stays_taken(port: int) -> bool:
-    """Whether a port is taken by more than an outgoing connection that happens to begin there and soon ends."""
+    """Return whether a port is taken by more than an outgoing connection that happens to begin there and soon ends."""
     for _attempt in range(10):
         if not is_taken(port):
             return False

@@ -93,7 +93,7 @@ class PostgresServer:
         return self._place() / "data"
 
     def start(self) -> None:
-        """Makes the cluster when there is none, starts it unless it runs, returns when it answers."""
+        """Make the cluster when there is none, start it unless it runs, return when it answers."""
         if self.is_running():
             return
         self.initialise()
@@ -102,14 +102,14 @@ class PostgresServer:
         self._require_ours()
 
     def stop(self) -> bool:
-        """Ends it the way that keeps every commit; False when it did not run."""
+        """End it the way that keeps every commit; False when it did not run."""
         return stop_process(self.pid_file, signal.SIGINT, timeout_s=30)
 
     def is_running(self) -> bool:
         return running_pid(self.pid_file) is not None
 
     def remove(self) -> None:
-        """Stops it and deletes its data, wherever that lives."""
+        """Stop it and delete its data, wherever that lives."""
         self.stop()
         remove_place(self.home, unprivileged_account())
         self.password_file.unlink(missing_ok=True)
@@ -133,7 +133,7 @@ class PostgresServer:
             ) from error
 
     def initialise(self) -> None:
-        """Makes the cluster and its superuser's password; does nothing when it exists."""
+        """Make the cluster and its superuser's password; do nothing when it exists."""
         self.home.mkdir(parents=True, exist_ok=True)  # so that its own rights count when a place is chosen
         account = unprivileged_account()
         place = settle(self.home, account)
@@ -149,7 +149,7 @@ class PostgresServer:
         self._initdb(password, account)
 
     def wait_ready(self) -> None:
-        """Returns when the server lets the superuser in; raises ServiceError with its log otherwise."""
+        """Return when the server lets the superuser in; raise ServiceError with its log otherwise."""
         import psycopg2
 
         deadline = time.monotonic() + _START_TIMEOUT_S

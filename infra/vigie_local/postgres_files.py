@@ -65,7 +65,7 @@ def settle(home: Path, account: Account | None) -> Path:
 
 
 def owns(home: Path, place: Path) -> bool:
-    """Whether a place outside belongs to this home: nobody claims it, this home does, or the one that did is gone."""
+    """Return whether a place outside belongs to this home: claimed by none, by this one, or by one that is gone."""
     try:
         owner = Path((place / "home").read_text())
     except FileNotFoundError:

@@ -42,7 +42,7 @@ class ProcessSpec:
 
 
 def start_process(spec: ProcessSpec) -> int:
-    """Starts the process in a session of its own, writes its pid file and returns its pid."""
+    """Start the process in a session of its own, write its pid file and return its pid."""
     for folder in (spec.log.parent, spec.pid_file.parent):
         folder.mkdir(parents=True, exist_ok=True)
     _keep_previous_log(spec.log)
@@ -63,7 +63,7 @@ def running_pid(pid_file: Path) -> int | None:
 
 
 def stop_process(pid_file: Path, stop_signal: signal.Signals = signal.SIGTERM, timeout_s: float = 20) -> bool:
-    """Stops the process and whatever it started; False when there was nothing to stop."""
+    """Stop the process and whatever it started; False when there was nothing to stop."""
     process = _find(pid_file)
     if process is None:
         pid_file.unlink(missing_ok=True)
@@ -90,7 +90,7 @@ def log_tail(log: Path, lines: int = _LOG_TAIL_LINES) -> str:
 
 
 def _end(family: list[psutil.Process], timeout_s: float) -> None:
-    """Waits for the first of the family, then ends those that outlive it."""
+    """Wait for the first of the family, then end those that outlive it."""
     _wait_gone(family[:1], timeout_s)
     left = [one for one in family if _alive(one)]
     for one in left:
@@ -112,7 +112,7 @@ def _wait_gone(processes: list[psutil.Process], timeout_s: float) -> bool:
 
 
 def _alive(process: psutil.Process) -> bool:
-    """Whether this very process runs; one that has ended and waits to be collected does not."""
+    """Return whether this very process runs; one that has ended and waits to be collected does not."""
     try:
         return bool(process.is_running()) and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

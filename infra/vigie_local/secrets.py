@@ -43,7 +43,7 @@ def role_passwords(private: Path) -> dict[str, str]:
 
 
 def set_role_passwords(server: PostgresServer, passwords: Mapping[str, str]) -> None:
-    """Gives every role its password; the roles exist once the migrations have run."""
+    """Give every role its password; the roles exist once the migrations have run."""
     connection = server.connect(SUPERUSER)
     try:
         with connection:
@@ -54,13 +54,13 @@ def set_role_passwords(server: PostgresServer, passwords: Mapping[str, str]) -> 
 
 
 def publish_secrets(settings: LocalSettings, secrets_manager: Any) -> list[str]:
-    """Writes every secret that is missing or differs; returns the names of those written."""
+    """Write every secret that is missing or differs; return the names of those written."""
     wanted = _database_secrets(settings) | {LLM_SECRET: provider_facts(settings.provider)}
     return [name for name, content in wanted.items() if _put(secrets_manager, name, content)]
 
 
 def restore_secrets(settings: LocalSettings, secrets_manager: Any, planned: Endpoint | None) -> list[str]:
-    """Writes the secrets that a restarted LocalStack lost, and changes none that is there; returns their names.
+    """Write the secrets that a restarted LocalStack lost, and change none that is there; return their names.
 
     Raises:
         RunError: the model provider that a run was planned with is another than the secret's, or than the variables'.

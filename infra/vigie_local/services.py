@@ -55,7 +55,7 @@ class WebService:
     health: str
 
     def start(self) -> None:
-        """Starts it unless it runs; returns when it answers."""
+        """Start it unless it runs; return when it answers."""
         if not self.is_running():
             start_process(
                 ProcessSpec(
@@ -82,7 +82,7 @@ class WebService:
 
 
 def answers(url: str) -> bool:
-    """Whether a GET on this address of this machine succeeds."""
+    """Return whether a GET on this address of this machine succeeds."""
     try:
         with urllib.request.urlopen(url, timeout=2) as answer:
             return bool(answer.status == 200)
@@ -165,14 +165,14 @@ def local_aws(settings: LocalSettings) -> LocalStack:
 
 
 def restart_local_aws(settings: LocalSettings) -> None:
-    """Forgets every resource: LocalStack keeps them in memory."""
+    """Forget every resource: LocalStack keeps them in memory."""
     cloud = local_aws(settings)
     cloud.stop()
     cloud.start()
 
 
 def start_services(entries: list[Entry], say: Callable[[str], None]) -> None:
-    """Starts what does not run yet. When one fails, those started by this call are stopped again."""
+    """Start what does not run yet. When one fails, those started by this call are stopped again."""
     missing = require_ports(entries)
     started: list[Entry] = []
     try:
@@ -200,7 +200,7 @@ def not_running(entries: list[Entry]) -> list[str]:
 
 
 def stop_services(entries: list[Entry], say: Callable[[str], None]) -> int:
-    """Stops what runs, last started first; returns how many there were."""
+    """Stop what runs, last started first; return how many there were."""
     stopped = 0
     for entry in reversed(entries):
         if entry.service.stop():

@@ -43,7 +43,7 @@ class ModelProvider:
 
     @property
     def leaves_machine(self) -> bool:
-        """Whether redacted feedback is sent to anything but the rules on this machine."""
+        """Return whether redacted feedback is sent to anything but the rules on this machine."""
         return recipient_of(self).name != LOCAL_RULES
 
 
@@ -76,6 +76,8 @@ class LocalSettings:
     # The way to the provider, as the shell's usual variables name it (`vigie_local.way`).
     way: Mapping[str, str] = field(default_factory=dict, repr=False)
     layer_platform: str = ""
+    # Parameters of the stack that are not to have their defaults (tests wait less long).
+    stack_parameters: Mapping[str, str] = field(default_factory=dict)
     # Settings of the model server and of LocalStack, passed on as they are (tests make them misbehave).
     model_server_switches: Mapping[str, str] = field(default_factory=dict)
     localstack_switches: Mapping[str, str] = field(default_factory=dict)
@@ -163,7 +165,7 @@ def _with_way(provider: ModelProvider, variables: Mapping[str, str]) -> ModelPro
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
-    """Reads every variable at once; raises SettingError for a value that cannot be used."""
+    """Read every variable at once; raise SettingError for a value that cannot be used."""
     home = Path(environment.get("VIGIE_HOME") or REPOSITORY / ".local").expanduser().absolute()
     return LocalSettings(
         home=home,

@@ -26,7 +26,7 @@ class Step:
 
 @contextlib.contextmanager
 def step(label: str) -> Iterator[Step]:
-    """Prints the label, a sign of life while it lasts, then its note and its time."""
+    """Print the label, a sign of life while it lasts, then its note and its time."""
     began = time.monotonic()
     current = Step()
     try:
@@ -39,7 +39,7 @@ def step(label: str) -> Iterator[Step]:
 
 
 def run_tool(command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path) -> None:
-    """Runs a program with its output in `log`; raises StepError with the log's tail when it fails."""
+    """Run a program with its output in `log`; raise StepError with the log's tail when it fails."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def write_run(target: Target, run_id: str = "", folder: Path | None = None) -> list[Path]:
-    """Write a run's files, the newest run's unless one is named; return their paths, the folder first.
+    """Write a run's files, the newest run's unless one is named; return their paths, the cover sheet first.
 
     Raises:
         TrailError: there is no such run.
@@ -32,6 +32,8 @@ def write_run(target: Target, run_id: str = "", folder: Path | None = None) -> l
     """
     with target.connected() as connection:
         run_id = run_id or _newest_run(connection)
+        if not run_id:
+            raise TrailError(f"there is no run yet: {target.command('run')}")
         key = public_key(target)
         checkpoints, _ = split_by_key(Trail(connection).checkpoints(), key)
         return export_run(connection, run_id, folder or target.folder / "audit" / run_id, checkpoints, as_pem(key))
@@ -54,8 +56,8 @@ class ExportedLog:
         ]
         if self.of_other_keys:
             lines.append(
-                f"{self.of_other_keys} older checkpoints are signed with keys that LocalStack forgot when it stopped;"
-                " the newer ones vouch for the same events."
+                f"{self.of_other_keys} checkpoints are signed with another key than the present one "
+                "(LocalStack forgets its key when it stops); the newer ones vouch for the same events."
             )
         return lines
 
@@ -91,13 +93,37 @@ def export_log(target: Target, folder: Path | None = None) -> ExportedLog:
         with gzip.open(folder / "log.jsonl.gz", "wb", compresslevel=1) as log:
             log.writelines(trail.lines())
     if not ours:
-        raise OperationError("No checkpoint is signed with the present key yet: make run, or wait a minute after one.")
+        raise OperationError(
+            f"No checkpoint is signed with the present key yet: {target.command('run')}, or wait a minute after one."
+        )
     (folder / "checkpoints.txt").write_text("".join(ours), encoding="utf-8")
     return ExportedLog(folder, len(ours), published, len(others))
 
 
-def write_inclusion(target: Target, event_id: str, folder: Path | None = None) -> list[str]:
-    """Write the proof that one event is in the signed log; return the lines to print.
+@dataclass(frozen=True)
+class WrittenProof:
+    """The file of a proof, the key's file, and the command that checks one with the other."""
+
+    path: Path
+    key: Path
+    kind: str
+
+    @property
+    def check(self) -> str:
+        """The command that checks the proof, without the database."""
+        return f".venv/bin/python -m vigie.verify {self.kind} {self.path} --key {self.key}"
+
+    def lines(self) -> list[str]:
+        """Return what to print of it."""
+        return [str(self.path), f"Check it: {self.check}"]
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the same as JSON can hold it."""
+        return {"proof": str(self.path), "key": str(self.key), "check": self.check}
+
+
+def write_inclusion(target: Target, event_id: str, folder: Path | None = None) -> WrittenProof:
+    """Write the proof that one event is in the signed log.
 
     Raises:
         TrailError: there is no such event, or it is not sealed yet.
@@ -109,7 +135,7 @@ def write_inclusion(target: Target, event_id: str, folder: Path | None = None) -
 
 def write_consistency(
     target: Target, first: int | None = None, second: int | None = None, folder: Path | None = None
-) -> list[str]:
+) -> WrittenProof:
     """Write the proof that the log only grew between two checkpoints (the oldest and newest by default).
 
     Raises:
@@ -125,13 +151,13 @@ def write_consistency(
     return _write_proof(target, folder, f"consistency-{first}-{second}.json", proof, "consistency")
 
 
-def _write_proof(target: Target, folder: Path | None, name: str, proof: str, kind: str) -> list[str]:
+def _write_proof(target: Target, folder: Path | None, name: str, proof: str, kind: str) -> WrittenProof:
     folder = folder or target.folder / "audit"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(proof, encoding="utf-8")
-    (folder / "key.pem").write_bytes(as_pem(public_key(target)))
-    check = f".venv/bin/python -m vigie.verify {kind} {folder / name} --key {folder / 'key.pem'}"
-    return [str(folder / name), f"Check it: {check}"]
+    written = WrittenProof(folder / name, folder / "key.pem", kind)
+    written.path.write_text(proof, encoding="utf-8")
+    written.key.write_bytes(as_pem(public_key(target)))
+    return written
 
 
 def public_key(target: Target) -> bytes:
@@ -187,6 +213,4 @@ def _newest_run(connection: Connection) -> str:
     with connection, connection.cursor() as cursor:
         cursor.execute("SELECT run_id FROM runs ORDER BY planned_at DESC LIMIT 1")
         row = cursor.fetchone()
-    if row is None:
-        raise TrailError("there is no run yet: make run")
-    return str(row[0])
+    return str(row[0]) if row else ""

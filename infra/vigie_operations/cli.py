@@ -91,7 +91,7 @@ def operation[**P](do: Callable[Concatenate[Target, bool, P], int]) -> Callable[
 @operation
 def run(target: Target, as_json: bool, text: str) -> int:
     """Start a run, follow it to its end and print the summary."""
-    return show_reports([run_operation.run(target, text)], as_json)
+    return show_reports(target, [run_operation.run(target, text)], as_json)
 
 
 @vigie.command()
@@ -99,7 +99,7 @@ def run(target: Target, as_json: bool, text: str) -> int:
 @operation
 def resume(target: Target, as_json: bool, run_id: str) -> int:
     """Complete the run RUN_ID, whose execution was lost or failed."""
-    return show_reports([resume_operation.resume(target, run_id)], as_json)
+    return show_reports(target, [resume_operation.resume(target, run_id)], as_json)
 
 
 @vigie.command()
@@ -107,7 +107,7 @@ def resume(target: Target, as_json: bool, run_id: str) -> int:
 @operation
 def redrive(target: Target, as_json: bool, run_id: str) -> int:
     """Process again the customers that failed in closed runs, or in RUN_ID alone."""
-    return show_reports(redrive_operation.redrive(target, run_id), as_json)
+    return show_reports(target, redrive_operation.redrive(target, run_id), as_json)
 
 
 @vigie.command("status")
@@ -146,7 +146,8 @@ OUT = click.option("--out", type=click.Path(path_type=Path, file_okay=False), he
 @operation
 def export_run(target: Target, as_json: bool, run_id: str, out: Path | None) -> int:
     """Write the newest run, or RUN_ID, for an auditor: CSV, JSON Lines and a cover sheet."""
-    folder, *files = audit_export.write_run(target, run_id, out)
+    files = audit_export.write_run(target, run_id, out)
+    folder = files[0].parent
     sizes = {path.name: path.stat().st_size for path in files}
     lines = [str(folder), *(f"  {name:<16} {size:>10} bytes" for name, size in sizes.items())]
     show({"folder": str(folder), "files": sizes} if as_json else lines, as_json)
@@ -169,7 +170,7 @@ def verify_log(target: Target, as_json: bool, out: Path | None) -> int:
 @operation
 def prove_event(target: Target, as_json: bool, event_id: uuid.UUID, out: Path | None) -> int:
     """Write the proof that EVENT_ID is in the signed log."""
-    show(audit_export.write_inclusion(target, str(event_id), out), as_json)
+    show_proof(audit_export.write_inclusion(target, str(event_id), out), as_json)
     return 0
 
 
@@ -180,7 +181,7 @@ def prove_event(target: Target, as_json: bool, event_id: uuid.UUID, out: Path | 
 @operation
 def prove_growth(target: Target, as_json: bool, first: int | None, second: int | None, out: Path | None) -> int:
     """Write the proof that the log only grew between two checkpoints."""
-    show(audit_export.write_consistency(target, first, second, out), as_json)
+    show_proof(audit_export.write_consistency(target, first, second, out), as_json)
     return 0
 
 
@@ -195,19 +196,25 @@ def customer() -> None:
 @operation
 def export_customer(target: Target, as_json: bool, customer_id: uuid.UUID, out: Path | None) -> int:
     """Export everything held and done about CUSTOMER_ID (GDPR 15)."""
-    show(subject_access.export_customer(target, customer_id, out), as_json)
+    answer = subject_access.export_customer(target, customer_id, out)
+    show(answer.as_dict() if as_json else answer.lines(), as_json)
     return 0
 
 
-def show_reports(reports: Iterable[RunReport], as_json: bool) -> int:
+def show_reports(target: Target, reports: Iterable[RunReport], as_json: bool) -> int:
     """Print the summaries of runs; return the exit code: 1 when one of them did not succeed in full."""
     found = list(reports)
     if as_json:
         click.echo(json.dumps([report.as_dict() for report in found], indent=2))
     else:
         for report in found:
-            click.echo("\n".join(["", *report.lines()]))
+            click.echo("\n".join(["", *report.lines(target.command("redrive", report.run_id))]))
     return 0 if all(report.status == "succeeded" for report in found) else 1
+
+
+def show_proof(proof: audit_export.WrittenProof, as_json: bool) -> None:
+    """Print where a proof was written, and how to check it."""
+    show(proof.as_dict() if as_json else proof.lines(), as_json)
 
 
 def show(result: Any, as_json: bool) -> None:

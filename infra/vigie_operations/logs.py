@@ -63,8 +63,8 @@ def read_events(client: Any, groups: list[str], start_ms: int, follow: bool) -> 
     seen: set[str] = set()
     while True:
         found = [(group, event) for group in groups for event in _events(client, group, start_ms)]
-        fresh = [(group, event) for group, event in found if event["eventId"] not in seen]
-        seen = {event["eventId"] for _group, event in found}
+        fresh = [(group, event) for group, event in found if _identity(event) not in seen]
+        seen = {_identity(event) for _group, event in found}
         yield from sorted(fresh, key=lambda pair: pair[1]["timestamp"])
         if not follow:
             return
@@ -72,6 +72,11 @@ def read_events(client: Any, groups: list[str], start_ms: int, follow: bool) -> 
         newest = max((event["timestamp"] for _group, event in found), default=start_ms)
         start_ms = max(start_ms, newest - 10_000)
         time.sleep(_POLL_S)
+
+
+def _identity(event: dict[str, Any]) -> str:
+    """Return what tells an event from others; the API's reference promises no id."""
+    return str(event.get("eventId") or (event["logStreamName"], event["timestamp"], event["message"]))
 
 
 def _events(client: Any, group: str, start_ms: int) -> Iterator[dict[str, Any]]:

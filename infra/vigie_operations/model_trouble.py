@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vigie_operations.targets import Target
+
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
@@ -18,12 +20,13 @@ REFUSED = """
 """
 
 
-def model_trouble(connection: Connection, run_id: str) -> tuple[str, ...]:
-    """A line for each cause, with what can be done; none when every call was answered."""
+def model_trouble(target: Target, connection: Connection, run_id: str) -> tuple[str, ...]:
+    """Return a line for each cause, with what can be done; none when every call was answered."""
     from vigie_llm.causes import REMEDIES
     from vigie_llm.refusals import REFUSALS
 
     remedies = {refusal.code: refusal.remedy for refusal in REFUSALS.values()} | {**REMEDIES}
+    logs = target.command("logs")
     with connection, connection.cursor() as cursor:
         cursor.execute(UNANSWERED, (run_id,))
         unanswered = cursor.fetchall()
@@ -31,12 +34,12 @@ def model_trouble(connection: Connection, run_id: str) -> tuple[str, ...]:
         refused = cursor.fetchall()
     return (
         *(
-            f"  unanswered calls   {calls:>6}   {cause or 'Unknown'}: {remedies.get(cause, 'make logs')}"
+            f"  unanswered calls   {calls:>6}   {cause or 'Unknown'}: {remedies.get(cause, logs)}"
             for cause, calls in unanswered
         ),
         *(
             f"  batches not sent   {batches:>6}   the secret points to {address}, the run was planned with another: "
-            "make redrive"
+            f"{target.command('redrive')}"
             for address, batches in refused
         ),
     )

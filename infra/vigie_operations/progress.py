@@ -27,7 +27,7 @@ class RunProgress:
         return f"{', '.join(parts)} of {self.planned}"
 
     def failures(self, step: str) -> str:
-        """How many failed in a step, in brackets; nothing where nobody did."""
+        """Return how many failed in a step, in brackets; nothing where nobody did."""
         return f" ({self.failed[step]} failed)" if self.failed.get(step) else ""
 
 
@@ -38,7 +38,7 @@ def say(text: str) -> None:
 
 @contextlib.contextmanager
 def shown_progress() -> Iterator[Callable[[RunProgress], None]]:
-    """A function that shows the progress given to it, in the way the output allows."""
+    """Yield a function that shows the progress given to it, in the way the output allows."""
     with _bars() if sys.stderr.isatty() else _plain_lines() as show:
         yield show
 

@@ -60,11 +60,11 @@ def redrive(target: Target, run_id: str) -> list[RunReport]:
         RunError: the run is unknown or not closed, another redrive is under way, or an execution failed.
         TargetError: nothing is deployed, or the target cannot be reached.
     """
-    with target.connected(OWNER) as connection, _alone(connection):
-        _require_closed(connection, run_id)
+    with target.connected(OWNER) as connection, _only_one(target, connection):
+        _require_closed(target, connection, run_id)
         asked = {"run": run_id, "family": [row[0] for row in _fetch(connection, FAMILY, (run_id,))]}
         waiting = _fetch(connection, WAITING, asked)
-        _say_what_is_not_redriven(connection, asked)
+        _say_what_is_not_redriven(target, connection, asked)
         reports = [_run(target, of, customers) for of, customers in waiting]
     say(f"{len(reports)} runs started." if reports else "Nothing to redrive.")
     return reports
@@ -77,10 +77,10 @@ def _run(target: Target, of: str, customers: int) -> RunReport:
 
 
 @contextlib.contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
-    [(alone,)] = _fetch(connection, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (LOCK,))
-    if not alone:
-        raise RunError("Another make redrive is under way: wait for its end")
+def _only_one(target: Target, connection: Connection) -> Iterator[None]:
+    [(locked,)] = _fetch(connection, "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (LOCK,))
+    if not locked:
+        raise RunError(f"Another {target.command('redrive')} is under way: wait for its end")
     yield
 
 
@@ -90,21 +90,21 @@ def _fetch(connection: Connection, sql: str, parameters: Any = None) -> list[tup
         return cursor.fetchall()
 
 
-def _require_closed(connection: Connection, run_id: str) -> None:
+def _require_closed(target: Target, connection: Connection, run_id: str) -> None:
     if not run_id:
         return
     found = _fetch(connection, "SELECT counts IS NOT NULL FROM runs WHERE run_id = %s", (run_id,))
     if not found:
         raise RunError(f"RUN={run_id!r} was never planned. Leave RUN out to redrive every closed run")
     if not found[0][0]:
-        raise RunError(f"RUN={run_id!r} is not closed. Complete it first: make resume RUN={run_id}")
+        raise RunError(f"RUN={run_id!r} is not closed. Complete it first: {target.command('resume', run_id)}")
 
 
-def _say_what_is_not_redriven(connection: Connection, asked: dict[str, Any]) -> None:
+def _say_what_is_not_redriven(target: Target, connection: Connection, asked: dict[str, Any]) -> None:
     for name, customers in _fetch(connection, OPEN, asked):
-        say(f"Run {name} has {customers} of them and is not closed: wait, or make resume RUN={name}")
+        say(f"Run {name} has {customers} of them and is not closed: wait, or {target.command('resume', name)}")
     for name, customers in _fetch(connection, ELSEWHERE, asked) if asked["run"] else []:
-        say(f"Run {name} has {customers} of them and lost them again: make redrive RUN={name}")
+        say(f"Run {name} has {customers} of them and lost them again: {target.command('redrive', name)}")
     if asked["run"] and (blocked := _fetch(connection, BLOCKED, asked)[0][0]):
         say(f"{blocked} analyses were blocked by the egress guard, which would block the same texts again.")
     unreadable = _fetch(

@@ -49,8 +49,8 @@ class RunReport:
         """Return the report as JSON can hold it."""
         return asdict(self)
 
-    def lines(self) -> list[str]:
-        """Return the summary, one fact per line."""
+    def lines(self, redrive: str = "") -> list[str]:
+        """Return the summary, one fact per line; `redrive` is the command that makes anew what was lost."""
         count = self.customers.get
         rate = count("planned", 0) / self.seconds if self.seconds else 0.0
         return [
@@ -71,11 +71,11 @@ class RunReport:
             f"  audit events       {self.audit_events:>6}   {self._audit()}",
             *self.notes,
             *self._why_nobody(),
-            *self._what_was_lost(),
+            *self._what_was_lost(redrive or f"make redrive RUN={self.run_id}"),
         ]
 
     def _failed(self, label: str, name: str, step: str, withdrawn: str = "") -> str:
-        """A line of those who ended a step without a result for another reason than want of consent or feedback."""
+        """Return the line of those who ended a step without a result, want of consent and of feedback aside."""
         number = self.customers.get(name, 0) + self.customers.get(withdrawn, 0)
         told = {
             reason: customers
@@ -91,12 +91,12 @@ class RunReport:
         found = f": {self._segments(self.without_lost)}" if self.without_lost else ""
         return [f"  of these           {number:>6}   made without an analysis that was lost{found}"]
 
-    def _what_was_lost(self) -> list[str]:
+    def _what_was_lost(self, redrive: str) -> list[str]:
         blocked = self.reasons.get("analyse", {}).get("EgressBlocked", 0)
         lost = self.customers.get("analysis_failed", 0) - blocked
         if not lost and not self.customers.get("failed", 0):
             return []
-        return ["", f"When the cause is mended, make redrive RUN={self.run_id} makes anew what was lost or failed."]
+        return ["", f"When the cause is mended, {redrive} makes anew what was lost or failed."]
 
     def _why_nobody(self) -> list[str]:
         if self.customers.get("planned", 0):

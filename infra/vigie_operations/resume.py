@@ -42,11 +42,13 @@ def require_open(target: Target, run_id: str) -> None:
         cursor.execute("SELECT run_id FROM runs WHERE status = 'running' ORDER BY planned_at DESC LIMIT 5")
         under_way = [row[0] for row in cursor.fetchall()]
     if found is None:
-        known = f"Not closed yet: {', '.join(under_way)}." if under_way else "Every planned run is closed: make run."
+        closed = f"Every planned run is closed: {target.command('run')}."
+        known = f"Not closed yet: {', '.join(under_way)}." if under_way else closed
         raise RunError(f"RUN={run_id!r} was never planned. {known}")
     if found[0] != "running":
         raise RunError(
-            f"RUN={run_id!r} is closed ({found[0]}) and stays as it is. Who failed in it: make redrive RUN={run_id}"
+            f"RUN={run_id!r} is closed ({found[0]}) and stays as it is. "
+            f"Who failed in it: {target.command('redrive', run_id)}"
         )
 
 
@@ -65,12 +67,12 @@ def next_name(run_id: str, status_of: Callable[[str], str | None]) -> str:
     for number in count(1):
         name = run_id if number == 1 else f"{run_id}--resume-{number}"
         if len(name) > LONGEST_NAME:
-            raise RunError(f"RUN={run_id!r} is too long to go on under another name: make run starts another run")
+            raise RunError(f"RUN={run_id!r} is too long to go on under another name: start another run")
         status = status_of(name)
         if status is None:
             return name
         if status == "RUNNING":
-            raise RunError(f"RUN={run_id!r} is under way as execution {name}. Follow it: make logs")
+            raise RunError(f"RUN={run_id!r} is under way as execution {name}. Wait for its end")
     raise AssertionError
 
 

@@ -18,7 +18,7 @@ from vigie_operations.errors import RunError
 from vigie_operations.model_trouble import model_trouble
 from vigie_operations.progress import RunProgress, say, shown_progress
 from vigie_operations.report import RunReport, endpoint_line
-from vigie_operations.targets import Target
+from vigie_operations.targets import LOCAL, Target
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -70,12 +70,12 @@ def follow_run(target: Target, arn: str, run_id: str) -> RunReport:
     states = target.client("stepfunctions")
     began = time.monotonic()
     with target.connected() as connection:
-        _say_what_was_planned(states, arn, run_id, connection)
+        _say_what_was_planned(target, states, arn, run_id, connection)
         execution = _follow(states, arn, run_id, connection)
         seconds = time.monotonic() - began
         if execution["status"] != "SUCCEEDED":
-            raise RunError(_failure(run_id, execution))
-        return _report(connection, json.loads(execution["output"]), seconds)
+            raise RunError(f"{_failure(run_id, execution)}\nWhat the agents wrote: {target.command('logs')}")
+        return _report(target, connection, json.loads(execution["output"]), seconds)
 
 
 def new_run_id() -> str:
@@ -150,19 +150,19 @@ def planned_endpoint(connection: Connection, run_id: str) -> Endpoint | None:
     return Endpoint(*found) if found and all(found) else None
 
 
-def _say_what_was_planned(states: Any, arn: str, run_id: str, connection: Connection) -> None:
+def _say_what_was_planned(target: Target, states: Any, arn: str, run_id: str, connection: Connection) -> None:
     """Say whose customers are covered and where calls go, as the run froze it, whatever the secret says later."""
     while read_progress(connection, run_id).planned is None:
         if states.describe_execution(executionArn=arn)["status"] != "RUNNING":
             return
         time.sleep(_POLL_S)
-    for line in _covered(connection, run_id):
+    for line in _covered(target, connection, run_id):
         say(line)
     if endpoint := planned_endpoint(connection, run_id):
         say(endpoint_line(endpoint))
 
 
-def _covered(connection: Connection, run_id: str) -> Iterator[str]:
+def _covered(target: Target, connection: Connection, run_id: str) -> Iterator[str]:
     """Return whose customers a run covers, and what a newcomer may miss: other contracts, a model not approved."""
     with connection, connection.cursor() as cursor:
         cursor.execute(_PLANNED, (run_id,))
@@ -173,9 +173,16 @@ def _covered(connection: Connection, run_id: str) -> Iterator[str]:
         waiting = cursor.fetchone()
     yield f"Customers of contract {contract}, model {version}"
     if others:
-        yield f"  not those of {others}: make promote CONTRACT=… VERSION=… lets runs cover another contract"
+        yield f"  not those of {others}: {_promote(target, '…')} lets runs cover another contract"
     if waiting:
-        yield f"  model {waiting[0]} is trained and not approved: make promote CONTRACT={waiting[1]} approves it"
+        yield f"  model {waiting[0]} is trained and not approved: {_promote(target, waiting[1])} approves it"
+
+
+def _promote(target: Target, contract: str) -> str:
+    """Return what approves a contract's model. The tool needs the database owner's credentials: `vigie` has none."""
+    if target.name == LOCAL:
+        return f"make promote CONTRACT={contract}"
+    return f"python -m model.promote --contract {contract}"
 
 
 def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[str, Any]:
@@ -190,20 +197,18 @@ def _follow(states: Any, arn: str, run_id: str, connection: Connection) -> dict[
 
 def _failure(run_id: str, execution: dict[str, Any]) -> str:
     cause = _short_cause(execution.get("cause") or "no cause given")
-    lines = [f"Run {run_id} {execution['status'].lower()}: {execution.get('error') or 'error'}: {cause}"]
-    lines.append("What the agents wrote: make logs (vigie logs)")
-    return "\n".join(lines)
+    return f"Run {run_id} {execution['status'].lower()}: {execution.get('error') or 'error'}: {cause}"
 
 
 def _short_cause(cause: str) -> str:
-    """A function's own message, without its stack trace."""
+    """Return a function's own message, without its stack trace."""
     try:
         return str(json.loads(cause)["errorMessage"])
     except (ValueError, KeyError, TypeError):
         return cause
 
 
-def _report(connection: Connection, output: dict[str, Any], seconds: float) -> RunReport:
+def _report(target: Target, connection: Connection, output: dict[str, Any], seconds: float) -> RunReport:
     run_id = output["run_id"]
     with connection, connection.cursor() as cursor:
         cursor.execute(_SEGMENTS, (run_id,))
@@ -220,5 +225,6 @@ def _report(connection: Connection, output: dict[str, Any], seconds: float) -> R
         run_id=run_id, status=output["status"], seconds=seconds, customers=output["customers"],
         segments={row[0]: row[1] for row in segments}, without_lost={row[0]: row[2] for row in segments},
         action_sources=sources, catalogue_reasons=catalogue, reasons=output.get("reasons") or {},
-        audit_events=events, left_out=left_out, audit=output.get("audit", {}), notes=model_trouble(connection, run_id),
+        audit_events=events, left_out=left_out, audit=output.get("audit", {}),
+        notes=model_trouble(target, connection, run_id),
     )  # fmt: skip

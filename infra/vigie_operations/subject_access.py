@@ -10,6 +10,7 @@ import datetime
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,8 +41,24 @@ class UnknownCustomerError(OperationError):
     """When no customer has that id."""
 
 
-def export_customer(target: Target, customer_id: uuid.UUID, folder: Path | None = None) -> list[str]:
-    """Write both files below `folder`; return the lines to print: paths and counts, no personal data.
+@dataclass(frozen=True)
+class Answer:
+    """The files written for one customer, and how many rows of each table they hold: no personal data."""
+
+    files: list[Path]
+    rows: dict[str, int]
+
+    def lines(self) -> list[str]:
+        """Return what to print of it."""
+        return [*map(str, self.files), ", ".join(f"{count} in {table}" for table, count in self.rows.items() if count)]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the same as JSON can hold it."""
+        return {"files": [str(path) for path in self.files], "rows": self.rows}
+
+
+def export_customer(target: Target, customer_id: uuid.UUID, folder: Path | None = None) -> Answer:
+    """Write both files below `folder`.
 
     Raises:
         UnknownCustomerError: there is no such customer.
@@ -50,11 +67,11 @@ def export_customer(target: Target, customer_id: uuid.UUID, folder: Path | None 
     with target.connected(OWNER) as connection:
         held = collect(connection, customer_id)
     paths = write_answer(folder or target.folder / "subject-access", customer_id, held)
-    return [*map(str, paths), ", ".join(f"{len(rows)} in {table}" for table, rows in held.items() if rows)]
+    return Answer(paths, {table: len(rows) for table, rows in held.items()})
 
 
 def collect(connection: Connection, customer_id: uuid.UUID) -> dict[str, Rows]:
-    """Every row about a customer, by table, as JSON can hold them, all of one moment.
+    """Return every row about a customer, by table, as JSON can hold them, all of one moment.
 
     Raises:
         UnknownCustomerError: there is no such customer.
@@ -80,7 +97,7 @@ def write_answer(folder: Path, customer_id: uuid.UUID, held: Mapping[str, Rows])
 
 
 def readable(whole: Mapping[str, Any]) -> str:
-    """The same as text: a section for each table, a paragraph for each row, empty fields left out."""
+    """Return the same as text: a section for each table, a paragraph for each row, empty fields left out."""
     lines = [f"# What is held about customer {whole['customer_id']}", "", f"As of {whole['made_at']}."]
     for table, rows in whole["held"].items():
         lines += ["", f"## {table}: {len(rows)}"]

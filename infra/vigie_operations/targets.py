@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 STACK = "vigie"
+LOCAL = "local"
+AWS = "aws"
 LOCAL_REGION = "us-east-1"
 OWNER = "owner"
 READER = "dashboard"
@@ -78,6 +80,13 @@ class Target:
     def audit_key(self) -> str:
         """ARN of the key that signs checkpoints."""
         return self.output("AuditKeyArn")
+
+    def command(self, operation: str, run_id: str = "") -> str:
+        """Return what an operator types for an operation on this target, for errors and summaries to name."""
+        if self.name == LOCAL:
+            return f"make {operation}" + (f" RUN={run_id}" if run_id else "")
+        stack = [] if self.stack == STACK else ["--stack", self.stack]
+        return " ".join(["vigie", "--target", self.name, *stack, operation, *([run_id] if run_id else [])])
 
     def output(self, name: str) -> str:
         """Return one of the stack's outputs.
@@ -158,7 +167,7 @@ class Target:
 def local_target(port: int, home: Path) -> Target:
     """Return the local cloud whose LocalStack listens at this port of the loopback address."""
     return Target(
-        name="local",
+        name=LOCAL,
         # LocalStack takes any credentials; these are worth nothing anywhere else.
         session=boto3.Session(region_name=LOCAL_REGION, aws_access_key_id="test", aws_secret_access_key="test"),
         folder=home,
@@ -179,4 +188,4 @@ def aws_target(stack: str = STACK, region: str | None = None, profile: str | Non
         raise TargetError(f"The AWS profile cannot be used: {error}") from error
     if not session.region_name:
         raise TargetError("No AWS region is configured: give --region, or set AWS_REGION or AWS_DEFAULT_REGION.")
-    return Target(name="aws", session=session, folder=Path.cwd() / "vigie-files", stack=stack)
+    return Target(name=AWS, session=session, folder=Path.cwd() / "vigie-files", stack=stack)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.integration.conftest import Bank, bank, bank_passwords, bank_server, make_bank  # noqa: F401 - fixtures
+from tests.integration.conftest import Bank, bank, make_bank, migrated  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="module")

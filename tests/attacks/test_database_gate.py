@@ -11,8 +11,9 @@ import pytest
 from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, ISOLATION_LEVEL_SERIALIZABLE
 from psycopg2.extensions import connection as Connection
 
-from tests.integration.conftest import TEMPLATE, Bank
+from tests.integration.conftest import Bank
 from tests.integration.database.conftest import ENTER_EGRESS, INSERT_ANALYSIS, enter_egress, wait_until_blocked
+from tests.template_database import TEMPLATE
 from vigie_local.migrations import FUNCTION_ROLES
 
 ARGUMENTS = {"text": "'feedback_analysis'", "boolean": "true", "integer": "1", "bigint": "1", "jsonb": "'{}'"}

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from model.command_line import run_command
 from tests.bench.cloud import BenchCloud, bench_cloud
 from tests.bench.machine import describe_commit, describe_machine, now
 from tests.bench.options import Options
 from tests.bench.parts import PARTS, CloudPart, LonePart, choose
 from tests.bench.table import lines
+from vigie.command_line import run_command
 from vigie_operations.errors import OperationError
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import psycopg2
 from botocore.exceptions import BotoCoreError, ClientError
 
-from model.command_line import run_command
 from tests.chaos import report
 from tests.chaos.boundaries import disturb_every_boundary
 from tests.chaos.checking import check_again
 from tests.chaos.faults import KINDS
 from tests.chaos.ground import Ground, chaos_ground
 from tests.chaos.running import Disturbed, disturb
+from vigie.command_line import run_command
 from vigie_operations.errors import OperationError
 
 BOUNDARIES = "boundaries"

@@ -114,7 +114,8 @@ def calls(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
         " ORDER BY customer_id, purpose, attempt",
         run_id,
     )
-    entered = {row[4] for row in rows}
+    # Of any run: one that was given up as stuck may still be asking. Each prompt has markers of its own.
+    entered = {row[0] for row in cloud.query("SELECT prompt_sha256 FROM egress_ledger")}
     for request in cloud.model_requests():
         prompt = _prompt_of(request)
         if prompt is not None and hashlib.sha256(prompt.encode()).hexdigest() not in entered:

@@ -104,7 +104,9 @@ def test_what_is_held_about_a_customer_is_written_for_its_owner_only(cloud: Clou
     exported = cloud.vigie("--json", "customer", "export", customer_id, "--out", str(tmp_path))
     assert exported.returncode == 0, exported.stderr
     written = tmp_path / f"{customer_id}.json"
-    assert str(written) in json.loads(exported.stdout)
+    answer = json.loads(exported.stdout)
+    assert str(written) in answer["files"]
+    assert answer["rows"]["customers"] == 1
     assert written.stat().st_mode & 0o077 == 0
 
 

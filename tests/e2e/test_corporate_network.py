@@ -88,6 +88,7 @@ def test_a_run_reaches_its_provider_through_the_proxy_with_the_company_s_certifi
 
 def assert_named(cloud: Cloud, run_id: str, said: str, cause: Cause) -> None:
     assert f"{cause}: {REMEDIES[cause]}" in said
+    assert "Unknown" not in said
     told = {(line["cause"], line["remedy"]) for line in logged(cloud, run_id) if "cause" in line}
     assert told == {(cause, REMEDIES[cause])}
     assert cloud.query("SELECT DISTINCT outcome FROM egress_ledger WHERE run_id = %s", run_id) == [("unavailable",)]

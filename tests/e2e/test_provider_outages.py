@@ -115,7 +115,7 @@ def test_an_account_that_stays_refused_ends_the_run_with_the_catalogue(server: C
     assert output["customers"]["analysed"] == 0
     assert calls(server, "never-mended")["unavailable"] <= most_refused(server, "never-mended")
     with server.target.connected() as connection:
-        [line] = model_trouble(connection, "never-mended")
+        [line] = model_trouble(server.target, connection, "never-mended")
     assert "model_blocked: allow the model at the provider" in line
     sources = server.query(
         "SELECT DISTINCT coalesce(source_reason, source) FROM actions WHERE run_id = 'never-mended' ORDER BY 1"

@@ -127,7 +127,7 @@ def test_going_on_with_a_run_touches_no_secret(
     arn = cloud.start("recipient-resumed", {"limit": CUSTOMERS, "batch_size": 10})
     wait_until(lambda: bool(cloud.query("SELECT 1 FROM run_steps WHERE run_id = 'recipient-resumed'")))
     cloud.client("stepfunctions").stop_execution(executionArn=arn)
-    wait_until(lambda: cloud.aws("stepfunctions", "describe-execution", "--execution-arn", arn)["status"] == "ABORTED")
+    wait_until(lambda: cloud.status(arn) == "ABORTED")
     cloud.model_server("PUT", body={"latency_ms": 0})
     written = cloud.client("secretsmanager").get_secret_value(SecretId=LLM_SECRET)
     elsewhere = replace(cloud.settings, groq_api_key="gsk_not_a_key")

@@ -21,7 +21,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from model.command_line import run_command
+from vigie.command_line import run_command
 from vigie_local.settings import REPOSITORY, load_settings
 
 REGISTER = REPOSITORY / "docs" / "governance" / "claims.toml"

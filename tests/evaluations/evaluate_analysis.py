@@ -18,9 +18,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
-from model.command_line import run_command
 from tests.evaluations.analysis_figures import Finding, Judged, figures
 from tests.evaluations.privacy.labelled import CannotMeasureError, identity_of, numbered_lines
+from vigie.command_line import run_command
 from vigie.secrets import LlmSecret
 from vigie.vocabulary import Sentiment
 from vigie_llm.analysis import TOPICS, ask_for_analysis, read_analysis

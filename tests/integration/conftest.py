@@ -1,7 +1,6 @@
 """The bank's database for integration tests: one server and one migrated template, a fresh copy for each module."""
 
 import json
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -13,14 +12,13 @@ import pytest
 from psycopg2.extensions import connection as Connection
 
 from tests.fakes.scorers import SCORER_BYTES, SCORER_SHA256
+from tests.template_database import MigratedServer, migrated_server
 from vigie.database import Database
 from vigie.secrets import DatabaseSecret
 from vigie.vocabulary import Purpose
-from vigie_local.migrations import OWNER, ROLES, apply_migrations, prepare_database
-from vigie_local.postgres import PostgresServer, temporary_postgres
-from vigie_local.secrets import set_role_passwords
+from vigie_local.migrations import OWNER
+from vigie_local.postgres import PostgresServer
 
-TEMPLATE = "vigie_template"
 PURPOSES = tuple(Purpose)
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
 
@@ -34,12 +32,15 @@ def customer(number: int) -> UUID:
 class Bank:
     """A migrated database of its own, and ways into it."""
 
-    server: PostgresServer
+    migrated: MigratedServer
     name: str
-    passwords: dict[str, str]
+
+    @property
+    def server(self) -> PostgresServer:
+        return self.migrated.server
 
     def connect(self, role: str = OWNER) -> Connection:
-        return self.server.connect(self.name, role, self.passwords[role])
+        return self.migrated.connect(self.name, role)
 
     def query(self, sql: str, *parameters: Any, role: str = OWNER) -> list[tuple[Any, ...]]:
         """Run one statement, committed; its rows when it has any."""
@@ -56,23 +57,20 @@ class Bank:
         return Database(lambda afresh: self.secret(role))
 
     def secret(self, role: str) -> DatabaseSecret:
-        return DatabaseSecret(self.server.host, str(self.server.port), self.name, role, self.passwords[role])
+        return self.migrated.secret(self.name, role)
 
     def add_customer(self, number: int, language: str = "en", consents: tuple[str, ...] = PURPOSES) -> UUID:
         """A customer with these consents, one complaint and no feedback."""
         customer_id = customer(number)
         self.query(
             "INSERT INTO customers (customer_id, customer_number, first_name, last_name, email, phone, iban, language)"
-            " VALUES (%s, %s, 'Ada', 'Byron', %s, '+33612345678', 'FR7630006000011234567890189', %s)",
-            customer_id, f"CUST-{number:08}", f"ada.byron.{number}@example.org", language,
-        )  # fmt: skip
-        self.query(
+            " VALUES (%s, %s, 'Ada', 'Byron', %s, '+33612345678', 'FR7630006000011234567890189', %s);"
             "INSERT INTO customer_features (customer_id, contract, as_of, features)"
-            " VALUES (%s, 'tiny', '2026-01-01', %s)",
-            customer_id, json.dumps({"complaints": 1}),
+            " VALUES (%s, 'tiny', '2026-01-01', %s);"
+            "SELECT record_consent(%s, purpose, true, 'test', '1') FROM unnest(%s::text[]) AS purpose",
+            customer_id, f"CUST-{number:08}", f"ada.byron.{number}@example.org", language,
+            customer_id, json.dumps({"complaints": 1}), customer_id, list(consents),
         )  # fmt: skip
-        for purpose in consents:
-            self.record_consent(customer_id, purpose, True)
         return customer_id
 
     def add_feedback(self, number: int, text: str = "The fees are too high, says Ada Byron.") -> None:
@@ -123,48 +121,16 @@ class Bank:
 
 
 @pytest.fixture(scope="session")
-def bank_server() -> Iterator[PostgresServer]:
-    with temporary_postgres() as server:
-        connection = server.connect("postgres")
-        connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                # Nothing here outlives the machine: the disk need not be waited for.
-                cursor.execute("ALTER SYSTEM SET fsync = off")
-                cursor.execute("SELECT pg_reload_conf()")
-        finally:
-            connection.close()
-        yield server
+def migrated() -> Iterator[MigratedServer]:
+    """The server of every integration test in this process, with a migrated template to copy."""
+    with migrated_server() as started:
+        yield started
 
 
 @pytest.fixture(scope="session")
-def bank_passwords(bank_server: PostgresServer) -> dict[str, str]:
-    """Every role's password; the migrated template exists from here on."""
-    passwords = {role: secrets.token_urlsafe(24) for role in ROLES}
-    prepare_database(bank_server, passwords[OWNER], TEMPLATE)
-    apply_migrations(bank_server, passwords[OWNER], dbname=TEMPLATE)
-    set_role_passwords(bank_server, passwords)
-    return passwords
-
-
-@pytest.fixture(scope="session")
-def make_bank(bank_server: PostgresServer, bank_passwords: dict[str, str]) -> Callable[[], Bank]:
+def make_bank(migrated: MigratedServer) -> Callable[[], Bank]:
     """Makes a fresh bank, with nothing in it but the schema and the offers."""
-
-    def make() -> Bank:
-        name = f"bank_{secrets.token_hex(6)}"
-        connection = bank_server.connect("postgres")
-        connection.autocommit = True
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(f"CREATE DATABASE {name} OWNER {OWNER} TEMPLATE {TEMPLATE}")
-                # A copy has all of its template but the rights on the database itself.
-                cursor.execute(f"REVOKE TEMPORARY, CREATE ON DATABASE {name} FROM PUBLIC")
-        finally:
-            connection.close()
-        return Bank(bank_server, name, dict(bank_passwords))
-
-    return make
+    return lambda: Bank(migrated, migrated.copy())
 
 
 @pytest.fixture(scope="module")

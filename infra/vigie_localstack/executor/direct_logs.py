@@ -10,7 +10,7 @@ from vigie_localstack.executor.log_delivery import LogsClient
 
 
 class DirectLogs:
-    """Puts events where LocalStack keeps them. Where more is to be done with them, a metric filter or a subscription,
+    """Put events where LocalStack keeps them. Where more is to be done with them, a metric filter or a subscription,
     or something is missing, its API is asked as by anybody.
     """
 

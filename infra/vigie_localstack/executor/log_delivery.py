@@ -1,4 +1,4 @@
-"""Carries log events to CloudWatch Logs in as few PutLogEvents calls as its limits allow."""
+"""Carry log events to CloudWatch Logs in as few PutLogEvents calls as its limits allow."""
 
 import logging
 import threading

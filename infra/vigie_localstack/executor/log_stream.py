@@ -1,4 +1,4 @@
-"""Turns the output of a function's process into log events, in the order written."""
+"""Turn the output of a function's process into log events, in the order written."""
 
 import asyncio
 import os

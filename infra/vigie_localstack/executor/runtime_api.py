@@ -50,7 +50,7 @@ class _Request:
 
 @dataclass
 class RuntimeApi:
-    """Serves one process on a port of its own, on loopback. Lives on the executor's loop."""
+    """Serve one process on a port of its own, on loopback. Lives on the executor's loop."""
 
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     init_error: bytes | None = None

@@ -36,7 +36,7 @@ def runtime_python() -> Path:
 
 
 class ProcessRuntimeExecutor(RuntimeExecutor):
-    """Runs a function version's handler in a process of its own with `awslambdaric`."""
+    """Run a function version's handler in a process of its own with `awslambdaric`."""
 
     def __init__(self, id: str, function_version: FunctionVersion) -> None:
         super().__init__(id=id, function_version=function_version)

@@ -9,12 +9,12 @@ from typing import cast
 
 from localstack import config
 from localstack.aws.connect import connect_to
-from localstack.services.lambda_.invocation.logs import LogHandler
 
 from vigie_localstack.executor.code_folders import CodeFolders
 from vigie_localstack.executor.direct_logs import DirectLogs
 from vigie_localstack.executor.event_loop import ExecutorLoop
 from vigie_localstack.executor.log_delivery import LogDelivery, LogsClient
+from vigie_localstack.patches import log_copies
 
 _lock = threading.Lock()
 
@@ -41,8 +41,7 @@ def _make_shared() -> Shared:
     # What a killed LocalStack left behind.
     shutil.rmtree(root, ignore_errors=True)
     (root / "environments").mkdir(parents=True)
-    # Lines are delivered while the handler runs; LocalStack would add the last of them once more.
-    setattr(LogHandler, "add_logs", lambda *_: None)  # noqa: B010
+    log_copies.install()
     return Shared(
         loop=ExecutorLoop().start(),
         folders=CodeFolders(root / "code"),

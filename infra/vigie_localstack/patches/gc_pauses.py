@@ -1,7 +1,10 @@
-"""Garbage collection of LocalStack, which keeps every log line and history in memory.
+"""Collect garbage without long pauses.
 
-Python looks through all that a process holds when that has grown by a quarter, and stops it meanwhile: LocalStack for
-a second at a time once it holds a few runs, and with it every hand-over between two agents.
+Works around: LocalStack keeps every log line and history in memory. Python looks through all that a process holds when
+that has grown by a quarter, and stops it meanwhile: LocalStack for a second at a time once it holds a few runs, and
+with it every hand-over between two agents.
+Tested by: tests/unit/localstack/test_gc_pauses.py, and tests/integration/localstack/test_patches.py.
+Can go: when LocalStack keeps logs and histories outside its memory, or Python collects a large heap bit by bit.
 """
 
 from __future__ import annotations
@@ -9,8 +12,8 @@ from __future__ import annotations
 import gc
 
 
-def look_through_once() -> None:
-    """From now on, leave what a full collection of this process found alive out of all later ones.
+def install() -> None:
+    """Leave what a full collection of this process finds alive out of all later ones.
 
     Objects that refer to each other in a circle and are given up later are not freed; others are, as ever.
     """

@@ -1,8 +1,11 @@
-"""FilterLogEvents of LocalStack, as CloudWatch Logs answers it and in time that grows with what is asked for.
+"""Answer FilterLogEvents as CloudWatch Logs does, in time that grows with what is asked for.
 
-LocalStack leaves it to moto, which goes through all events of a group for each page, and whose answer is written,
-searched, parsed and written once more: ten pages of a run cost 3 s of CPU, and each page more the longer the group.
-Plain terms beginning with a digit match every message there. Here a page goes on where the last one ended.
+Works around: LocalStack leaves it to moto, which goes through all events of a group for each page, and whose answer is
+written, searched, parsed and written once more: ten pages of a run cost 3 s of CPU, and each page more the longer the
+group. Plain terms beginning with a digit match every message there. Here a page goes on where the last one ended.
+Tested by: tests/integration/localstack/test_patches.py, on a running LocalStack, and
+tests/unit/localstack/test_log_filtering.py, against moto's own answers.
+Can go: when moto's pages go on where the last one ended, and its plain terms match as AWS documents them.
 """
 
 from __future__ import annotations
@@ -37,17 +40,17 @@ class Place:
 
     @classmethod
     def parse(cls, token: str, group: str) -> Place | None:
-        """The place that a token names; None where it is not one of this group's."""
+        """Return the place that a token names; None where it is not one of this group's."""
         found = re.fullmatch(rf"{re.escape(group)}:(.+):([0-9]{{1,18}})", token)
         return cls(found[1], int(found[2])) if found else None
 
     def token(self, group: str) -> str:
-        """The opaque text that a client sends back."""
+        """Return the opaque text that a client sends back."""
         return f"{group}:{self.stream}:{self.looked_at}"
 
 
 def read_page(backend: Any, request: dict[str, Any]) -> dict[str, Any]:
-    """One page of a group's events.
+    """Return one page of a group's events.
 
     Raises:
         NotAnsweredHereError: an unknown group, or parameters that are left to moto.
@@ -67,7 +70,7 @@ def read_page(backend: Any, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _streams(group: Any, request: dict[str, Any]) -> list[Any]:
-    """The streams that are asked for, in the order in which they came to be."""
+    """Return the streams that are asked for, in order of creation."""
     names, prefix = request.get("logStreamNames"), request.get("logStreamNamePrefix")
     if names and prefix:
         raise NotAnsweredHereError
@@ -79,7 +82,7 @@ def _streams(group: Any, request: dict[str, Any]) -> list[Any]:
 
 
 def _terms(pattern: str) -> list[str]:
-    """What each message must contain: a quoted phrase, or each of several plain terms."""
+    """Return what each message must contain: a quoted phrase, or each of several plain terms."""
     if phrase := _PHRASE.fullmatch(pattern):
         return [phrase[1]]
     if pattern and not _TERMS.fullmatch(pattern):
@@ -88,7 +91,7 @@ def _terms(pattern: str) -> list[str]:
 
 
 def _from(streams: list[Any], token: str | None, group: str) -> Iterator[tuple[Any, int]]:
-    """Each stream still to be looked at, and from which of its events on; none for a token of no place here."""
+    """Yield each stream still to be searched, and from which of its events on; none for a token of no place here."""
     place = Place.parse(token, group) if token else None
     begun = not token
     for stream in streams:
@@ -102,7 +105,7 @@ def _from(streams: list[Any], token: str | None, group: str) -> Iterator[tuple[A
 def _page(
     rest: Iterator[tuple[Any, int]], request: dict[str, Any], terms: list[str], limit: int
 ) -> tuple[list[dict[str, Any]], Place | None]:
-    """The events of one page, and where it ended; None where nothing is left."""
+    """Return the events of one page, and where it ended; None where nothing is left."""
     start, end = request.get("startTime", 0), request.get("endTime", FOREVER)
     found: list[dict[str, Any]] = []
     for stream, first in rest:
@@ -117,7 +120,7 @@ def _page(
 
 
 def install() -> None:
-    """Makes LocalStack's provider of CloudWatch Logs answer FilterLogEvents with what is above."""
+    """Make LocalStack's provider of CloudWatch Logs answer FilterLogEvents with what is above."""
     from localstack.aws.api import handler
     from localstack.services.logs.models import get_moto_logs_backend
     from localstack.services.logs.provider import LogsProvider

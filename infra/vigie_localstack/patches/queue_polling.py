@@ -1,10 +1,13 @@
-"""How LocalStack's mappings take messages from a queue to a function.
+"""Take messages from a queue to a function at once, as many at a time as the mapping says.
 
-As it is, a mapping asks its queue for messages through the whole of LocalStack, and after an empty answer again a
-second later, so that each hand-over between two agents takes up to a second; and it takes a mapping's
+Works around: as it is, a mapping asks its queue for messages through the whole of LocalStack, and after an empty
+answer again a second later, so that each hand-over between two agents takes up to a second; and it takes a mapping's
 `MaximumConcurrency` and ignores it: it waits for one invocation before it asks for the next message, where AWS has as
 many under way as that setting says. Here it looks at the queue itself, asks when there is something, and keeps to the
 setting.
+Tested by: tests/integration/localstack/test_patches.py, with two invocations that overlap in a running LocalStack, and
+tests/unit/localstack/test_queue_polling.py.
+Can go: when LocalStack keeps to `MaximumConcurrency` and waits less than a second at an empty queue.
 """
 
 from __future__ import annotations
@@ -24,8 +27,16 @@ LOOK_SECONDS = 0.03
 Count = Callable[[str], int | None]
 
 
+def install() -> None:
+    """Patch LocalStack's mappings of queues."""
+    from localstack.services.lambda_.event_source_mapping.esm_worker_factory import EsmWorkerFactory
+    from localstack.services.lambda_.event_source_mapping.pollers.sqs_poller import SqsPoller
+
+    patch_mappings(EsmWorkerFactory, SqsPoller, count_in_localstack)
+
+
 def patch_mappings(factory: Any, poller: Any, count: Count) -> None:
-    """Patches LocalStack's `EsmWorkerFactory` and `SqsPoller`."""
+    """Patch LocalStack's `EsmWorkerFactory` and `SqsPoller`."""
     make, poll, handle = factory.get_esm_worker, poller.poll_events, poller.handle_messages
 
     def get_esm_worker(self: Any) -> Any:
@@ -72,7 +83,7 @@ def patch_mappings(factory: Any, poller: Any, count: Count) -> None:
 
 
 def count_in_localstack(arn: str) -> int | None:
-    """`Count` for the queues of the LocalStack that this process is."""
+    """Count the messages of the queues of the LocalStack that this process is."""
     from localstack.services.sqs.models import sqs_stores
 
     _arn, _aws, _sqs, region, account, name = arn.split(":", 5)
@@ -81,7 +92,7 @@ def count_in_localstack(arn: str) -> int | None:
 
 
 def _wait_for_message(arn: str, count: Count, is_stopped: Callable[[], bool]) -> bool:
-    """Whether to ask the queue now. One that is not there is asked, for LocalStack to say so."""
+    """Return whether to ask the queue now. One that is not there is asked, for LocalStack to say so."""
     end = time.monotonic() + PATIENCE_SECONDS
     while (empty := count(arn) == 0) and not is_stopped() and time.monotonic() < end:
         time.sleep(LOOK_SECONDS)

@@ -105,6 +105,8 @@ class BatchCalls[T: DataclassInstance]:
         self._ended: SimpleQueue[CallOutcome[T] | Exception] = SimpleQueue()
         self._takers = self._running = self._failures = 0
         self._is_down_logged = False
+        # Why the last call without an answer had none: those that are given up for it have none for the same reason.
+        self._cause: str | None = None
         # Refusals before any answer, of which it is not known yet whom they concern.
         self._suspected: list[CallOutcome[T]] = []
         self._is_halted = False
@@ -188,7 +190,9 @@ class BatchCalls[T: DataclassInstance]:
                 self._waiting.clear()
             if self._failures < DOWN_AFTER or not self._waiting:
                 return []
-            given_up: list[CallOutcome[T]] = [CallOutcome(call, CallStatus.UNAVAILABLE) for call in self._waiting]
+            given_up: list[CallOutcome[T]] = [
+                CallOutcome(call, CallStatus.UNAVAILABLE, cause=self._cause) for call in self._waiting
+            ]
             self._waiting.clear()
         if not self._is_down_logged:
             logger.warning("model provider counts as down")
@@ -248,6 +252,7 @@ class BatchCalls[T: DataclassInstance]:
     def _queue(self, outcome: CallOutcome[T] | Exception) -> None:
         if isinstance(outcome, CallOutcome):
             self._failures = self._failures + 1 if outcome.status is CallStatus.UNAVAILABLE else 0
+            self._cause = outcome.cause or self._cause
             if outcome.status is CallStatus.REFUSED and self._model_id not in self._pool.proven:
                 self._suspect(outcome)
                 return

@@ -10,11 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from model.command_line import run_command
+from tests.evaluations.cost.closing import CLOSING_SIZES, closing_lines, closing_of
 from tests.evaluations.cost.counting import Counts, Query, count_run
 from tests.evaluations.cost.estimate import AGENTS, SIZES, Deployed, as_dict, estimate, monthly
 from tests.evaluations.cost.prices import PriceList, read_prices
 from tests.evaluations.cost.report import NOTES, counted_lines, dollar_lines, monthly_lines, time_lines
+from vigie.command_line import run_command
 from vigie_local.localstack import aws_client
 from vigie_local.migrations import OWNER
 from vigie_local.secrets import role_passwords
@@ -40,12 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def show(counts: Counts, prices: PriceList, deployed: Deployed, path: Path | None) -> None:
-    """Prints every table; writes JSON when asked."""
+    """Print every table; write JSON when asked."""
     estimates = [estimate(counts, prices, size, deployed) for size in SIZES]
+    closings = [closing_of(counts, estimate(counts, prices, size, deployed)) for size in CLOSING_SIZES]
     months = monthly(prices, counts)
     blocks = (
         counted_lines(counts), dollar_lines(estimates, prices), monthly_lines(months),
-        time_lines(counts, estimates, deployed), list(NOTES),
+        time_lines(counts, estimates, deployed), closing_lines(closings), list(NOTES),
     )  # fmt: skip
     print("\n\n".join("\n".join(block) for block in blocks))
     if path:
@@ -54,13 +56,14 @@ def show(counts: Counts, prices: PriceList, deployed: Deployed, path: Path | Non
             "counted": asdict(counts),
             "deployed": asdict(deployed),
             "runs": [as_dict(one) for one in estimates],
+            "closings": [asdict(one) | {"seconds": one.seconds} for one in closings],
             "monthly_dollars": {name: round(value, 2) for name, value in months.items()},
         }
         path.write_text(json.dumps(written, indent=2) + "\n")
 
 
 def count_of(settings: LocalSettings, run_id: str) -> Counts:
-    """Counts a run of a running local cloud.
+    """Count a run of a running local cloud.
 
     Raises:
         RunError: the cloud does not run, or there is no such run.

@@ -73,7 +73,7 @@ class Counts:
 
 
 def count_run(client: Callable[[str], Any], query: Query, localstack_log: Path, run_id: str = "") -> Counts:
-    """Counts the named run, or the newest that succeeded.
+    """Count the named run, or the newest that succeeded.
 
     Raises:
         RunError: there is no such run, or it has not succeeded.

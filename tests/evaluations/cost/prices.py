@@ -35,7 +35,7 @@ class PriceList:
 
 
 def read_prices(path: Path = PRICES) -> PriceList:
-    """Reads a price list.
+    """Read a price list.
 
     Raises:
         ValueError: a price is negative, or lacks its unit.

@@ -16,19 +16,17 @@ from audit_agent.publishing import CheckpointStore
 from audit_agent.sealing import Sealer
 from audit_agent.signing import Signer as KmsSigner
 from tests.tamper.sealed_log import ORIGIN, Signer
+from tests.template_database import MigratedServer
 from vigie.audit import Event, Origin, insert_events
 from vigie.database import Database
 from vigie.runtime import Request
-from vigie.secrets import DatabaseSecret
 from vigie.trail import Trail
 from vigie.verify import Verdict, verify_export
 from vigie.vocabulary import EventType
-from vigie_local.postgres import PostgresServer
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-PASSWORD = "audit-tests-only"
 ROLES = ("planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent", "dashboard")
 
 
@@ -94,18 +92,18 @@ class FakeS3:
 class Ground:
     """One database of a server, a key and a write-once store."""
 
-    server: PostgresServer
+    migrated: MigratedServer
     name: str
     kms: FakeKms = field(default_factory=FakeKms)
     s3: FakeS3 = field(default_factory=FakeS3)
 
     def connect(self, role: str = "postgres") -> Connection:
         """A connection as a role; the superuser by default."""
-        return self.server.connect(self.name, role, None if role == "postgres" else PASSWORD)
+        return self.migrated.connect(self.name, role)
 
     def database(self, role: str) -> Database:
         """The database as a function sees it."""
-        secret = DatabaseSecret("127.0.0.1", str(self.server.port), self.name, role, PASSWORD)
+        secret = self.migrated.secret(self.name, role)
         return Database(lambda _afresh: secret)
 
     def sealer(self, database: Database | None = None) -> Sealer:

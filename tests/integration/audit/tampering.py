@@ -203,14 +203,14 @@ def _verify(connection: Connection, signer: Signer, s3: FakeS3) -> bool:
 
 def main() -> int:
     """The long suite, on a server of its own."""
-    from tests.integration.audit.conftest import TEMPLATE, migrated_server
+    from tests.template_database import TEMPLATE, migrated_server
 
     options = argparse.ArgumentParser()
     options.add_argument("--count", type=int, default=10_000)
     options.add_argument("--seed", type=int, default=1)
     chosen = options.parse_args()
-    with migrated_server() as server:
-        results = Counter(tamper(Ground(server, TEMPLATE), chosen.count, chosen.seed))
+    with migrated_server() as migrated:
+        results = Counter(tamper(Ground(migrated, TEMPLATE), chosen.count, chosen.seed))
     for name in MUTATIONS:
         print(f"{name:<20} {results[name, True]:>6} found {results[name, False]:>6} missed")
     return int(any(not found for _, found in results))

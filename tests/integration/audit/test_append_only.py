@@ -6,6 +6,7 @@ import psycopg2
 import pytest
 
 from tests.integration.audit.ground import ROLES, Ground, request
+from tests.template_database import MigratedServer
 
 TABLES = {
     "audit_log": "status",
@@ -16,9 +17,10 @@ TABLES = {
 }
 
 
-@pytest.fixture
-def sealed(ground: Ground) -> Ground:
-    """A ground with a row in every table."""
+@pytest.fixture(scope="module")
+def sealed(migrated: MigratedServer) -> Ground:
+    """A row in every table: one database for all tests here, each of which must change nothing."""
+    ground = Ground(migrated, migrated.copy())
     ground.write(3)
     ground.sealer().seal(request())
     ground.tamper("INSERT INTO run_gaps (run_id, step, store, problem) VALUES ('run-1', 'run', 'x', 'x')")

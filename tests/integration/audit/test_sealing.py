@@ -10,7 +10,6 @@ import pytest
 
 from audit_agent import sealing
 from audit_agent.errors import LogBrokenError, SigningUnavailableError, StoreUnavailableError
-from tests.integration.audit.conftest import copy_database
 from tests.integration.audit.ground import Ground, an_event, now, open_transaction, request
 from vigie.audit import Origin, insert_events
 from vigie.database import DatabaseCursor
@@ -189,10 +188,10 @@ def connect_plainly(ground: Ground, connect: Any, role: str) -> Any:
     """A superuser's connection with ordinary cursors."""
     return connect(
         host="127.0.0.1",
-        port=ground.server.port,
+        port=ground.migrated.server.port,
         dbname=ground.name,
         user=role,
-        password=ground.server.superuser_password(),
+        password=ground.migrated.server.superuser_password(),
     )
 
 
@@ -239,8 +238,7 @@ def test_nothing_is_signed_while_the_store_cannot_be_asked_for_a_newer_log(groun
 def test_a_restored_backup_is_not_signed_as_another_history(ground: Ground) -> None:
     ground.write(5)
     ground.sealer().seal(request())
-    backup = Ground(ground.server, f"{ground.name}_backup", ground.kms, ground.s3)
-    copy_database(ground.server, ground.name, backup.name)
+    backup = Ground(ground.migrated, ground.migrated.copy(ground.name), ground.kms, ground.s3)
     ground.write(3)
     ground.sealer().seal(request())
     backup.write(4)
@@ -287,10 +285,10 @@ def test_a_restarted_database_is_gone_on_with(ground: Ground) -> None:
     first = ground.write(3)
     sealer.seal(request())
     second = ground.write(3)
-    ground.server.stop()
+    ground.migrated.server.stop()
     with pytest.raises(VigieError):
         sealer.seal(request())
-    ground.server.start()
+    ground.migrated.server.start()
     sealer.seal(request())
     assert set(first + second) <= set(ground.sealed_ids())
     assert ground.verify().valid

@@ -20,9 +20,9 @@ def test_they_are_numbered_without_gaps_and_each_depends_on_the_one_before() -> 
 
 
 def test_from_blank_all_are_applied_in_order_and_a_second_time_none(bank: Bank) -> None:
-    prepare_database(bank.server, bank.passwords[OWNER], "from_blank")
-    assert apply_migrations(bank.server, bank.passwords[OWNER], dbname="from_blank") == NAMES
-    assert apply_migrations(bank.server, bank.passwords[OWNER], dbname="from_blank") == []
+    prepare_database(bank.server, bank.migrated.passwords[OWNER], "from_blank")
+    assert apply_migrations(bank.server, bank.migrated.passwords[OWNER], dbname="from_blank") == NAMES
+    assert apply_migrations(bank.server, bank.migrated.passwords[OWNER], dbname="from_blank") == []
 
 
 def test_the_schema_belongs_to_the_owner(bank: Bank) -> None:

@@ -15,6 +15,7 @@ from psycopg2.extras import execute_values
 from action_agent.agent import ActionAgent
 from nlp_agent.agent import NlpAgent
 from tests.fakes.step_functions import FakeStepFunctions
+from tests.template_database import MigratedServer
 from vigie.audit import Origin
 from vigie.database import Database
 from vigie.messages import BatchMessage
@@ -23,8 +24,6 @@ from vigie.secrets import DatabaseSecret
 from vigie.task_tokens import TaskTokens
 from vigie.vocabulary import Purpose
 from vigie_llm.provider import Provider
-from vigie_local.postgres import PostgresServer
-from vigie_local.settings import DATABASE
 
 PURPOSES = tuple(Purpose)
 PROMPTS = {"analysis": "analysis-1", "action": "action-2"}
@@ -42,12 +41,12 @@ class Writer:
 class Bank:
     """Customers in a database of their own, and runs of the two agents that ask a model."""
 
-    def __init__(self, server: PostgresServer, passwords: dict[str, str]) -> None:
-        self._server = server
-        self._passwords = passwords
+    def __init__(self, migrated: MigratedServer, name: str) -> None:
+        self._migrated = migrated
+        self._name = name
 
     def connect(self) -> Connection:
-        return self._server.connect(DATABASE, "owner", self._passwords["owner"])
+        return self._migrated.connect(self._name)
 
     def query(self, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
         connection = self.connect()
@@ -131,7 +130,7 @@ class Bank:
         return {(purpose, outcome): count for purpose, outcome, count in rows}
 
     def _credentials(self, role: str) -> Callable[[bool], DatabaseSecret]:
-        secret = DatabaseSecret("127.0.0.1", str(self._server.port), DATABASE, role, self._passwords[role])
+        secret = self._migrated.secret(self._name, role)
         return lambda _afresh: secret
 
 

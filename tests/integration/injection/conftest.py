@@ -15,11 +15,9 @@ import pytest
 
 import vigie_llm.provider
 from tests.integration.injection.bank import Bank
+from tests.template_database import MigratedServer
 from vigie.secrets import LlmSecret
 from vigie_llm.provider import LlmSettings, Provider
-from vigie_local.migrations import OWNER, apply_migrations, prepare_database
-from vigie_local.postgres import temporary_postgres
-from vigie_local.secrets import role_passwords, set_role_passwords
 from vigie_local.settings import LOCAL_MODEL
 
 ROOT = Path(__file__).parents[3]
@@ -50,13 +48,8 @@ class ObedientServer:
 
 
 @pytest.fixture(scope="package")
-def bank() -> Iterator[Bank]:
-    with temporary_postgres() as server:
-        passwords = role_passwords(server.home / "private")
-        prepare_database(server, passwords[OWNER])
-        apply_migrations(server, passwords[OWNER])
-        set_role_passwords(server, passwords)
-        yield Bank(server, passwords)
+def bank(migrated: MigratedServer) -> Bank:
+    return Bank(migrated, migrated.copy())
 
 
 @pytest.fixture(scope="package")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from functools import cache
 from urllib.parse import unquote
 
 LINK = re.compile(
@@ -32,6 +33,7 @@ def bare(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", text) if unicodedata.category(c) != "Cf")
 
 
+@cache  # every text is compared with hundreds of tokens
 def squeeze(text: str) -> str:
     """Letters and digits only, without accents, in one case."""
     folded = unicodedata.normalize("NFKD", bare(text)).casefold()

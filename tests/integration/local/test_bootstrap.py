@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.metadata import distribution
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,18 @@ def test_no_installed_program_depends_on_where_it_was_installed() -> None:
         assert not [path.name for path in scripts if str(REPOSITORY).encode() in path.read_bytes()]
     [paths] = (REPOSITORY / ".venv" / "lib").glob("python3*/site-packages/vigie.pth")
     assert not [line for line in paths.read_text().splitlines() if line.startswith("/")]
+
+
+def test_the_executor_is_found_by_metadata_that_no_clone_holds_and_that_may_move_with_it() -> None:
+    if not (REPOSITORY / ".venv" / ".vigie-lock").exists():
+        pytest.skip("the environment was not made by infra/bootstrap.sh")
+    found = distribution("vigie_localstack")
+    [executor] = found.entry_points.select(group="localstack.lambda.runtime_executor", name="process")
+    assert executor.load().name == "process"
+    files = found.files or []
+    assert {file.name for file in files} == {"METADATA", "RECORD", "entry_points.txt"}, "what an installer removes"
+    assert not [file for file in files if str(REPOSITORY) in file.read_text()]
+    assert not list(REPOSITORY.glob("*/*.dist-info"))
 
 
 def test_an_environment_made_for_another_place_is_made_anew(clone: Path) -> None:

@@ -1,24 +1,46 @@
-"""A PostgreSQL of this suite's own, with the real schema and a fresh database for each test."""
+"""A fresh database for each test, with the real schema; and one with a model in it, trained once for all."""
 
-from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from psycopg2.extensions import parse_dsn
 
-from vigie_local.migrations import OWNER, apply_migrations, prepare_database
-from vigie_local.postgres import PostgresServer, temporary_postgres
+from model import train
+from model.synthesise import synthesise
+from tests.template_database import MigratedServer
 
-PASSWORD = "only-for-this-test"
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[PostgresServer]:
-    with temporary_postgres() as started:
-        yield started
+NAMES = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD"}
 
 
 @pytest.fixture
-def dsn(server: PostgresServer, request: pytest.FixtureRequest) -> str:
-    name = f"bank_{abs(hash(request.node.nodeid)) % 10**9}"
-    prepare_database(server, PASSWORD, name)
-    apply_migrations(server, PASSWORD, dbname=name)
-    return f"host=127.0.0.1 port={server.port} dbname={name} user={OWNER} password={PASSWORD}"
+def dsn(migrated: MigratedServer) -> str:
+    return migrated.dsn(migrated.copy())
+
+
+@pytest.fixture(scope="session")
+def with_model(migrated: MigratedServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The name of a database in which the demo's first model is approved: to be copied, not to be changed."""
+    name = migrated.copy()
+    with pytest.MonkeyPatch.context() as patch:
+        train_briefly(patch)
+        name_in_environment(patch, migrated.dsn(name))
+        assert train_on(tmp_path_factory.mktemp("training"), 1, "--demo") == 0
+    return name
+
+
+def train_briefly(patch: pytest.MonkeyPatch) -> None:
+    """Let models learn for fewer rounds: these tests ask what becomes of a model, not how good it is."""
+    patch.setattr("model.candidates.MAX_ROUNDS", 100)
+
+
+def name_in_environment(patch: pytest.MonkeyPatch, dsn: str) -> None:
+    """Name a database as make does."""
+    for key, value in parse_dsn(dsn).items():
+        patch.setenv(NAMES[key], value)
+
+
+def train_on(folder: Path, seed: int, *options: str) -> int:
+    """Train on six hundred customers that this seed makes."""
+    synthesise(folder / str(seed), customers=1, seed=seed, history=600)
+    data, out = str(folder / str(seed)), str(folder / f"out-{seed}")
+    return train.main(["--contract", "bank", "--quick", "--data", data, "--out", out, *options])

@@ -9,27 +9,33 @@ from pathlib import Path
 import psycopg2
 import pytest
 from psycopg2.errors import CheckViolation
-from psycopg2.extensions import parse_dsn
 
 from model import card, promote, train
 from model.registry import current, list_versions, read_approved
 from model.synthesise import synthesise
+from tests.integration.model.conftest import name_in_environment, train_briefly, train_on
+from tests.template_database import MigratedServer
 from vigie_scoring import Scorer
+
+
+@pytest.fixture(autouse=True)
+def brief_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    train_briefly(monkeypatch)
 
 
 @pytest.fixture
 def database(dsn: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The database, named in the environment as make names it."""
-    names = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE", "user": "PGUSER", "password": "PGPASSWORD"}
-    for key, value in parse_dsn(dsn).items():
-        monkeypatch.setenv(names[key], value)
+    """An empty registry, named in the environment."""
+    name_in_environment(monkeypatch, dsn)
     return dsn
 
 
-def train_on(folder: Path, seed: int, *options: str) -> int:
-    synthesise(folder / str(seed), customers=1, seed=seed, history=600)
-    data, out = str(folder / str(seed)), str(folder / f"out-{seed}")
-    return train.main(["--contract", "bank", "--quick", "--data", data, "--out", out, *options])
+@pytest.fixture
+def trained(migrated: MigratedServer, with_model: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A registry of its own in which `train_on(…, 1, "--demo")` has approved a model."""
+    dsn = migrated.dsn(migrated.copy(with_model))
+    name_in_environment(monkeypatch, dsn)
+    return dsn
 
 
 def shuffle_labels(source: Path, out: Path) -> Path:
@@ -69,12 +75,11 @@ def test_nothing_is_approved_until_it_is_promoted(
     assert states(database) == ["approved", "retired"]
 
 
-def test_the_demo_s_own_first_model_is_approved_and_marked_as_such(database: str, tmp_path: Path) -> None:
-    assert train_on(tmp_path, 1, "--demo") == 0
-    assert states(database) == ["approved"]
-    assert read_approved_by(database) == (f"{getpass.getuser()} (the demo's own first model)", train.DEMO)
+def test_the_demo_s_own_first_model_is_approved_and_marked_as_such(trained: str, tmp_path: Path) -> None:
+    assert states(trained) == ["approved"]
+    assert read_approved_by(trained) == (f"{getpass.getuser()} (the demo's own first model)", train.DEMO)
     assert train_on(tmp_path, 2, "--demo") == 0
-    assert states(database) == ["approved", "candidate"]
+    assert states(trained) == ["approved", "candidate"]
 
 
 def read_approved_by(dsn: str) -> tuple[str, str]:
@@ -113,15 +118,13 @@ def test_training_that_takes_too_long_ends_and_names_the_remedy(
     assert states(database) == []
 
 
-def test_training_again_on_the_same_data_registers_nothing_new(database: str, tmp_path: Path) -> None:
-    for _ in range(2):
-        assert train_on(tmp_path, 1, "--demo") == 0
-    assert states(database) == ["approved"]
+def test_training_again_on_the_same_data_registers_nothing_new(trained: str, tmp_path: Path) -> None:
+    assert train_on(tmp_path, 1, "--demo") == 0
+    assert states(trained) == ["approved"]
 
 
-def test_the_approved_scorer_scores_straight_from_the_registry(database: str, tmp_path: Path) -> None:
-    train_on(tmp_path, 1, "--demo")
-    with closing(psycopg2.connect(database)) as conn:
+def test_the_approved_scorer_scores_straight_from_the_registry(trained: str) -> None:
+    with closing(psycopg2.connect(trained)) as conn:
         approved, known = read_approved(conn, "bank"), current(conn, "bank")
     assert known is not None
     scorer = Scorer.from_json(approved.scorer)
@@ -129,8 +132,7 @@ def test_the_approved_scorer_scores_straight_from_the_registry(database: str, tm
     assert 0 < scorer.score([{"complaints_90d": 4}]).probability[0] < 1
 
 
-def test_the_model_card_is_written_from_the_registry(database: str, tmp_path: Path) -> None:
-    train_on(tmp_path, 1, "--demo")
+def test_the_model_card_is_written_from_the_registry(trained: str, tmp_path: Path) -> None:
     out = tmp_path / "MODEL_CARD.md"
     for named in (["--contract", "bank"], []):
         assert card.main([*named, "--out", str(out)]) == 0
@@ -139,10 +141,9 @@ def test_the_model_card_is_written_from_the_registry(database: str, tmp_path: Pa
 
 
 def test_no_card_is_written_of_a_scorer_that_was_changed(
-    database: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train_on(tmp_path, 1, "--demo")
-    with closing(psycopg2.connect(database)) as conn, conn, conn.cursor() as cursor:
+    with closing(psycopg2.connect(trained)) as conn, conn, conn.cursor() as cursor:
         cursor.execute("UPDATE model_registry SET scorer = scorer || ' '::bytea")
     assert card.main(["--out", str(tmp_path / "MODEL_CARD.md")]) == 1
     assert "no model card: scorer refused" in capsys.readouterr().err

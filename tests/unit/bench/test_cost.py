@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests.evaluations.cost import closing
+from tests.evaluations.cost.closing import closing_lines, closing_of
 from tests.evaluations.cost.counting import (
     Counts,
     FunctionUse,
@@ -136,3 +138,42 @@ def test_months_without_a_run_are_paid_too() -> None:
     months = monthly(read_prices(), COUNTS)
     assert months["database"] == pytest.approx(0.159 * 730)
     assert months["sealing_every_minute"] > 0
+
+
+CLOSED = replace(COUNTS, audit_events=12_000, log_events=14_000, log_bytes=12_000_000)
+
+
+def closing_of_size(customers: int) -> closing.Closing:
+    return closing_of(CLOSED, estimate(CLOSED, read_prices(), customers, DEPLOYED))
+
+
+def test_closing_grows_with_the_events_and_is_held_against_its_function() -> None:
+    small, large = closing_of_size(100_000), closing_of_size(1_000_000)
+    assert (small.events, large.events) == (1_200_000, 12_000_000)
+    # 1.2 GB and 12 GB of lines, in pages of a megabyte, and what empty pieces of time cost.
+    assert 1_200 < small.calls <= 1_200 + 600
+    assert 12_000 < large.calls <= 12_000 + 600
+    assert small.comparing_seconds == pytest.approx(45)
+    assert small.memory_mb == pytest.approx(320)
+    assert (small.fits_memory, large.fits_time, large.fits_memory) == (True, False, False)
+    assert large.comparing_seconds == pytest.approx(450)
+    assert large.memory_mb == pytest.approx(2_426)
+    assert large.seconds == large.calling_seconds > 2_400
+
+
+def test_many_small_lines_are_counted_by_the_page_s_number_of_events() -> None:
+    tiny = replace(CLOSED, log_bytes=14_000)
+    assert closing_of(tiny, estimate(tiny, read_prices(), 100_000, DEPLOYED)).calls >= 140
+
+
+def test_what_does_not_fit_is_said_plainly() -> None:
+    lines = closing_lines([closing_of_size(100_000), closing_of_size(1_000_000)])
+    assert lines[-1].split() == ["of", "1024", "MB", "fits", "does", "not", "fit"]
+    assert any("FilterLogEvents" in line for line in lines)
+
+
+def test_the_closing_s_function_is_the_template_s() -> None:
+    template = (REPOSITORY / "template.yaml").read_text()
+    agent = template[template.index("  AuditAgent:\n") : template.index("  SealingAlarm:\n")]
+    assert f"MemorySize: {closing.FUNCTION_MB}\n" in agent
+    assert f"Timeout: {closing.FUNCTION_SECONDS}\n" in agent

@@ -75,14 +75,42 @@ def test_a_transient_error_is_tried_again_with_growing_pauses(clock: Clock, clie
         assert 0.25 * 2**attempt <= pause <= 0.5 * 2**attempt
 
 
+def test_an_outage_of_three_and_a_half_seconds_is_sat_out_within_one_delivery(
+    clock: Clock, client: FakeStepFunctions
+) -> None:
+    work, attempts = failing(3, DatabaseUnavailableError("gone"))
+    complete_task("token", TaskTokens(client), work, clock.seconds_left)
+    assert attempts == [1, 2, 3, 4]
+    assert sum(clock.pauses) >= 3.5
+
+
 def test_a_transient_error_that_stays_is_raised_and_the_token_left_waiting(
     clock: Clock, client: FakeStepFunctions
 ) -> None:
     work, attempts = failing(99, DatabaseUnavailableError("gone"))
     with pytest.raises(DatabaseUnavailableError):
         complete_task("token", TaskTokens(client), work, clock.seconds_left)
-    assert len(attempts) == TRIES
+    assert attempts == [1, 2, 3, 4]
     assert client.waiting == {"token"}
+
+
+class ShortestPauses:
+    """Stands for the random module."""
+
+    def uniform(self, least: float, _most: float) -> float:
+        return least
+
+
+@pytest.mark.parametrize(("seconds_left", "expected"), [(5.99, [1]), (6.0, [1, 2])])
+def test_another_attempt_is_made_while_two_pauses_and_five_seconds_are_left(
+    clock: Clock, client: FakeStepFunctions, monkeypatch: pytest.MonkeyPatch, seconds_left: float, expected: list[int]
+) -> None:
+    monkeypatch.setattr(vigie.batches, "random", ShortestPauses())
+    clock.left = seconds_left  # the first pause is half a second, the second one a second
+    work, attempts = failing(99, DatabaseUnavailableError("gone"))
+    with pytest.raises(DatabaseUnavailableError):
+        complete_task("token", TaskTokens(client), work, clock.seconds_left)
+    assert attempts == expected
 
 
 def test_near_the_deadline_a_transient_error_is_raised_at_once(clock: Clock, client: FakeStepFunctions) -> None:

@@ -18,8 +18,13 @@ def test_the_default_cuts_at_seventy_and_thirty_five_percent(probability: float,
     assert DEFAULT.segment(probability, annual_value_eur=1e6) == segment
 
 
-def test_the_shipped_file_says_the_default() -> None:
-    assert parse_decision(SHIPPED.read_text(encoding="utf-8"), 0.70, 0.35) == DEFAULT
+def test_the_shipped_file_decides_as_the_default_does() -> None:
+    shipped = parse_decision(SHIPPED.read_text(encoding="utf-8"), 0.70, 0.35)
+    for probability in (0, 0.34, 0.35, 0.69, 0.70, 1):
+        for value in (None, 0, 100, 5000):
+            assert shipped.segment(probability, value) == DEFAULT.segment(probability, value)
+    by_value = DecisionRule("expected_value", 0.70, 0.35, shipped.offers)
+    assert [by_value.segment(0.5, value) for value in (199, 201, 500, 600)] == ["Low", "Medium", "Medium", "High"]
 
 
 def test_by_expected_value_an_offer_is_made_only_where_it_pays() -> None:
@@ -35,6 +40,19 @@ def test_by_expected_value_the_chosen_offer_earns_most() -> None:
         for value in (10, 100, 400, 1000, 5000):
             gains = {s: o.gain(probability, value) for s, o in OFFERS.items()} | {Segment.LOW: 0.0}
             assert gains[rule.segment(probability, value)] == max(gains.values())
+
+
+def test_of_two_offers_that_earn_the_same_the_medium_one_is_made() -> None:
+    rule = DecisionRule("expected_value", 0.7, 0.35, dict.fromkeys(OFFERS, OfferTerms(60, 0.30)))
+    assert rule.segment(0.5, 1000) == "Medium"
+
+
+def test_an_offer_that_earns_nothing_is_not_made() -> None:
+    rule = DecisionRule(
+        "expected_value", 0.7, 0.35, dict(zip(OFFERS, (OfferTerms(100, 0.25), OfferTerms(50, 0.125)), strict=True))
+    )
+    assert {offer.gain(0.5, 800) for offer in rule.offers.values()} == {0}
+    assert rule.segment(0.5, 800) == "Low"
 
 
 def test_a_customer_of_unknown_value_falls_back_on_thresholds() -> None:

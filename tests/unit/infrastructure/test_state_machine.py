@@ -125,15 +125,24 @@ def inner(definition: Json) -> Json:
 
 
 @pytest.mark.parametrize("task", LOOPS)
-def test_a_round_in_which_nobody_ended_is_repeated_after_a_wait_and_only_so_often(inner: Json, task: str) -> None:
+def test_a_round_in_which_nobody_ended_is_repeated_after_a_wait_and_only_so_often(
+    inner: Json, template: Json, task: str
+) -> None:
     stalled, count, wait, goes_on, all_done = LOOPS[task]
     assert inner[task]["Next"] == stalled
     given_up, again = inner[stalled]["Choices"]
     [is_stalled, is_over] = given_up["And"]
     assert is_stalled == {"Variable": f"$.{task.lower()}.stalled", "IsPresent": True}
     assert again == is_stalled | {"Next": count}
-    waits = [int(part) for part in re.findall(r"\d+", inner[count]["Parameters"]["seconds.$"].split("),")[0])]
+    chosen = "States.ArrayGetItem(States.Array(${StalledRoundWaits}), $.stall.rounds)"
+    assert inner[count]["Parameters"]["seconds.$"] == chosen
+    parameter = template["Parameters"]["StalledRoundWaits"]
+    waits = [int(seconds) for seconds in parameter["Default"].split(",")]
     assert is_over["NumericGreaterThanEquals"] == len(waits)
+    # A deployment may choose other waits, but not fewer than there are rounds.
+    for number in (len(waits) - 1, len(waits), len(waits) + 1):
+        fits = re.fullmatch(parameter["AllowedPattern"], ",".join(["1"] * number))
+        assert bool(fits) == (number == len(waits))
     assert sum(waits) <= LONGEST_WAIT_SECONDS
     assert inner[count]["Next"] == wait
     assert inner[wait] == {"Type": "Wait", "SecondsPath": "$.stall.seconds", "Next": task}

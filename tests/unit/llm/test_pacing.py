@@ -134,3 +134,54 @@ def test_a_limit_that_is_no_number_is_no_limit(clock: Clock, said: str) -> None:
     pacer = Pacer(clock)
     pacer.record_response(pacer.now(), {"x-ratelimit-limit-requests": said, "x-ratelimit-remaining-requests": "0"})
     assert pacer.seconds_to_wait() == 0
+
+
+def hear(pacer: Pacer, kind: str, limit: float, remaining: float, tokens: int = 0) -> None:
+    """Send a call that is answered at once."""
+    pacer.record_sent()
+    headers = {f"x-ratelimit-limit-{kind}": str(limit), f"x-ratelimit-remaining-{kind}": str(remaining)}
+    pacer.record_response(pacer.now(), headers, tokens)
+
+
+@pytest.mark.parametrize(("pause", "asks_first"), [(1.5, False), (2.5, True)])
+def test_when_the_last_answer_is_stale_one_call_asks_before_the_others(
+    clock: Clock, pause: float, asks_first: bool
+) -> None:
+    pacer = Pacer(clock)
+    hear(pacer, "requests", 1000, 1000)
+    clock.now += pause
+    assert pacer.seconds_to_wait() == 0
+    pacer.record_sent()
+    assert (pacer.seconds_to_wait() > 0) is asks_first
+
+
+def test_a_call_that_asks_is_waited_for_two_seconds(clock: Clock) -> None:
+    pacer = Pacer(clock)
+    hear(pacer, "requests", 1000, 1000)
+    clock.now += 2.5
+    pacer.record_sent()
+    clock.now += 1.5
+    assert pacer.seconds_to_wait() > 0
+    clock.now += 1
+    assert pacer.seconds_to_wait() == 0
+
+
+def test_what_others_spend_of_a_small_budget_is_remembered_while_some_calls_come_back(clock: Clock) -> None:
+    pacer = Pacer(clock)
+    hear(pacer, "requests", 12, 12)
+    clock.now += 10
+    hear(pacer, "requests", 12, 2)  # two came back and twelve are gone, of which we sent one
+    clock.now += 20
+    assert pacer.seconds_to_wait() > 0
+    clock.now += 39
+    assert pacer.seconds_to_wait() == 0
+
+
+def test_the_next_call_is_taken_for_the_dearest_of_the_last_sixty_four(clock: Clock) -> None:
+    pacer = Pacer(clock)
+    hear(pacer, "tokens", 6000, 500, tokens=1000)
+    for _ in range(63):
+        hear(pacer, "tokens", 6000, 500, tokens=10)
+    assert pacer.seconds_to_wait() > 0
+    hear(pacer, "tokens", 6000, 500, tokens=10)
+    assert pacer.seconds_to_wait() == 0

@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +12,7 @@ from dashboard.card import find_card
 from model.card import ROOT, Subject, default_card, main, write_card
 from model.card_text import write_contract
 from model.contract import load_contract
+from model.plots import draw_reliability, draw_roc
 from model.sources import evaluation_file
 from model.train import Trained, train, write
 from model.validate import Table
@@ -49,6 +52,15 @@ def test_the_same_record_draws_the_same_bytes(subject: Subject, tmp_path: Path) 
         write_card([subject], {}, {}, tmp_path / name)
     first, second = ((tmp_path / n / "docs/model/bank-roc.png").read_bytes() for n in ("a", "b"))
     assert first == second
+
+
+@pytest.mark.parametrize(("draw", "part"), [(draw_roc, "roc"), (draw_reliability, "reliability")])
+def test_another_record_draws_another_picture(
+    subject: Subject, tmp_path: Path, draw: Callable[[Mapping[str, Any], Path], None], part: str
+) -> None:
+    draw(subject.record, tmp_path / "all.png")
+    draw({**subject.record, part: subject.record[part][:-1]}, tmp_path / "less.png")
+    assert (tmp_path / "all.png").read_bytes() != (tmp_path / "less.png").read_bytes()
 
 
 def test_without_a_run_the_card_says_so_and_shows_no_drift(subject: Subject, tmp_path: Path) -> None:

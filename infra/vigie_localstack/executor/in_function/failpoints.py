@@ -1,4 +1,4 @@
-"""Ends a function's process at a chosen moment: the chaos suite's hand inside it. Armed by nobody else.
+"""End a function's process at a chosen moment: for the chaos suite, which alone arms it.
 
 In the folder that LocalStack was given as VIGIE_FAILPOINTS, a file `<agent>.<boundary>` with a number n makes the
 process end itself (SIGKILL) at the n-th crossing of that boundary from then on, once. A file `crossings` gets a line
@@ -31,7 +31,7 @@ class Failpoints:
         self._lock = threading.Lock()
 
     def crosses(self, boundary: str) -> bool:
-        """Whether the process is to end here; the file is gone before it does."""
+        """Return whether the process is to end here; the file is gone before it does."""
         with self._lock, open(os.path.join(self._folder, "counting"), "w") as counting:
             # An agent has several environments, which count together.
             fcntl.flock(counting, fcntl.LOCK_EX)

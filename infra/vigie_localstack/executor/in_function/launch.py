@@ -1,4 +1,4 @@
-"""Runs `python -m awslambdaric <handler>` in a function's process, which ends when LocalStack does.
+"""Run `python -m awslambdaric <handler>` in a function's process, which ends when LocalStack does.
 
 Started as a script by the Python of the runtime environment: it sees nothing of Vigie's own packages.
 """

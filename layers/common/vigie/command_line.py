@@ -40,7 +40,7 @@ def run_command(main: Callable[[], int]) -> NoReturn:
     try:
         code = main()
     except KeyboardInterrupt:
-        print("\nInterrupted.", file=sys.stderr)
+        sys.stderr.write("\nInterrupted.\n")
         code = 130
     sys.stdout.flush()
     sys.stderr.flush()

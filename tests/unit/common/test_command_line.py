@@ -40,7 +40,7 @@ def test_a_draft_is_written_although_nobody_reads_what_is_said(tmp_path: Path) -
 def test_work_goes_on_behind_a_closed_pipe_and_keeps_its_exit_code(tmp_path: Path) -> None:
     done = tmp_path / "done"
     program = (
-        "from model.command_line import run_command\nfrom pathlib import Path\n"
+        "from vigie.command_line import run_command\nfrom pathlib import Path\n"
         "def main():\n    print('x' * 100_000, flush=True)\n    print('y')\n"
         f"    Path({str(done)!r}).touch()\n    return 3\n"
         "run_command(main)"

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from vigie_localstack.patches import queue_polling as queue_mappings
+from vigie_localstack.patches import queue_polling
 from vigie_localstack.patches.queue_polling import patch_mappings
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue_mappings, "PATIENCE_SECONDS", 0.05)
-    monkeypatch.setattr(queue_mappings, "LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(queue_polling, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(queue_polling, "LOOK_SECONDS", 0.001)
 
 
 def poller_of(
@@ -108,7 +108,7 @@ def test_an_empty_queue_is_not_asked_and_a_message_is_taken_as_soon_as_it_is_the
 def test_a_mapping_that_is_stopped_takes_nothing_more(
     scaling: dict[str, int] | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue_mappings, "PATIENCE_SECONDS", 20)
+    monkeypatch.setattr(queue_polling, "PATIENCE_SECONDS", 20)
     handled: list[Any] = []
     messages: list[str] = []
     stopped = threading.Event()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from vigie_localstack.patches.gc_pauses import look_through_once
+from vigie_localstack.patches.gc_pauses import install
 
 
 class Thing:
@@ -20,8 +20,8 @@ def collecting() -> Iterator[None]:
     before = list(gc.callbacks)
     # Only the collections of the tests count.
     gc.disable()
-    look_through_once()
-    look_through_once()
+    install()
+    install()
     assert len(gc.callbacks) == len(before) + 1
     yield
     gc.callbacks[:] = before

@@ -21,10 +21,10 @@ def test_where_the_execution_ended_the_next_has_a_number(status: str) -> None:
 @pytest.mark.parametrize("name", ["run-1", "run-1--resume-2"])
 def test_a_run_under_way_is_not_started_beside_itself(name: str) -> None:
     executions = {"run-1": "FAILED"} | {name: "RUNNING"}
-    with pytest.raises(RunError, match=f"RUN='run-1' is under way as execution {name}. Follow it: make logs"):
+    with pytest.raises(RunError, match=f"RUN='run-1' is under way as execution {name}. Wait for its end"):
         next_name("run-1", executions.get)
 
 
 def test_a_name_that_leaves_no_room_for_a_number_is_refused() -> None:
-    with pytest.raises(RunError, match="is too long to go on under another name: make run"):
+    with pytest.raises(RunError, match="is too long to go on under another name: start another run"):
         next_name("x" * 75, {"x" * 75: "FAILED"}.get)
