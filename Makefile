@@ -64,30 +64,30 @@ lint: environment ## Check style, formatting and types
 
 contract: environment ## Draft a feature contract: DATA=file.csv LABEL= POSITIVE= OUT=x.toml; ID= AS_OF= NEGATIVE= UNKNOWN= CONSENTS= HORIZON=
 	@$(if $(and $(DATA),$(LABEL),$(POSITIVE),$(OUT)),,echo 'Say what to read: make contract DATA=churn.csv LABEL=Exited POSITIVE=1 ID=CustomerId OUT=churn.toml' >&2; exit 2)
-	@$(PY) -m model.draft --data "$(DATA)" --label "$(LABEL)" --positive "$(POSITIVE)" --out "$(OUT)" \
-		$(if $(ID),--id "$(ID)") $(if $(AS_OF),--as-of "$(AS_OF)") \
-		$(if $(NEGATIVE),--negative "$(NEGATIVE)") $(if $(UNKNOWN),--unknown "$(UNKNOWN)") $(if $(HORIZON),--horizon "$(HORIZON)") $(if $(CONSENTS),--consents "$(CONSENTS)")
+	@$(PY) -m model.draft --data "$$DATA" --label "$$LABEL" --positive "$$POSITIVE" --out "$$OUT" \
+		$(if $(ID),--id "$$ID") $(if $(AS_OF),--as-of "$$AS_OF") \
+		$(if $(NEGATIVE),--negative "$$NEGATIVE") $(if $(UNKNOWN),--unknown "$$UNKNOWN") $(if $(HORIZON),--horizon "$$HORIZON") $(if $(CONSENTS),--consents "$$CONSENTS")
 
 train: environment ## Compare models, train and register a candidate; CONTRACT=bank, DATA=folder
-	@$(CLOUD) with-cloud python -m model.train $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)") $(ARGS)
+	@$(CLOUD) with-cloud python -m model.train $(if $(CONTRACT),--contract "$$CONTRACT") $(if $(DATA),--data "$$DATA") $(ARGS)
 
 promote: environment ## Approve the newest trained model; VERSION=… for another, CONTRACT=bank; REASON= if it is no better than the base rate
-	@$(CLOUD) with-cloud python -m model.promote $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(VERSION),--version "$(VERSION)") \
+	@$(CLOUD) with-cloud python -m model.promote $(if $(CONTRACT),--contract "$$CONTRACT") $(if $(VERSION),--version "$$VERSION") \
 		$(if $(REASON),--reason "$$REASON")
 
 rollback: environment ## Approve again the model before this one; CONTRACT=bank
-	@$(CLOUD) with-cloud python -m model.promote --rollback $(if $(CONTRACT),--contract "$(CONTRACT)")
+	@$(CLOUD) with-cloud python -m model.promote --rollback $(if $(CONTRACT),--contract "$$CONTRACT")
 
 evaluate: environment ## Measure the churn model against the known truth; CONTRACT=bank, DATA=… (JSON=path)
-	@$(PY) -m model.evaluate --reader vigie_model_server.reading:read_feedback $(if $(CONTRACT),--contract "$(CONTRACT)") $(if $(DATA),--data "$(DATA)") $(JSON_OPTION)
+	@$(PY) -m model.evaluate --reader vigie_model_server.reading:read_feedback $(if $(CONTRACT),--contract "$$CONTRACT") $(if $(DATA),--data "$$DATA") $(JSON_OPTION)
 
 model-card: environment ## Write MODEL_CARD.md and its plots: every approved model, or CONTRACT=bank
-	@$(CLOUD) with-cloud python -m model.card $(if $(CONTRACT),--contract "$(CONTRACT)")
+	@$(CLOUD) with-cloud python -m model.card $(if $(CONTRACT),--contract "$$CONTRACT")
 
 load-outcomes: environment ## Compare a run with what came of its customers: DATA=file.csv, CONTRACT=bank, RUN=… (JSON=path)
 	@$(if $(DATA),,echo 'Say what came of the customers: make load-outcomes DATA=outcomes.csv' >&2; exit 2)
-	@$(CLOUD) with-cloud python -m model.outcomes --data "$(DATA)" $(if $(CONTRACT),--contract "$(CONTRACT)") \
-		$(if $(RUN),--run "$(RUN)") $(JSON_OPTION)
+	@$(CLOUD) with-cloud python -m model.outcomes --data "$$DATA" $(if $(CONTRACT),--contract "$$CONTRACT") \
+		$(if $(RUN),--run "$$RUN") $(JSON_OPTION)
 
 evaluate-privacy: environment ## Measure the pseudonymiser: FILE=… or built-in messages (JSON=path)
 	@$(PY) -m tests.evaluations.evaluate_privacy $(if $(FILE),"$(FILE)") $(JSON_OPTION) $(ARGS)

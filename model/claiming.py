@@ -7,41 +7,65 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from model.database import copy_rows
 from model.identity import Content
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
+
+# Not `NOT IN`: beyond its memory, PostgreSQL would then compare every customer with every other.
+COUNT_OTHERS = """
+SELECT count(DISTINCT customer_id) FROM customer_features f
+WHERE contract = %s AND NOT EXISTS (SELECT FROM delivered d WHERE d.customer_id = f.customer_id)
+"""
+
+JOINS_DEMO = (
+    "nothing was loaded: contract {name} holds the demo's made-up customers, which yours would join in every run. To "
+    "replace them, add REPLACE=1; to keep both, copy model/contracts/{name}.toml, give the copy another name (its "
+    "first lines: name = …), and say CONTRACT=that copy"
+)
 
 
 class LoadRefusedError(ValueError):
     """When customers may not be loaded under a contract's name; names both contents and the remedy."""
 
 
-def claim_contract(cursor: Any, name: str, content: Content, customers: Sequence[str], replace: bool) -> int:
-    """Make the name stand for this content until the transaction's end; return how many customers were replaced."""
+def claim_contract(cursor: Any, name: str, content: Content, replace: bool) -> int:
+    """Keep others from loading under this name until the transaction's end; return how many customers were removed.
+
+    Raises LoadRefusedError when the name is loaded with other content that is not to be replaced.
+    """
     cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 2))", (f"contract/{name}",))
-    cursor.execute("CREATE TEMP TABLE delivered (customer_id uuid PRIMARY KEY) ON COMMIT DROP")
-    copy_rows(cursor, "delivered", ("customer_id",), ((customer,) for customer in customers))
-    cursor.execute("ANALYZE delivered")
-    if not replace:
-        _refuse_other_content(cursor, name, content)
-    replaced = _remove_customers(cursor, name) if replace else 0
+    if replace:
+        return _remove_customers(cursor, name)
+    cursor.execute("SELECT content FROM loaded_contracts WHERE name = %s", (name,))
+    if row := cursor.fetchone():
+        _refuse(name, list(Content.from_json(row[0]).differences(content)))
+    return 0
+
+
+def record_contract(cursor: Any, name: str, content: Content, demo: bool) -> None:
+    """Make the name stand for this content, once its customers' ids stand in `delivered`.
+
+    What is the `demo`'s is marked so: nobody's own customers join the made-up ones unasked.
+    """
+    loaded, shared = _present(cursor, name)
+    cursor.execute("SELECT (content ->> 'demo')::boolean FROM loaded_contracts WHERE name = %s", (name,))
+    if not (row := cursor.fetchone()) and loaded > shared:
+        _refuse(name, ["customers: an earlier version of Vigie loaded others, none of which is given"])
+    of_demo = bool(row and row[0] and loaded)
+    if of_demo and not demo and not shared:
+        raise LoadRefusedError(JOINS_DEMO.format(name=name))
+    said = content.as_json() | ({"demo": True} if demo or of_demo else {})
     cursor.execute(
         "INSERT INTO loaded_contracts (name, fingerprint, content) VALUES (%s, %s, %s) ON CONFLICT (name) DO UPDATE "
         "SET fingerprint = EXCLUDED.fingerprint, content = EXCLUDED.content, loaded_at = clock_timestamp()",
-        (name, content.fingerprint(), json.dumps(content.as_json())),
+        (name, content.fingerprint(), json.dumps(said)),
     )
-    return replaced
 
 
 def count_others(cursor: Any, name: str) -> int:
     """How many customers the contract has beyond those delivered in this transaction."""
-    cursor.execute(
-        "SELECT count(DISTINCT customer_id) FROM customer_features WHERE contract = %s "
-        "AND customer_id NOT IN (SELECT customer_id FROM delivered)",
-        (name,),
-    )
+    cursor.execute(COUNT_OTHERS, (name,))
     return int(cursor.fetchone()[0])
 
 
@@ -53,12 +77,7 @@ def loaded_source(conn: "Connection", name: str) -> str:
     return str(row[0]) if row else ""
 
 
-def _refuse_other_content(cursor: Any, name: str, content: Content) -> None:
-    cursor.execute("SELECT content FROM loaded_contracts WHERE name = %s", (name,))
-    if row := cursor.fetchone():
-        differences = list(Content.from_json(row[0]).differences(content))
-    else:
-        differences = _unrecorded(cursor, name)
+def _refuse(name: str, differences: Sequence[str]) -> None:
     if differences:
         listed = "\n  ".join(differences)
         raise LoadRefusedError(
@@ -68,15 +87,15 @@ def _refuse_other_content(cursor: Any, name: str, content: Content) -> None:
         )
 
 
-def _unrecorded(cursor: Any, name: str) -> list[str]:
-    """Differences from customers that an earlier version loaded, which kept no content: only their ids can say."""
+def _present(cursor: Any, name: str) -> tuple[bool, bool]:
+    """Whether the contract has customers already, and whether any of them is among those delivered."""
     cursor.execute(
         "SELECT EXISTS (SELECT FROM customer_features WHERE contract = %(name)s), EXISTS "
         "(SELECT FROM customer_features JOIN delivered USING (customer_id) WHERE contract = %(name)s)",
         {"name": name},
     )
     loaded, shared = cursor.fetchone()
-    return ["customers: an earlier version of Vigie loaded others, none of which is given"] if loaded > shared else []
+    return bool(loaded), bool(shared)
 
 
 def _remove_customers(cursor: Any, name: str) -> int:

@@ -21,9 +21,17 @@ ROW_NUMBER = "(row number)"
 class ContractError(ValueError):
     """When a contract file does not say what a contract must; lists every fault with its place."""
 
+    said = "contract {} cannot be used"
+
     def __init__(self, source: str, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
-        super().__init__(f"contract {source} cannot be used:\n" + "\n".join(f"  {f}" for f in faults))
+        super().__init__(f"{self.said.format(source)}:\n" + "\n".join(f"  {f}" for f in faults))
+
+
+class DraftError(ContractError):
+    """When no contract can be drafted from a file, as it is or as it was asked for."""
+
+    said = "no contract was drafted from {}"
 
 
 @dataclass(frozen=True)

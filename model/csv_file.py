@@ -11,22 +11,13 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from model.csv_rows import RowError, RowSplitter
+from model.csv_rows import NUMBER, RowError, RowSplitter
 from model.faults import MOST_FAULTS, DataError, Fault
+from model.other_kinds import find_kind, is_binary
 
 SEPARATORS = ",;\t|"
-SAMPLED_LINES, CHUNK = 50, 1 << 20
+SAMPLED_LINES, CHUNK, BEGINNING = 50, 1 << 20, 1024
 EXPORT = "export it as CSV UTF-8 (in Excel: Save as, CSV UTF-8) and give that file"
-# How other kinds of files begin, whatever their names say.
-OTHER_KINDS = {
-    b"PK\x03\x04": "is an Excel workbook or a ZIP archive",
-    b"\xd0\xcf\x11\xe0": "is an Excel workbook (.xls)",
-    b"%PDF": "is a PDF",
-    b"\x1f\x8b": "is compressed (gzip)",
-    b"PAR1": "is a Parquet file",
-    b"SQLite format 3": "is an SQLite database",
-    b"{\\rtf": "is a text document (RTF)",
-}
 # Words by which spreadsheets name the sum of a column, in the languages of the draft.
 TOTALS = {"total", "totals", "grand total", "sum", "total général", "somme", "gesamt", "summe", "gesamtsumme",
           "totale", "somma", "suma", "soma", "total geral", "totaal", "som", "subtotal"}  # fmt: skip
@@ -86,9 +77,10 @@ class CsvFile:
     def _shape_fault(self, cells: list[str]) -> str:
         width = len(self.header)
         if len(cells) != width:
-            return (
-                f"has {len(cells)} cells where the header has {width}; {_why_uneven(len(cells), width, self.separator)}"
-            )
+            counted = f"{len(cells)} {'cell' if len(cells) == 1 else 'cells'}"
+            return f"has {counted} where the header has {width}; {_why_uneven(cells, width, self.separator)}"
+        if _is_rule(cells):
+            return "is a line drawn under the header; remove it"
         if cells[0].strip() in self.header and sum(map(_same, cells, self.header)) > width / 2:
             return "repeats the header; remove the line"
         return ""
@@ -98,14 +90,14 @@ class CsvFile:
             yield from islice(stream, self.skipped, None)
 
 
+RULE = re.compile(r"[:+]?[-=]{3,}[:+]?")
 REMOVE_TOTALS = "looks like a row of totals, not a customer; remove it"
 
 
 def open_csv(path: Path) -> CsvFile:
     """Look at the bytes and the header; raises DataError for what is no CSV in UTF-8 (or UTF-16 with its mark)."""
-    if not path.is_file():
-        raise _error(path, 0, f"no such file: {path}")
     try:
+        _check_place(path)
         encoding, digest = _check_bytes(path)
     except OSError as exc:
         raise _error(path, 0, f"cannot be read: {exc.strerror}") from exc
@@ -116,6 +108,18 @@ def open_csv(path: Path) -> CsvFile:
     separator = declared[1] if declared else _find_separator(sample)
     header = _read_header(path, sample[skipped:], separator)
     return CsvFile(path, header, separator, encoding, digest, skipped)
+
+
+def _check_place(path: Path) -> None:
+    """Raise DataError for what is there and no file (reading a pipe would wait for ever), or is not there."""
+    if path.is_dir():
+        raise _error(path, 0, "is a folder; name one CSV file in it")
+    if path.is_symlink() and not path.exists():
+        raise _error(path, 0, f"is a link to what is not there: {path}")
+    if path.exists() and not path.is_file():
+        raise _error(path, 0, "is no regular file (a pipe or a device); save it as a CSV file first")
+    if not path.exists():
+        raise _error(path, 0, f"no such file: {path}")
 
 
 def normal(name: str) -> str:
@@ -131,8 +135,12 @@ def _read_header(path: Path, lines: Iterable[str], separator: str) -> tuple[str,
         raise _error(path, found[0], f"the header {found[1].remedy}")
     header = tuple(map(normal, found[1]))
     if again := sorted({c for c in header if c and header.count(c) > 1}):
-        faults = [Fault(path.name, 1, c, "", "stands in the header twice; rename or remove one") for c in again]
-        raise DataError(faults)
+        remedy = "stands in the header twice; rename or remove one"
+        if all(map(NUMBER.fullmatch, again)):
+            remedy = (
+                "stands in the header twice, as a value would; the first line must name the columns: is it missing?"
+            )
+        raise DataError([Fault(path.name, 1, c, "", remedy) for c in again])
     return header
 
 
@@ -140,7 +148,8 @@ def _check_bytes(path: Path) -> tuple[str, str]:
     """The file's encoding and SHA-256, read in one go through its bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as stream:
-        encoding = _find_encoding(path, stream.read(64))
+        start = stream.read(BEGINNING)
+        encoding = _find_encoding(path, start)
         stream.seek(0)
         decoder, before = codecs.getincrementaldecoder(encoding)(), 0
         while True:
@@ -149,30 +158,30 @@ def _check_bytes(path: Path) -> tuple[str, str]:
             try:
                 decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as exc:
-                raise _undecodable(path, encoding, before + _line_ends(exc.object[: exc.start])) from exc
+                raise _undecodable(path, encoding, before + _line_ends(exc.object[: exc.start]), start) from exc
             before += _line_ends(chunk)
             if not chunk:
                 return encoding, digest.hexdigest()
 
 
 def _find_encoding(path: Path, start: bytes) -> str:
-    for magic, kind in OTHER_KINDS.items():
-        if start.startswith(magic):
-            raise _error(path, 0, f"{kind}, not CSV; {EXPORT}")
+    if kind := find_kind(start):
+        packed = "unpack it and give the CSV file that is in it"
+        raise _error(path, 0, f"{kind}, not CSV; {packed if 'compressed' in kind else EXPORT}")
     if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
         return "utf-32"
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     if start[1:2] == b"\0" or start[:1] == b"\0":
         raise _error(path, 1, f"holds NUL bytes, as UTF-16 without its mark and binary files do; {EXPORT}")
-    if start.lstrip().lower().startswith((b"<!doctype", b"<html", b"<table", b"<?xml")):
-        raise _error(path, 0, f"is a web page or XML, not CSV; {EXPORT}")
     return "utf-8-sig"
 
 
-def _undecodable(path: Path, encoding: str, line_ends: int) -> DataError:
+def _undecodable(path: Path, encoding: str, line_ends: int, start: bytes) -> DataError:
     if encoding != "utf-8-sig":
         return _error(path, line_ends + 1, f"is not whole {encoding.upper()}; {EXPORT}")
+    if is_binary(start):
+        return _error(path, 0, f"is no text, so no CSV; {EXPORT}")
     guess = "it may be Windows-1252, which Excel writes as plain CSV"
     return _error(path, line_ends + 1, f"is not UTF-8 ({guess}); {EXPORT}")
 
@@ -193,11 +202,24 @@ def _find_separator(sample: list[str]) -> str:
     return max(SEPARATORS, key=fit) if lines else ","
 
 
-def _why_uneven(cells: int, width: int, separator: str) -> str:
-    if cells < width:
-        return "a cell or the end of the row is missing; complete it"
-    shown = {",": '1,234 as "1,234"', "\t": "a tab in quotes"}.get(separator, f'a{separator}b as "a{separator}b"')
-    return f"a value that holds the separator stands in quotes: write {shown}"
+def _why_uneven(cells: list[str], width: int, separator: str) -> str:
+    if len(cells) > width and not any(map(str.strip, cells[width:])):
+        return f"it ends with {separator!r} too often; remove what follows the last cell"
+    if len(cells) > width:
+        shown = {",": '1,234 as "1,234"', "\t": "a tab in quotes"}.get(separator, f'a{separator}b as "a{separator}b"')
+        return f"a value that holds the separator stands in quotes: write {shown}"
+    if len(cells) == 1:
+        for other in SEPARATORS.replace(separator, ""):
+            if cells[0].count(other) == width - 1:
+                return f"its cells stand apart by {other!r}, those of the header by {separator!r}; write one of them"
+        return "if it is a note and no row, remove it; else complete it"
+    return "a cell or the end of the row is missing; complete it"
+
+
+def _is_rule(cells: list[str]) -> bool:
+    """Whether a line only parts the header from the rows, as in Markdown: |---|:--|."""
+    filled = [cell.strip() for cell in cells if cell.strip()]
+    return len(filled) > 1 and all(map(RULE.fullmatch, filled))
 
 
 def _shown(cells: list[str], separator: str) -> str:

@@ -9,6 +9,7 @@ from functools import cache
 # A cell with line breaks (a message, an address) stays far below this; an open quote does not.
 LONGEST_CELL_LINES, LONGEST_CELL = 2_000, 2_000_000
 NUMBER = re.compile(r"[+-]?[\d.,' ]*\d%?")
+UNSEEN = dict.fromkeys(map(ord, "\u200b\u2060\ufeff\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 WHERE_QUOTES_GO = 'quotes stand around a whole cell only, and a quote inside is written twice: "say ""yes"""'
 
 
@@ -120,7 +121,8 @@ class RowSplitter:
 
 def _tidy(line: str) -> str:
     line = line.rstrip("\r\n")
-    return line if line.isascii() else unicodedata.normalize("NFC", line)
+    # What nobody sees (spaces of no width, marks of direction) would make two words of one.
+    return line if line.isascii() else unicodedata.normalize("NFC", line).translate(UNSEEN)
 
 
 def _kind(cell: str) -> str:

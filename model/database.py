@@ -1,6 +1,7 @@
 """The tools' way into the database, as the owner of the schema."""
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,13 @@ class _CopyText:
         return text if size < 0 else text[:size]
 
 
+TO_ESCAPE = re.compile(r"[\\\t\n\r]")
 COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def _as_copy_text(value: object) -> str:
-    return r"\N" if value is None else str(value).translate(COPY_ESCAPES)
+    if value is None:
+        return r"\N"
+    text = str(value)
+    # Few cells hold anything to escape, and looking is far faster than translating.
+    return text.translate(COPY_ESCAPES) if TO_ESCAPE.search(text) else text

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 
 from model.cells import fold
-from model.contract import ROW_NUMBER, ContractError, parse_contract, refuse_shipped_name
-from model.csv_file import REMOVE_TOTALS, TOTALS, CsvFile, normal, open_csv
+from model.contract import ROW_NUMBER, ContractError, DraftError, parse_contract, refuse_shipped_name
+from model.csv_file import CsvFile, normal, open_csv
+from model.display import Effort, printable, shorten
 from model.draft_text import Asked, Draft, next_steps, report, write_contract
 from model.faults import DataError, Fault
-from model.guess import judge
+from model.guess import Column, judge
+from model.ids import canonical_id, id_fault
+from model.misread import explain_header, explain_row_numbers, find_unlabelled_total
 from model.outcome_values import Settled, settle
 from model.panel import date_faults, explain_panel, explain_repeats, find_panel
 from model.profile import Profile, read_profiles
@@ -41,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--no-cost", action="store_true", help="do not measure what leaving sensitive columns out costs"
     )
     parser.add_argument("--out", type=Path, required=True, help="contract to write; its name names the contract")
-    given = parser.parse_args(arguments)
+    given, effort = parser.parse_args(arguments), Effort()
     asked = Asked(
         given.out.stem, normal(given.id), normal(given.label), given.positive, given.horizon, given.consents,
         given.negative, given.unknown, normal(given.as_of),
@@ -53,21 +56,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         refuse_shipped_name(contract.name, f"OUT={given.out}")
         given.out.write_text(drafted.text, encoding="utf-8")
     except (DataError, ContractError) as exc:
-        print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)
+        print(printable(exc.show(rest="") if isinstance(exc, DataError) else str(exc)), file=sys.stderr)
         return 1
     except OSError as exc:
         print(f"OUT: {given.out} cannot be written: {exc.strerror}; choose another place", file=sys.stderr)
         return 1
-    print("\n".join(report(drafted, given.out)), flush=True)
+    print("\n".join(map(printable, report(drafted, given.out))), flush=True)
     if not given.no_cost:
         for line in describe_cost_of_file(given.data, given.out, contract, drafted.rows):
-            print(f"  {line}", flush=True)
-    print("\n".join(next_steps(asked, given.out, given.data)))
+            print(printable(f"  {line}"), flush=True)
+    print("\n".join((*effort.describe(drafted.rows), *next_steps(asked, given.out, given.data))))
     return 0
 
 
 def draft(path: Path, asked: Asked) -> Draft:
-    """Read the file and draft; raises ContractError when the id or the label do not fit it."""
+    """Read the file and draft; raises DraftError when the id or the label do not fit it."""
     file, faults = open_csv(path), list[Fault]()
     profiles = read_profiles(file, faults)
     if faults:
@@ -77,21 +80,22 @@ def draft(path: Path, asked: Asked) -> Draft:
     if faults:
         raise DataError(sorted(faults))
     _check_repeats(file, asked, profiles)
+    if fault := find_unlabelled_total(file, profiles):
+        raise DataError([fault])
     settled = _settle(file, asked, profiles[asked.label])
     labels = _label_rows(profiles[asked.label], settled)
     apart = (asked.id_column, asked.label, asked.as_of)
     columns = tuple(judge(profile, labels) for name, profile in profiles.items() if name not in apart)
-    return Draft(
-        write_contract(asked, settled, columns), columns, len(profiles[asked.label]), settled,
-        tuple(_notes(file)),
-    )  # fmt: skip
+    _check_columns(file, columns)
+    notes = (*_notes(file), *(note for note in [explain_row_numbers(asked.id_column, profiles)] if note))
+    return Draft(write_contract(asked, settled, columns), columns, len(profiles[asked.label]), settled, notes)
 
 
 def _check_out(out: Path) -> None:
     if out.suffix != ".toml":
-        raise ContractError(str(out), [f"OUT: a contract's file ends in .toml; write OUT={out.name}.toml"])
+        raise DraftError(str(out), [f"OUT: a contract's file ends in .toml; write OUT={out.name}.toml"])
     if out.exists():
-        raise ContractError(str(out), ["OUT: the file exists; remove it or choose another name"])
+        raise DraftError(str(out), ["OUT: the file exists; remove it or choose another name"])
 
 
 def _check_names(file: CsvFile, asked: Asked, profiles: Mapping[str, Profile]) -> None:
@@ -99,7 +103,10 @@ def _check_names(file: CsvFile, asked: Asked, profiles: Mapping[str, Profile]) -
         if name and name not in profiles and not (name == ROW_NUMBER and role == "ID"):
             near = difflib.get_close_matches(name.lower(), [p.lower() for p in profiles], n=1)
             hint = next((f"; is it {p!r}?" for p in profiles if near and p.lower() == near[0]), "")
-            raise ContractError(file.name, [f"{role}: no column {name!r}; the file has {', '.join(profiles)}{hint}"])
+            hint = hint or explain_header(name, profiles)
+            raise DraftError(
+                file.name, [f"{role}: no column {name!r}; the file has {shorten(', '.join(profiles), 400)}{hint}"]
+            )
     if not len(profiles[asked.label]):
         raise DataError([Fault(file.name, 0, asked.label, "", "the file has no rows")])
 
@@ -107,31 +114,33 @@ def _check_names(file: CsvFile, asked: Asked, profiles: Mapping[str, Profile]) -
 def _id_faults(file: CsvFile, asked: Asked, profiles: Mapping[str, Profile]) -> Iterator[Fault]:
     if asked.id_column == ROW_NUMBER:
         return
-    ids = profiles[asked.id_column]
+    ids, seen = profiles[asked.id_column], dict[str, int]()
     for value, line, count in zip(ids.values, ids.lines, ids.counts(), strict=True):
-        if not value:
+        if remedy := id_fault(value):
             more = f" ({count:,} rows in all)" if count > 1 else ""
-            yield Fault(file.name, line, ids.name, "", f"is empty{more}; every row needs an id")
-        elif fold(value) in TOTALS:
-            yield Fault(file.name, line, ids.name, value, REMOVE_TOTALS)
+            yield Fault(file.name, line, ids.name, value[:80], f"{remedy}{more}")
+        elif (first := seen.setdefault(canonical_id(value), line)) != line:
+            yield Fault(
+                file.name, line, ids.name, value, f"is the id of line {first}, spelled otherwise; write it alike"
+            )
 
 
 def _date_faults(file: CsvFile, asked: Asked, profiles: Mapping[str, Profile]) -> Iterator[Fault]:
     if asked.as_of:
-        for line, text in date_faults(profiles[asked.as_of]):
-            yield Fault(file.name, line, asked.as_of, text, "is not a date; write YYYY-MM-DD")
+        for line, text, remedy in date_faults(profiles[asked.as_of]):
+            yield Fault(file.name, line, asked.as_of, text[:80], remedy)
 
 
 def _check_repeats(file: CsvFile, asked: Asked, profiles: Mapping[str, Profile]) -> None:
     if asked.id_column == ROW_NUMBER:
         if found := find_panel(profiles):
-            raise ContractError(file.name, [explain_panel(*found)])
+            raise DraftError(file.name, [explain_panel(*found)])
         return
     ids = profiles[asked.id_column]
     if asked.as_of:
         _check_pairs(file, ids, profiles[asked.as_of])
     elif len(ids.values) < len(ids):
-        raise ContractError(file.name, [f"ID: {explain_repeats(ids, profiles)}"])
+        raise DraftError(file.name, [f"ID: {explain_repeats(ids, profiles)}"])
 
 
 def _check_pairs(file: CsvFile, ids: Profile, dates: Profile) -> None:
@@ -140,7 +149,13 @@ def _check_pairs(file: CsvFile, ids: Profile, dates: Profile) -> None:
     if again := pairs[counts > 1].tolist():
         customer, moment = divmod(again[0], len(dates.values))
         shown = f"{ids.name} {ids.values[customer]!r} on {dates.values[moment]!r}"
-        raise ContractError(file.name, [f"AS_OF: {shown} stands more than once; keep one row of a customer and date"])
+        raise DraftError(file.name, [f"AS_OF: {shown} stands more than once; keep one row of a customer and date"])
+
+
+def _check_columns(file: CsvFile, columns: Sequence[Column]) -> None:
+    if not any(column.type for column in columns):
+        why = [f"{column.name} {column.why}" for column in columns] or ["the file holds none but the id and the label"]
+        raise DraftError(file.name, ["no column is left that a model could learn from:", *(f"  {w}" for w in why)])
 
 
 def _settle(file: CsvFile, asked: Asked, column: Profile) -> Settled:
@@ -152,8 +167,8 @@ def _settle(file: CsvFile, asked: Asked, column: Profile) -> Settled:
 
     try:
         return settle(column, several(asked.positive), several(asked.negative), several(asked.unknown))
-    except ContractError as exc:
-        raise ContractError(file.name, exc.faults) from exc
+    except DraftError as exc:
+        raise DraftError(file.name, exc.faults) from exc
 
 
 def _label_rows(column: Profile, settled: Settled) -> Any:

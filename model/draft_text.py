@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from model.display import shorten
 from model.guess import Column, label_of
 from model.outcome_values import Outcome, Settled
 from model.protected import plain_words
@@ -51,7 +52,7 @@ def report(drafted: Draft, out: Path) -> Iterator[str]:
     yield f"read {drafted.rows:,} rows"
     yield from (f"  {note}" for note in drafted.notes)
     yield from (f"  outcome {said}" for said in drafted.settled.describe())
-    yield f"wrote {out}: {sum(bool(c.type) and not (c.sensitive or c.leaks) for c in columns)} inputs"
+    yield f"wrote {out}: {_count_inputs(columns)}"
     for column in columns:
         yield f"  {_sentence(column)}"
     if sensitive := [c.name for c in columns if c.sensitive]:
@@ -69,14 +70,20 @@ def next_steps(asked: Asked, out: Path, data: Path) -> Iterator[str]:
     yield f"  make load {given}\n  make train {given}\n  {promote}\n  make run"
 
 
+def _count_inputs(columns: Iterable[Column]) -> str:
+    found = sum(bool(c.type) and not (c.sensitive or c.leaks) for c in columns)
+    return f"{found:,} {'input' if found == 1 else 'inputs'}"
+
+
 def _sentence(column: Column) -> str:
+    name = shorten(column.name)
     if column.leaks:
-        return f"LEAK? {column.name}: {column.why}; not an input. Was it known before they left?"
+        return f"LEAK? {name}: {column.why}; not an input. Was it known before they left?"
     if not column.type:
-        return f"left out: {column.name} {column.why}"
+        return f"left out: {name} {column.why}"
     if column.sensitive:
-        return f"{column.name}: sensitive, as {column.why}; {column.said}"
-    return f"{column.name}: {column.said}"
+        return f"{name}: sensitive, as {column.why}; {column.said}"
+    return f"{name}: {column.said}"
 
 
 def _write_head(asked: Asked, settled: Settled) -> Iterator[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table as Grid
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from model.candidates import find_candidate
 from model.compare import FOLDS, REPEATS, RULE, Comparison
@@ -46,9 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console = Console()
     try:
         contract = load_contract(given.contract)
-        figures = evaluate(
-            contract, given.data, given.customers, console, resolve_name(given.reader) if given.reader else None
-        )
+        reader = resolve_name(given.reader) if given.reader else None
+        with threadpool_limits(limits=1):  # as in `train`
+            figures = evaluate(contract, given.data, given.customers, console, reader)
     except (ContractError, SourceError, TrainingError, DataError, OutOfTimeError) as exc:
         print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)
         return 1
@@ -75,7 +76,9 @@ def evaluate(
     matrix, rows = design_matrix(table.rows, inputs), compared_rows(people, inputs)
     comparison = compare_rows(table, matrix, inputs, people, rows, lambda line: console.print(line, style="dim"))
     found = comparison.result(comparison.chosen).held_out[0]
-    verdict = measure_against_base_rate(labels_of(table)[rows], found, comparison.base_rates, people.groups[rows])
+    verdict = measure_against_base_rate(
+        labels_of(table)[rows], found, comparison.base_rates, people.groups[rows], FOLDS
+    )
     figures = comparison.as_json() | {"contract": contract.name, "customers": len(table), "base_rate": verdict}
     print_comparison(console, contract, table, comparison)
     console.print(f"Chosen model: {describe_gate(verdict)}.")

@@ -39,11 +39,11 @@ class DataError(ValueError):
             f"{len(faults)} {'fault' if len(faults) == 1 else 'faults'} in {files}; nothing was taken from it"
         )
 
-    def show(self, limit: int = SHOWN) -> str:
-        """The first faults, one a line, and how many more there are."""
+    def show(self, limit: int = SHOWN, rest: str = "; make load … FAULTS=faults.csv writes them all") -> str:
+        """The first faults, one a line, and how many more there are, with how to see the `rest`."""
         lines = [f"  {fault}" for fault in self.faults[:limit]]
         if (more := len(self.faults) - limit) > 0:
-            lines.append(f"  … and {more} more; make load … FAULTS=faults.csv writes them all")
+            lines.append(f"  … and {more:,} more{rest}")
         return "\n".join([f"Refused, {self}:", *lines])
 
     def write(self, path: Path) -> None:

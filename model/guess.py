@@ -12,6 +12,7 @@ import numpy as np
 
 from model.cells import INFINITE, NO, PLAIN, YES, NumberFormat, fold, is_gap, number_format, to_number
 from model.contract import Feature
+from model.display import shorten
 from model.leaks import NEAR_PERFECT, auc_alone
 from model.personal import find_personal, looks_like_dates, looks_like_ids
 from model.profile import Profile, profile_of
@@ -24,6 +25,11 @@ MOSTLY = 0.95
 MOST_ODD = 5
 # From so many different values on, only numbers are of use.
 MANY_VALUES = 5_000
+# A longer word is a text that somebody wrote, and may identify them.
+LONGEST_WORD = 100
+NUMBER_LIKE = re.compile(
+    r"\W{0,3}(\w{1,4}\W{1,3})?\d[\d.,'’ \u00a0\u202f]*\W{0,3}\w{0,8}(\W{1,3}\d+ \w{1,8})?\W{0,3}|0x[0-9a-fA-F]+"
+)
 # Rows on which a column is tried alone: more would not change the first two digits.
 TRIED_ROWS = 100_000
 USUAL_GAPS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "?", "-", "#N/A")
@@ -149,7 +155,19 @@ def _guess_many(profile: Profile) -> Column:
 
 
 def _too_many(profile: Profile) -> Column:
-    return Column(profile.name, why=f"holds {len(profile.values):,} different values, as names and numbers do")
+    return Column(profile.name, why=_explain_many(profile, profile.values[:MANY_VALUES]))
+
+
+def _explain_many(profile: Profile, texts: Sequence[str]) -> str:
+    """Why so many different values are of no use: odd cells among numbers, odd numbers, or names."""
+    known = [text for text in texts if text and not is_gap(text)]
+    odd = [text for text in known if to_number(text) is None]
+    shown = f"{shorten(odd[0])!r} (line {profile.lines[profile.values.index(odd[0])]})" if odd else ""
+    if odd and len(odd) <= 0.5 * len(known):
+        return f"holds numbers, and too many cells that are none, such as {shown}; write a number, or empty the cell"
+    if sum(bool(NUMBER_LIKE.fullmatch(text)) for text in odd) > 0.5 * len(known):
+        return f"holds values such as {shown}; if they are numbers, write them plainly: -1234.5"
+    return f"holds {len(profile.values):,} different values, as names and numbers do"
 
 
 def _are_odd(groups: Sequence[WordGroup], cells: int) -> bool:
@@ -169,11 +187,25 @@ def _guess_single(profile: Profile, only: WordGroup, gaps: Sequence[WordGroup]) 
 
 def _boolean_pair(groups: Sequence[WordGroup]) -> tuple[WordGroup, WordGroup] | None:
     names = {g.name for g in groups}
+    if len(groups) > 2:
+        return _many_spellings(groups)
     if len(groups) != 2 or (max(map(len, names)) == 1 and names not in LETTER_PAIRS):
         return None
     yes = [g for g in groups if g.name in YES]
     no = [g for g in groups if g.name in NO]
     return (yes[0], no[0]) if yes and no else None
+
+
+def _many_spellings(groups: Sequence[WordGroup]) -> tuple[WordGroup, WordGroup] | None:
+    """Yes and no in several spellings (Yes, Y, true, 1); letters alone may be codes of anything."""
+    sides = [[g for g in groups if g.name in words] for words in (YES, NO)]
+    if sum(map(len, sides)) < len(groups) or not all(any(len(g.name) > 1 for g in side) for side in sides):
+        return None
+    yes, no = (
+        WordGroup(side[0].name, tuple(s for g in side for s in g.spellings), sum(g.count for g in side), side[0].line)
+        for side in sides
+    )
+    return yes, no
 
 
 def _guess_number(profile: Profile, groups: Sequence[WordGroup], gaps: Sequence[WordGroup]) -> Column | None:
@@ -203,17 +235,16 @@ def _number_column(
     if whole and (why := looks_like_ids(profile, numbers)):
         return None if why == "codes" else Column(profile.name, why=why)
     infinite = [g for g in odd if g.name in INFINITE]
-    missing = [g for g in odd if g.name not in INFINITE]
     low, high = (_widen(n) for n in (min(numbers), max(numbers)))
     kind = "integer" if whole else "number"
     said = (
         f"{'whole numbers' if whole else 'numbers'} from {min(numbers):,g} to {max(numbers):,g}{_format_said(written)}"
     )
     column = Column(profile.name, kind, min(0, low), max(1, high), written=written, said=said)
-    column = _with_gaps(column, [*missing, *gaps], len(profile))
+    column = _with_gaps(column, [*odd, *gaps], len(profile))
     if infinite:
-        lines = f"{infinite[0].spellings[0]!r} in line {infinite[0].line}"
-        ask = f"{profile.name} holds {lines}, which is no number: correct the cell, or empty it if it is not known"
+        lines = ", ".join(f"{g.spellings[0]!r} in {_lines_of(g)}" for g in infinite)
+        ask = f"{profile.name} holds {lines}, which is no number and counts as a gap: correct the cell if it is known"
         column = replace(column, ask=ask)
     return column
 
@@ -222,7 +253,10 @@ def _guess_words(profile: Profile, groups: Sequence[WordGroup], gaps: Sequence[W
     if looks_like_dates(groups):
         return Column(profile.name, why="holds dates; a model reads numbers: bring the days since then in a column")
     if len(groups) > MOST_CATEGORIES:
-        return Column(profile.name, why=f"holds {len(groups):,} different values, as names and numbers do")
+        return Column(profile.name, why=_explain_many(profile, [s for g in groups for s in g.spellings]))
+    if longest := next((g for g in groups if len(g.spellings[0]) > LONGEST_WORD), None):
+        length = f"{len(longest.spellings[0]):,} characters (line {longest.line})"
+        return Column(profile.name, why=f"holds texts, one of {length}; a model reads numbers and short words")
     categories = tuple(sorted(g.spellings[0] for g in groups))
     said = f"words: {_counted(groups)}"
     if doubtful := [g.spellings[0] for g in groups if is_gap(g.spellings[0])]:
@@ -238,6 +272,10 @@ def _with_gaps(column: Column, gaps: Sequence[WordGroup], rows: int = 0) -> Colu
     usual = USUAL_GAPS if rows else ("",)
     missing = tuple(dict.fromkeys((*usual, *(s for g in gaps for s in g.spellings))))
     return replace(column, missing_values=missing, said=f"{said}; {listed}" if listed else said)
+
+
+def _lines_of(group: WordGroup) -> str:
+    return f"line {group.line}" if group.count == 1 else f"{group.count:,} rows, first in line {group.line}"
 
 
 def _gap_shown(gap: WordGroup) -> str:

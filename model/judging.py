@@ -29,6 +29,7 @@ class HeldOut:
     probability: Any
     base_rates: Any
     protocol: str
+    folds: int
 
 
 def hold_out(
@@ -44,7 +45,9 @@ def hold_out(
     """Held-out predictions of a comparison, or, without one, of a fifth of the rows or of five folds."""
     if comparison:
         probability = comparison.result(candidate.key).held_out[0]
-        return HeldOut(compared, probability, comparison.base_rates, "out-of-fold predictions of the first repeat")
+        return HeldOut(
+            compared, probability, comparison.base_rates, "out-of-fold predictions of the first repeat", FOLDS
+        )
     folds = split(labels, people.groups, FOLDS, 1, SEED)
     kept = folds if len(labels) < FEW_ROWS else folds[:1]
     protocol = "out-of-fold predictions of five folds" if len(kept) > 1 else "a held-out fifth"
@@ -57,7 +60,7 @@ def hold_out(
     ]
     bases = [np.full(len(unseen), labels[known].mean()) for known, unseen in kept]
     rows = np.concatenate([unseen for _, unseen in kept])
-    return HeldOut(rows, np.concatenate(found), np.concatenate(bases), protocol)
+    return HeldOut(rows, np.concatenate(found), np.concatenate(bases), protocol, len(kept))
 
 
 def judge(
@@ -72,7 +75,7 @@ def judge(
     """Against the base rate; too good; segments that no score reaches: said, and kept in the record."""
     rows, probability = held_out.rows, held_out.probability
     labels, groups = labels[rows], people.groups[rows]
-    verdict = measure_against_base_rate(labels, probability, held_out.base_rates, groups)
+    verdict = measure_against_base_rate(labels, probability, held_out.base_rates, groups, held_out.folds)
     progress(describe_gate(verdict))
     warnings = describe_reach(probability)
     if is_too_good(labels, probability):

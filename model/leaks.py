@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score  # type: ignore[import-untyped]
+from scipy.stats import rankdata  # type: ignore[import-untyped]
 
 from model.contract import Feature
 from model.validate import Table, Value
@@ -48,11 +49,13 @@ def auc_alone(feature: Feature, values: Sequence[Value], labels: NDArray[np.int6
         return _auc_of_words([word_of(v) for v in values], labels)
     numbers = np.array([number_of(v) for v in values], dtype=np.float64)
     gaps = np.isnan(numbers)
-    best = _fold(float(roc_auc_score(labels, gaps)))
+    if not gaps.any():
+        return _fold(_auc(labels, numbers))
+    best = _fold(_auc(labels, gaps))
     if (known := ~gaps).any() and len(set(labels[known].tolist())) == 2:
         low, high = numbers[known].min() - 1, numbers[known].max() + 1
         filled = [np.where(gaps, end, numbers) for end in (low, high)]
-        best = max(best, *(_fold(float(roc_auc_score(labels, f))) for f in filled))
+        best = max(best, *(_fold(_auc(labels, f)) for f in filled))
     return best
 
 
@@ -60,7 +63,14 @@ def _auc_of_words(words: Sequence[str | None], labels: NDArray[np.int64]) -> flo
     distinct = {w: i for i, w in enumerate(dict.fromkeys(words))}
     places = np.array([distinct[w] for w in words])
     left = np.bincount(places, weights=labels) / np.bincount(places)
-    return _fold(float(roc_auc_score(labels, left[places])))
+    return _fold(_auc(labels, left[places]))
+
+
+def _auc(labels: NDArray[np.int64], scores: NDArray[Any]) -> float:
+    """The Mann-Whitney statistic: what roc_auc_score gives, whose checks take far longer on a thousand columns."""
+    left = int(labels.sum())
+    ranks = float(rankdata(scores)[labels == 1].sum())
+    return (ranks - left * (left + 1) / 2) / (left * (len(labels) - left))
 
 
 def _fold(auc: float) -> float:

@@ -5,7 +5,7 @@ import json
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -16,15 +16,17 @@ from model.bank_files import FILES, BankFile, Row, open_bank_file
 from model.claiming import LoadRefusedError
 from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
 from model.database import DatabaseUnknownError, connect
+from model.display import Effort
 from model.faults import DataError, Fault
 from model.identity import Content
+from model.ids import as_uuid
 from model.row_reader import Counted
 from model.storing import Loaded, store
 from model.taken_numbers import TakenNumberError
 from model.validate import describe_rows, open_table
 from vigie.command_line import run_command
 
-UUID_DIGITS = 32
+ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, allow_nan=False)
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_URL, "vigie:customers")
 
 
@@ -51,7 +53,7 @@ class Delivery:
     features: Rows[tuple[str, str, str]]  # customer_id, as_of, JSON
     consents: Rows[Row]
     feedback: Rows[Row]
-    declared: Rows[tuple[str, str]]  # customer_id, purpose: granted by the contract
+    granted: tuple[str, ...]  # purposes that the contract declares for every customer
     said: tuple[str, ...] = ()
 
 
@@ -64,8 +66,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--language", choices=("fr", "en"), default="en", help="of customers in a single CSV")
     parser.add_argument("--faults", type=Path, help="write every fault to this CSV")
     parser.add_argument("--replace", action="store_true", help="replace this contract's customers (REPLACE=1)")
+    parser.add_argument("--demo", action="store_true", help="these are made-up customers (make deploy-local)")
     parser.add_argument("--dsn", help="database; by default what PGHOST and its kin name")
-    given = parser.parse_args(arguments)
+    given, effort = parser.parse_args(arguments), Effort()
     try:
         contract = load_contract(given.contract)
         print(f"checking {given.data}", flush=True)
@@ -73,7 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("\n".join(delivery.said))
         print(f"storing {len(delivery.customers):,} customers", flush=True)
         with closing(connect(given.dsn)) as conn:
-            loaded = store(conn, delivery, given.replace)
+            loaded = store(conn, delivery, given.replace, given.demo)
     except TakenNumberError as exc:
         return _refuse(_explain_taken(exc, given.data), given.faults)
     except DataError as exc:
@@ -83,10 +86,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except psycopg2.Error as exc:
         # The database's own message may repeat a customer's data; its code and constraint do not.
-        place = exc.diag.constraint_name or exc.diag.table_name or "no connection"
-        print(f"nothing was loaded: the database refused it ({exc.pgcode}, {place})", file=sys.stderr)
+        place = exc.diag.constraint_name or exc.diag.table_name
+        why = ", ".join(filter(None, (exc.pgcode, place))) or "there is no connection; does make status say it runs?"
+        print(f"nothing was loaded: the database refused it ({why})", file=sys.stderr)
         return 1
-    print(_summary(delivery, loaded))
+    print("\n".join((_summary(delivery, loaded), *effort.describe(len(delivery.customers)))))
     return 0
 
 
@@ -114,13 +118,11 @@ def read_folder(folder: Path, contract: Contract) -> Delivery:
         raise DataError(sorted(faults))
     streams: dict[str, Rows[Row]] = {n: Rows(f.rows, f.count) for n, f in files.items() if f}
     empty: Rows[Row] = Rows(lambda: iter(()), 0)
-    declared = Rows[tuple[str, str]](lambda: iter(()), 0)
-    if "consents.csv" not in files:
-        declared = _declare(contract, Rows(lambda: iter(sorted(known)), len(known)))
+    granted = () if "consents.csv" in files else contract.consents.granted
     said = [f"read {f.count:,} rows of {name}" for name, f in files.items() if f]
     return Delivery(
         contract, Content.of(contract), streams["customers.csv"], features, streams.get("consents.csv", empty),
-        streams.get("feedback.csv", empty), declared, (*said, *describe_rows("features.csv", counted)),
+        streams.get("feedback.csv", empty), granted, (*said, *describe_rows("features.csv", counted)),
     )  # fmt: skip
 
 
@@ -157,9 +159,8 @@ def read_single(path: Path, contract: Contract, as_of: date, language: str) -> D
     everybody: Rows[Row] = Rows(customers, len(worth))
     features = _stream_features(path, contract, as_of.isoformat(), file.sha256, reader.counted.rows, content.source)
     nothing: Rows[Row] = Rows(lambda: iter(()), 0)
-    declared = _declare(contract, Rows(lambda: iter(worth), len(worth)))
     said = tuple(describe_rows(path.name, reader.counted))
-    return Delivery(contract, content, everybody, features, nothing, nothing, declared, said)
+    return Delivery(contract, content, everybody, features, nothing, nothing, contract.consents.granted, said)
 
 
 def customer_uuid(contract: Contract, key: str, source: str = "") -> str:
@@ -168,9 +169,8 @@ def customer_uuid(contract: Contract, key: str, source: str = "") -> str:
     It depends on the contract's name and on the column that the key comes from: the same key in another column, or
     the same row (`source` is the SHA-256 of its file), is another person.
     """
-    if len(key) >= UUID_DIGITS:
-        with suppress(ValueError):
-            return str(uuid.UUID(key))
+    if found := as_uuid(key):
+        return found
     column = source if contract.id_column == ROW_NUMBER else contract.id_column
     return str(uuid.uuid5(NAMESPACE, f"{contract.name}/{column}/{key}"))
 
@@ -207,13 +207,8 @@ def _stream_features(
     return Rows(read, count)
 
 
-def _declare(contract: Contract, ids: "Rows[str]") -> "Rows[tuple[str, str]]":
-    granted = contract.consents.granted
-    return Rows(lambda: ((customer, purpose) for customer in ids for purpose in granted), len(ids) * len(granted))
-
-
 def _as_json(features: object) -> str:
-    return json.dumps(features, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    return ENCODER.encode(features)
 
 
 def _explain_taken(error: TakenNumberError, folder: Path) -> DataError:
@@ -237,9 +232,10 @@ def _refuse(error: DataError, path: Path | None) -> int:
 
 def _summary(delivery: Delivery, loaded: Loaded) -> str:
     lines = [f"loaded under contract {delivery.contract.name} (new or changed / in the files):"]
+    declared = len(delivery.customers) * len(delivery.granted)
     brought = {
         "customers": len(delivery.customers), "features": len(delivery.features),
-        "consents": len(delivery.consents) + len(delivery.declared), "feedback": len(delivery.feedback),
+        "consents": len(delivery.consents) + declared, "feedback": len(delivery.feedback),
     }  # fmt: skip
     lines += [f"  {name:<10} {loaded.changed[name]:>8,} / {count:,}" for name, count in brought.items()]
     if loaded.replaced:

@@ -2,13 +2,19 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import date
 
 import numpy as np
 
+from model.column_words import words
+from model.dates import read_date
 from model.profile import Profile
+from model.protected import plain_words
 
-DATE = re.compile(r"\d{4}-\d\d?(-\d\d?)?|\d{1,2}[/.]\d{1,2}[/.]\d{4}|\d{4}/\d\d?(/\d\d?)?")
+DATE = re.compile(
+    r"\d{4}-\d\d?(-\d\d?)?([T ].*)?|\d{1,2}[/.-]\d{1,2}[/.-]\d{4}|\d{4}/\d\d?(/\d\d?)?|\d{1,2}[/.-]\d{4}"
+    r"|(19|20)\d\d(0[1-9]|1[0-2])([0-3]\d)?|(19|20)\d\d[- ]?[QTSMWqtsmw]\d\d?|[QTqt][1-4][- ]?(19|20)\d\d"
+)
+COUNTED, MOST_PERIODS = re.compile(r"[A-Za-z]{0,2}[-_ ]?\d{1,4}(\.0)?"), 60
 FEWEST_PEOPLE, DENSE = 20, 0.3
 FOLDS = (
     "then one customer's rows are never in training and in test at once (folds by customer), where a model would "
@@ -23,7 +29,7 @@ def explain_repeats(customer: Profile, profiles: Mapping[str, Profile]) -> str:
     shown = f"{repeated} ({customer.values[code]!r} stands more than once, first in line {customer.lines[code]})"
     for dated in _date_columns(profiles):
         if _pairs(customer, dated) == len(customer):
-            return f"{shown}: rows are customers at dates. Say AS_OF={dated.name}; {FOLDS}"
+            return f"{shown}: rows are customers at dates. Say {_dated(dated)}; {FOLDS}"
     return (
         f"{shown}, and an id stands once. If it names another thing, choose the column that names the customer; if "
         f"rows are customers at dates, add the date (YYYY-MM-DD) as a column and say AS_OF=that column: {FOLDS}. "
@@ -44,18 +50,28 @@ def explain_panel(customer: Profile, dated: Profile) -> str:
     """What to do about such a file when no id was named."""
     return (
         f"ID: the {len(customer):,} rows seem to be {len(customer.values):,} customers at {len(dated.values):,} dates. "
-        f"Say ID={customer.name} AS_OF={dated.name}; {FOLDS}. "
+        f"Say ID={customer.name} {_dated(dated)}; {FOLDS}. "
         "Numbering the rows would hide that they are the same people"
     )
 
 
-def date_faults(dated: Profile) -> list[tuple[int, str]]:
-    """Line and text of cells that are no ISO date; each different one once."""
-    return [(line, text) for text, line in zip(dated.values, dated.lines, strict=True) if not _is_iso(text)]
+def date_faults(dated: Profile) -> list[tuple[int, str, str]]:
+    """Line, text and remedy of cells that are no date; each different one once."""
+    read = ((line, text, read_date(text)) for text, line in zip(dated.values, dated.lines, strict=True))
+    return [(line, text, found) for line, text, found in read if isinstance(found, str)]
 
 
 def _date_columns(profiles: Mapping[str, Profile]) -> Sequence[Profile]:
-    return [p for p in profiles.values() if p.values and all(map(DATE.fullmatch, p.values[:500]))]
+    return [p for p in profiles.values() if p.values and _holds_periods(p)]
+
+
+def _holds_periods(profile: Profile) -> bool:
+    """Whether a column holds dates, months, or numbers of periods, which say so in its name."""
+    sample = profile.values[:500]
+    if all(map(DATE.fullmatch, sample)) or all(text.casefold()[:3] in words("months") for text in sample):
+        return True
+    named = words("periods").intersection(plain_words(profile.name))
+    return bool(named) and len(sample) <= MOST_PERIODS and all(map(COUNTED.fullmatch, sample))
 
 
 def _pairs(one: Profile, other: Profile) -> int:
@@ -70,9 +86,9 @@ def _is_panel(column: Profile, dated: Profile) -> bool:
     return _pairs(column, dated) == rows
 
 
-def _is_iso(text: str) -> bool:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
+def _dated(dated: Profile) -> str:
+    """How the date's column is named, and that it must be written as dates where it is not."""
+    faults = date_faults(dated)
+    if not faults:
+        return f"AS_OF={dated.name}"
+    return f"AS_OF={dated.name}, once it holds dates ({faults[0][1]!r} in line {faults[0][0]} {faults[0][2]})"

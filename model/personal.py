@@ -13,7 +13,11 @@ MANY = 40
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9 ]{11,32}")
 PHONE = re.compile(r"\+\d[\d .()/-]{6,}|0\d([ .-]?\d\d){4}")
-DATE = re.compile(r"\d{4}-\d\d?(-\d\d?)?([T ].*)?|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}|\d{4}/\d\d?/\d\d?")
+MONTH = r"(?:[^\W\d_]{3,10}\.?)"
+DATE = re.compile(
+    r"\d{4}-\d\d?(-\d\d?)?([T ].*)?|\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4}([T ].*)?|\d{4}[/.]\d\d?([/.]\d\d?)?([T ].*)?"
+    rf"|(\d{{1,2}}(st|nd|rd|th|er|\.|º)?[ -](de )?)?{MONTH}[ -](de )?('?\d\d|\d{{4}})|{MONTH} \d{{1,2}},? \d{{4}}"
+)
 
 
 def find_personal(name: str, values: Sequence[str]) -> str:

@@ -5,14 +5,15 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from functools import partial
 from typing import NamedTuple
 
 from model.cells import INFINITE, NumberFormat, fold, to_number
 from model.contract import ROW_NUMBER, Contract, Feature
-from model.csv_file import REMOVE_TOTALS, TOTALS, CsvFile
+from model.csv_file import CsvFile
+from model.dates import read_date
 from model.faults import Fault
+from model.ids import canonical_id, id_fault
 
 Value = float | int | str | bool | None
 Parsed = tuple[Value, str | None]
@@ -85,11 +86,9 @@ class RowReader:
         if column == ROW_NUMBER:
             return str(number)
         value = cells[self._places[column]].strip()
-        if not value:
-            self._note(line, column, value, "is empty; every row needs an id")
-        elif fold(value) in TOTALS:
-            self._note(line, column, value, REMOVE_TOTALS)
-        if (first := self._seen.setdefault(f"{value} {as_of}", line)) != line:
+        if remedy := id_fault(value):
+            self._note(line, column, value, remedy)
+        if (first := self._seen.setdefault(f"{canonical_id(value)} {as_of}", line)) != line:
             self._note(line, column, value, self._repeated(first))
         return value
 
@@ -102,15 +101,15 @@ class RowReader:
     def _read_date(self, cells: Sequence[str], line: int) -> str:
         if not (column := self._contract.as_of_column):
             return ""
-        try:
-            return date.fromisoformat(cells[self._places[column]].strip()).isoformat()
-        except ValueError:
-            self._note(line, column, cells[self._places[column]], "is not a date; write YYYY-MM-DD")
+        cell = cells[self._places[column]]
+        if isinstance(found := read_date(cell), str):
+            self._note(line, column, cell, found)
             return ""
+        return found.isoformat()
 
     def _read_feature(self, feature: Feature, cell: str, memory: "_Memory", line: int) -> Value:
         text = cell.strip()
-        if text in feature.missing_values or cell in feature.missing_values:
+        if text in memory.missing or cell in memory.missing:
             return self._read_missing(feature, cell, line)
         value, remedy = memory.parse(text)
         if remedy:
@@ -186,6 +185,7 @@ class _Memory:
     """Parses the cells of one feature, each different text once."""
 
     def __init__(self, feature: Feature) -> None:
+        self.missing = frozenset(feature.missing_values)
         self._known: dict[str, Parsed] = {}
         self._parse = cell_parser(feature)
 

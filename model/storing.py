@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from model.bank_files import FILES, Row
-from model.claiming import claim_contract, count_others
+from model.claiming import claim_contract, count_others, record_contract
 from model.contract import Contract
 from model.database import copy_rows
 from model.identity import Content
@@ -13,6 +13,9 @@ from model.taken_numbers import refuse_taken_numbers
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
+
+# For one sort or hash of a million rows; beyond it PostgreSQL goes on in temporary files.
+WORK_MEMORY = "64MB"
 
 
 class Deliverable(Protocol):
@@ -31,7 +34,7 @@ class Deliverable(Protocol):
     @property
     def feedback(self) -> Iterable[Row]: ...
     @property
-    def declared(self) -> Iterable[tuple[str, str]]: ...
+    def granted(self) -> Sequence[str]: ...
 
 
 @dataclass(frozen=True)
@@ -43,17 +46,20 @@ class Loaded:
     others: int = 0
 
 
-def store(conn: "Connection", delivery: Deliverable, replace: bool = False) -> Loaded:
+def store(conn: "Connection", delivery: Deliverable, replace: bool = False, demo: bool = False) -> Loaded:
     """Stage by COPY, then merge; everything is rolled back when anything fails.
 
     Raises LoadRefusedError when the contract's name is loaded with other content, unless that is to be replaced.
     """
-    name, customers = delivery.contract.name, sorted({customer for customer, _, _ in delivery.features})
+    name = delivery.contract.name
     with conn, conn.cursor() as cursor:
-        replaced = claim_contract(cursor, name, delivery.content, customers, replace)
+        cursor.execute("SET LOCAL work_mem = %s", (WORK_MEMORY,))
+        replaced = claim_contract(cursor, name, delivery.content, replace)
+        _stage_features(cursor, delivery.features)
+        record_contract(cursor, name, delivery.content, demo)
         changed = {
             "customers": _store_customers(cursor, delivery.customers),
-            "features": _store_features(cursor, delivery),
+            "features": _store_features(cursor, name),
             "consents": _store_consents(cursor, delivery.consents) + _store_declared(cursor, delivery),
             "feedback": _store_feedback(cursor, delivery.feedback),
         }
@@ -66,6 +72,7 @@ def _stage(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Seque
         f"CREATE TEMP TABLE staged_{table} ON COMMIT DROP AS SELECT {listed} FROM {table} WITH NO DATA"  # noqa: S608
     )
     copy_rows(cursor, f"staged_{table}", columns, rows)
+    cursor.execute(f"ANALYZE staged_{table}")
 
 
 def _store_customers(cursor: Any, customers: Iterable[Row]) -> int:
@@ -75,27 +82,36 @@ def _store_customers(cursor: Any, customers: Iterable[Row]) -> int:
     listed = ", ".join(columns)
     updated = ", ".join(f"{c} = EXCLUDED.{c}" for c in columns[1:])
     known, new = (", ".join(f"{t}.{c}" for c in columns[1:]) for t in ("customers", "EXCLUDED"))
+    # In the order of the ids, each index grows at one end: a million rows in any other order take twice the time.
     cursor.execute(
-        f"INSERT INTO customers ({listed}) SELECT {listed} FROM staged_customers "  # noqa: S608
+        f"INSERT INTO customers ({listed}) SELECT {listed} FROM staged_customers ORDER BY customer_id "  # noqa: S608
         f"ON CONFLICT (customer_id) DO UPDATE SET {updated} WHERE ({known}) IS DISTINCT FROM ({new})"
     )
     return int(cursor.rowcount)
 
 
-def _store_features(cursor: Any, delivery: Deliverable) -> int:
-    rows = ((c, delivery.contract.name, d, f) for c, d, f in delivery.features)
-    _stage(cursor, "customer_features", ("customer_id", "contract", "as_of", "features"), rows)
+def _stage_features(cursor: Any, features: Iterable[tuple[str, str, str]]) -> None:
+    """Stage the features, and whom they are of: `delivered`."""
+    _stage(cursor, "customer_features", ("customer_id", "as_of", "features"), features)
+    cursor.execute("CREATE TEMP TABLE delivered (customer_id uuid PRIMARY KEY) ON COMMIT DROP")
+    cursor.execute("INSERT INTO delivered SELECT DISTINCT customer_id FROM staged_customer_features ORDER BY 1")
+    cursor.execute("ANALYZE delivered")
+
+
+def _store_features(cursor: Any, contract: str) -> int:
     # A file without dates is dated today: the same features again are not news.
     cursor.execute(
         """
         INSERT INTO customer_features (customer_id, contract, as_of, features)
-        SELECT s.customer_id, s.contract, s.as_of, s.features FROM staged_customer_features s
+        SELECT s.customer_id, %(contract)s, s.as_of, s.features FROM staged_customer_features s
         WHERE s.features IS DISTINCT FROM (
             SELECT f.features FROM customer_features f
-            WHERE f.customer_id = s.customer_id AND f.contract = s.contract AND f.as_of <= s.as_of
+            WHERE f.customer_id = s.customer_id AND f.contract = %(contract)s AND f.as_of <= s.as_of
             ORDER BY f.as_of DESC LIMIT 1)
+        ORDER BY s.customer_id
         ON CONFLICT (customer_id, contract, as_of) DO UPDATE SET features = EXCLUDED.features
-        """
+        """,
+        {"contract": contract},
     )
     return int(cursor.rowcount)
 
@@ -114,18 +130,18 @@ def _store_consents(cursor: Any, consents: Iterable[Row]) -> int:
 
 
 def _store_declared(cursor: Any, delivery: Deliverable) -> int:
-    cursor.execute("CREATE TEMP TABLE declared (customer_id uuid, purpose text) ON COMMIT DROP")
-    copy_rows(cursor, "declared", ("customer_id", "purpose"), delivery.declared)
     said = delivery.contract.consents
     # Once per customer and purpose: loading again must not undo a withdrawal.
     cursor.execute(
         """
         INSERT INTO consents (customer_id, purpose, granted, source, policy_version)
-        SELECT d.customer_id, d.purpose, true, %s, %s FROM declared d
+        SELECT s.customer_id, declared.purpose, true, %s, %s
+        FROM staged_customers s CROSS JOIN unnest(%s::text[]) AS declared (purpose)
         WHERE NOT EXISTS (SELECT FROM consents c
-                          WHERE c.customer_id = d.customer_id AND c.purpose = d.purpose)
+                          WHERE c.customer_id = s.customer_id AND c.purpose = declared.purpose)
+        ORDER BY s.customer_id, declared.purpose
         """,
-        (said.source, said.policy_version),
+        (said.source, said.policy_version, list(delivery.granted)),
     )
     return int(cursor.rowcount)
 

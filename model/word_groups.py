@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from model.cells import WORDS_TOO, fold, is_gap, to_number
+from model.display import shorten
 from model.profile import Profile
 
 # From this share on, a word such as NA or unknown is an answer of its own.
@@ -24,8 +25,8 @@ class WordGroup:
     line: int
 
     def __str__(self) -> str:
-        others = f", also written {', '.join(self.spellings[1:4])}" if len(self.spellings) > 1 else ""
-        return f"{self.spellings[0]} ({self.count:,}{others})"
+        others = f", also written {', '.join(map(shorten, self.spellings[1:4]))}" if len(self.spellings) > 1 else ""
+        return f"{shorten(self.spellings[0])} ({self.count:,}{others})"
 
 
 def group_words(profile: Profile, places: Iterable[int] | None = None) -> tuple[list[WordGroup], list[WordGroup]]:

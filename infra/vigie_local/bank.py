@@ -24,7 +24,7 @@ def fill_bank(settings: LocalSettings) -> None:
             current.note = f"{present} customers are loaded already" + _size_hint(settings)
         else:
             _synthesise(settings)
-            _module(settings, "load", "model.load", "--data", str(_folder(settings)))
+            _module(settings, "load", "model.load", "--demo", "--data", str(_folder(settings)))
             current.note = f"{settings.customers} made-up customers loaded"
     with step("Churn model") as current:
         if _count(settings, "SELECT count(*) FROM model_registry WHERE state = 'approved'"):

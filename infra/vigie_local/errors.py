@@ -10,6 +10,8 @@ LocalCloudError
 
 from __future__ import annotations
 
+import re
+
 from vigie_operations.errors import OperationError
 
 
@@ -21,7 +23,8 @@ class SettingError(LocalCloudError):
     """When a variable's value cannot be used."""
 
     def __init__(self, name: str, value: str, remedy: str) -> None:
-        shown = f"{name}={value!r}" if value else f"{name} is empty"
+        plain = re.sub(r"//[^/]*@", "//…@", value)  # an address may hold a user and a password
+        shown = f"{name}={plain!r}" if value else f"{name} is empty"
         super().__init__(f"{shown}: {remedy}.")
 
 

@@ -66,7 +66,7 @@ def deliver(cloud: Cloud, people: list[Canary]) -> None:
     """Load them as a bank does, from files outside the local cloud's home."""
     with tempfile.TemporaryDirectory() as folder:
         write_delivery(Path(folder), people)
-        command = [sys.executable, "-m", "model.load", "--data", folder]
+        command = [sys.executable, "-m", "model.load", "--demo", "--data", folder]
         assert bank.run_with_cloud(cloud.settings, command) == 0
 
 

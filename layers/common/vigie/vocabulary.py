@@ -6,7 +6,11 @@ The database's CHECK constraints hold the same words; tests/integration/database
 from enum import StrEnum
 
 
-class Step(StrEnum):
+class Word(StrEnum):
+    """A word of one of the closed lists below."""
+
+
+class Step(Word):
     """What an agent does for one customer of a run, in this order."""
 
     ANALYSE = "analyse"
@@ -19,7 +23,7 @@ CLOSE_AUDIT = "close_audit"
 WHOLE_RUN = "run"
 
 
-class StepOutcome(StrEnum):
+class StepOutcome(Word):
     """How a step ended for one customer. All but `done` have a reason."""
 
     DONE = "done"
@@ -28,7 +32,7 @@ class StepOutcome(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
-class Reason(StrEnum):
+class Reason(Word):
     """Why a step ended without a result, or an action without the model's words."""
 
     NO_CONSENT = "NoConsent"
@@ -48,7 +52,7 @@ class Reason(StrEnum):
 WANT_OF_CONSENT = (Reason.NO_CONSENT, Reason.CONSENT_WITHDRAWN)
 
 
-class Purpose(StrEnum):
+class Purpose(Word):
     """What a customer consents to."""
 
     FEEDBACK_ANALYSIS = "feedback_analysis"
@@ -56,7 +60,7 @@ class Purpose(StrEnum):
     RETENTION_OFFERS = "retention_offers"
 
 
-class CallStatus(StrEnum):
+class CallStatus(Word):
     """How a call to the language model ended, in the egress ledger's words."""
 
     ANSWERED = "answered"
@@ -68,7 +72,7 @@ class CallStatus(StrEnum):
     LOST = "lost"
 
 
-class RunStatus(StrEnum):
+class RunStatus(Word):
     """The state of a run."""
 
     RUNNING = "running"
@@ -77,7 +81,7 @@ class RunStatus(StrEnum):
     FAILED = "failed"
 
 
-class RunKind(StrEnum):
+class RunKind(Word):
     """What a run is made for; the execution's input calls it `purpose`."""
 
     RETENTION = "retention"
@@ -85,7 +89,7 @@ class RunKind(StrEnum):
     BENCHMARK = "benchmark"
 
 
-class Segment(StrEnum):
+class Segment(Word):
     """How urgent it is to keep a customer."""
 
     HIGH = "High"
@@ -93,7 +97,7 @@ class Segment(StrEnum):
     LOW = "Low"
 
 
-class ActionSource(StrEnum):
+class ActionSource(Word):
     """Whose words an action is in."""
 
     MODEL = "model"
@@ -101,7 +105,7 @@ class ActionSource(StrEnum):
     NONE = "none"
 
 
-class Sentiment(StrEnum):
+class Sentiment(Word):
     """What a customer's own words express."""
 
     POSITIVE = "positive"
@@ -110,7 +114,7 @@ class Sentiment(StrEnum):
     MIXED = "mixed"
 
 
-class EventStatus(StrEnum):
+class EventStatus(Word):
     """How what an audit event reports went."""
 
     OK = "ok"
@@ -118,7 +122,7 @@ class EventStatus(StrEnum):
     FAILED = "failed"
 
 
-class EventType(StrEnum):
+class EventType(Word):
     """The types of audit events; vigie/events.py has their meanings and details."""
 
     RUN_PLANNED = "RUN_PLANNED"
@@ -149,14 +153,14 @@ class EventType(StrEnum):
     DEAD_LETTERED = "DEAD_LETTERED"
 
 
-class DeadLetterReason(StrEnum):
+class DeadLetterReason(Word):
     """Why a message is in a dead-letter queue."""
 
     RETRIES_EXHAUSTED = "GivenUp"
     UNREADABLE = "Unreadable"
 
 
-class GapName(StrEnum):
+class GapName(Word):
     """What the reconciliation of a run can find missing or different."""
 
     STEP_NOT_ENDED = "StepNotEnded"

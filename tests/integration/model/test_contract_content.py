@@ -1,5 +1,6 @@
 """Customers belong to a contract's content: the same name with other content is refused, or replaces."""
 
+import re
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,7 @@ import psycopg2
 import pytest
 
 from model.load import main as load
+from model.synthesise import synthesise
 
 CONTRACT = """
 name = "{name}"
@@ -183,3 +185,31 @@ def test_a_contract_of_one_s_own_may_not_bear_a_shipped_name(
     assert load_as(name="bank") == 1
     assert "'bank' is a shipped contract, whose customers yours would join" in capsys.readouterr().err
     assert customers(dsn, "bank") == 0
+
+
+@pytest.fixture
+def banks(tmp_path: Path) -> tuple[Path, Path]:
+    """The demo's folder, and somebody's own."""
+    for name, seed in (("demo", 5), ("own", 6)):
+        (tmp_path / name).mkdir()
+        synthesise(tmp_path / name, customers=30, seed=seed, history=40)
+    return tmp_path / "demo", tmp_path / "own"
+
+
+def test_a_bank_of_one_s_own_does_not_join_the_demo_s_customers_unasked(
+    banks: tuple[Path, Path], dsn: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo, own = (["--data", str(bank), "--dsn", dsn] for bank in banks)
+    numbers = re.compile(r"^([^,\n]{36}),\d{8},", re.MULTILINE)  # made-up banks share their customers' numbers
+    people = banks[1] / "customers.csv"
+    people.write_text(numbers.sub(r"\1,,", people.read_text(encoding="utf-8")), encoding="utf-8")
+    assert load([*demo, "--demo"]) == 0
+    assert load(own) == 1
+    said = capsys.readouterr().err
+    assert "contract bank holds the demo's made-up customers, which yours would join" in said
+    assert "REPLACE=1" in said
+    assert customers(dsn, "bank") == 30
+    assert load(demo) == 0  # the demo's own, again
+    assert load([*own, "--replace"]) == 0
+    assert customers(dsn, "bank") == 30
+    assert load(own) == 0

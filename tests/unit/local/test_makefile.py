@@ -114,3 +114,20 @@ def test_a_disk_that_fills_up_is_named_without_a_trace(
         "[Errno 28] No space left on device: '/somewhere'",
         "What keeps this machine from running Vigie: make doctor",
     ]
+
+
+@pytest.mark.parametrize("target", ["contract", "load", "train", "evaluate", "load-outcomes"])
+def test_names_in_a_file_reach_the_command_as_they_are(tmp_path: Path, target: str) -> None:
+    odd = """N° "client" `touch oops`; 'x' & y"""
+    (tmp_path / "infra").mkdir()
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    for name, text in (("infra/bootstrap.sh", "exit 0"), (".venv/bin/python", "printf '%s\\n' \"$@\"")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    names = ("DATA", "LABEL", "POSITIVE", "ID", "OUT", "CONTRACT", "CONSENTS")
+    given = [f"{name}={name} {odd}" for name in names]
+    shown = subprocess.run(["make", "-s", target, *given], cwd=tmp_path, capture_output=True, text=True)
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert f"DATA {odd}" in shown.stdout.splitlines()
+    assert not (tmp_path / "oops").exists()

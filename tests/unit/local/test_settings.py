@@ -112,3 +112,9 @@ def test_a_service_knows_neither_a_changing_zone_nor_a_temporary_folder_that_is_
     assert environment["TZ"] == "UTC"
     assert "TMPDIR" not in environment
     assert "PYTHONPATH" not in environment
+
+
+def test_a_refused_address_is_shown_without_its_password() -> None:
+    with pytest.raises(SettingError, match=r"LLM_BASE_URL='ftp://…@llm\.bank\.example'") as caught:
+        _ = load_settings({"LLM_BASE_URL": "ftp://ada:s3cret@llm.bank.example", "LLM_MODEL": "m"}).provider
+    assert "s3cret" not in str(caught.value)

@@ -128,11 +128,12 @@ def test_spellings_of_a_boolean_are_one(draft: Draft) -> None:
     assert {r["active"] for r in table("bool_mixed_case.csv", found.contract).rows} == {True, False}
 
 
-def test_an_infinite_number_is_named_with_its_row(draft: Draft) -> None:
+def test_an_infinite_number_is_named_with_its_row_and_counts_as_a_gap_once_the_contract_says_so(draft: Draft) -> None:
     found = draft("inf.csv")
-    assert "ASK balance holds 'inf' in line 5, which is no number: correct the cell" in found.out
+    assert "ASK balance holds 'inf' in line 5, which is no number and counts as a gap: correct the cell" in found.out
+    assert "  balance: 1 cell missing" in load("inf.csv", found.contract).said
     with pytest.raises(DataError, match="1 fault") as caught:
-        load("inf.csv", found.contract)
+        load("inf.csv", draft("bom.csv").contract)
     assert "row 5, column balance: 'inf': is no finite number; correct it, or empty the cell" in caught.value.show()
 
 

@@ -1,6 +1,7 @@
 """The one reader of CSV files: strict, and whatever the bytes, a table or a named error comes out."""
 
 import contextlib
+import os
 import unicodedata
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def test_any_text_of_marks_gives_a_table_or_a_named_error(tmp_path: Path, pieces
     try_to_read(write(tmp_path, "".join(pieces)))
 
 
-CELL = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=8)
+CELL = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf"]), max_size=8)
 
 
 @FUZZ
@@ -172,7 +173,12 @@ def test_what_is_no_csv_is_refused_with_the_true_remedy(tmp_path: Path, content:
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert "no such file" in refusal(tmp_path / "none.csv")
-    assert "no such file" in refusal(tmp_path)
+    assert "is a folder; name one CSV file in it" in refusal(tmp_path)
+    (tmp_path / "link.csv").symlink_to("nothing.csv")
+    assert "is a link to what is not there" in refusal(tmp_path / "link.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert "is no regular file (a pipe or a device)" in refusal(tmp_path / "pipe.csv")
+    assert "cannot be read: File name too long" in refusal(tmp_path / ("x" * 300))
 
 
 def test_an_open_quote_does_not_swallow_the_file_into_memory(tmp_path: Path) -> None:

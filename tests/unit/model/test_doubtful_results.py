@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.candidates import find_candidate
+from model.compare import FOLDS, compare
 from model.contract import parse_contract
 from model.design import design_matrix
+from model.draft import Asked, draft
 from model.folds import find_people, split
 from model.gate import describe_gate, describe_reach, measure_against_base_rate
 from model.too_good import describe_carriers, find_carriers, is_too_good
@@ -256,3 +259,15 @@ def test_near_perfect_figures_are_too_good_and_good_ones_are_not() -> None:
     labels = np.array([0, 1] * 200)
     assert is_too_good(labels, np.where(labels == 1, 0.97, 0.02))
     assert not is_too_good(*predictions(0.9, 2000))
+
+
+def test_noise_that_every_fold_finds_again_is_not_better_than_the_base_rate() -> None:
+    noise = Path(__file__).parents[2] / "data" / "cases" / "panel_noise.csv"
+    asked = Asked("noise", "customer", "churn", "Yes", 90, "", as_of="month")
+    table = read_table(noise, parse_contract(draft(noise, asked).text), labelled=True)
+    inputs, groups, labels = used_inputs(table), find_people(table).groups, labels_of(table)
+    curves = [find_candidate("ebm")]
+    found = compare(design_matrix(table.rows, inputs), labels, inputs, candidates=curves, groups=groups)
+    held_out = found.results[0].held_out[0]
+    assert measure_against_base_rate(labels, held_out, found.base_rates, groups)["better"]
+    assert not measure_against_base_rate(labels, held_out, found.base_rates, groups, FOLDS)["better"]

@@ -69,7 +69,7 @@ def test_what_is_no_finite_number_is_refused(tmp_path: Path, number: str) -> Non
 
 
 def test_short_and_long_rows_are_faults(tmp_path: Path) -> None:
-    assert "has 1 cells where the header has 4" in faults(write(tmp_path, HEADER + "A\n"))[0]
+    assert "has 1 cell where the header has 4" in faults(write(tmp_path, HEADER + "A\n"))[0]
     assert "has 6 cells where the header has 4" in faults(write(tmp_path, HEADER + "A,1,f,yes,more,and more\n"))[0]
 
 
@@ -122,7 +122,7 @@ def spoil(folder: Path, file: str, row: int, column: int, value: str) -> None:
 def test_a_sound_bank_is_delivered_whole(bank: Path) -> None:
     delivery = read_delivery(bank, load_contract("bank"), AS_OF)
     assert len(delivery.customers) == len(delivery.features) == 30
-    assert list(delivery.declared) == []
+    assert delivery.granted == ()
 
 
 @pytest.mark.parametrize(
