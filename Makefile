@@ -79,7 +79,7 @@ rollback: environment ## Approve again the model before this one; CONTRACT=bank
 	@$(CLOUD) with-cloud python -m model.promote --rollback $(if $(CONTRACT),--contract "$$CONTRACT")
 
 evaluate: environment ## Measure the churn model against the known truth; CONTRACT=bank, DATA=… (JSON=path)
-	@$(PY) -m model.evaluate --reader vigie_model_server.reading:read_feedback $(if $(CONTRACT),--contract "$$CONTRACT") $(if $(DATA),--data "$$DATA") $(JSON_OPTION)
+	@$(PY) -m model.evaluate --reader vigie_model_server.feedback_analysis:read_feedback $(if $(CONTRACT),--contract "$$CONTRACT") $(if $(DATA),--data "$$DATA") $(JSON_OPTION)
 
 model-card: environment ## Write MODEL_CARD.md and its plots: every approved model, or CONTRACT=bank
 	@$(CLOUD) with-cloud python -m model.card $(if $(CONTRACT),--contract "$$CONTRACT")

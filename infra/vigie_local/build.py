@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vigie_local.console_steps import run_tool
 from vigie_local.errors import StepError
 from vigie_local.localstack import CREDENTIALS
 from vigie_local.settings import REPOSITORY, LocalSettings, tool_environment
-from vigie_local.steps import run_tool
 
 # What the deployed stack is made of; a change anywhere here is a change of the build.
 SOURCES = ("template.yaml", "functions", "layers", "infra/statemachine")

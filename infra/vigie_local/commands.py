@@ -14,8 +14,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vigie_local import bank, doctor, services, summary
+from vigie_local import demo_bank, doctor, services, summary
 from vigie_local.build import build
+from vigie_local.console_steps import step
 from vigie_local.container import names_this_machine
 from vigie_local.deploy import deploy, is_broken
 from vigie_local.errors import ServiceError
@@ -29,13 +30,12 @@ from vigie_local.secrets import (
     set_role_passwords,
 )
 from vigie_local.settings import DATABASE, LOOPBACK, LocalSettings
-from vigie_local.steps import step
 from vigie_operations import redrive as redrive_operation
 from vigie_operations import resume as resume_operation
 from vigie_operations import run as run_operation
 from vigie_operations.errors import RunError
-from vigie_operations.files import write_private
-from vigie_operations.report import RunReport, endpoint_line
+from vigie_operations.private_files import write_private
+from vigie_operations.run_report import RunReport, endpoint_line
 from vigie_operations.targets import Target, local_target
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def deploy_local(settings: LocalSettings, options: argparse.Namespace) -> int:
     began = time.monotonic()
     services.require_ports(services.all_services(settings))
     deploy_stack(settings, options)
-    bank.fill_bank(settings)
+    demo_bank.fill_bank(settings)
     print(flush=True)
     status = run(settings, options)
     print(flush=True)
@@ -121,7 +121,7 @@ def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         deploy_stack(settings, options)
-        bank.fill_bank(settings)
+        demo_bank.fill_bank(settings)
         say_where_calls_go(settings)
         if settings.in_container and names_this_machine(settings.llm_base_url):
             say(LOCALHOST_NOTE.format(given=settings.llm_base_url, host=settings.host_machine))
@@ -176,7 +176,7 @@ def load(settings: LocalSettings, options: argparse.Namespace) -> int:
     command = ["python", "-m", "model.load", "--data", options.data]
     command += ["--contract", options.contract] if options.contract else []
     command += ["--replace"] if options.replace else []
-    return bank.run_with_cloud(settings, command + (["--faults", options.faults] if options.faults else []))
+    return demo_bank.run_with_cloud(settings, command + (["--faults", options.faults] if options.faults else []))
 
 
 def start_dashboard(settings: LocalSettings, _options: argparse.Namespace) -> int:
@@ -192,7 +192,7 @@ def start_dashboard(settings: LocalSettings, _options: argparse.Namespace) -> in
 def with_cloud(settings: LocalSettings, options: argparse.Namespace) -> int:
     """Run a program with this local cloud's addresses and the database owner's way in."""
     _require_running(settings)
-    return bank.run_with_cloud(settings, options.program)
+    return demo_bank.run_with_cloud(settings, options.program)
 
 
 def status(settings: LocalSettings, _options: argparse.Namespace) -> int:

@@ -37,7 +37,7 @@ from vigie_local.postgres_files import (
 )
 from vigie_local.processes import ProcessSpec, log_tail, running_pid, start_process, stop_process
 from vigie_local.settings import LOOPBACK, service_environment
-from vigie_operations.files import write_private
+from vigie_operations.private_files import write_private
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection

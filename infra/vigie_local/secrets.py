@@ -20,10 +20,10 @@ from vigie_local.migrations import ROLES, set_password
 from vigie_local.postgres import SUPERUSER, PostgresServer
 from vigie_local.settings import DATABASE, LocalSettings, ModelProvider
 from vigie_operations.errors import RunError
-from vigie_operations.files import write_private
+from vigie_operations.private_files import write_private
 
 LLM_SECRET = "vigie/llm"
-WAY_FIELDS = ("proxy_url", "no_proxy", "ca_bundle")
+NETWORK_FIELDS = ("proxy_url", "no_proxy", "ca_bundle")
 
 
 def database_secret(role: str) -> str:
@@ -126,7 +126,7 @@ def provider_facts(provider: ModelProvider) -> dict[str, object]:
         "base_url": provider.base_url,
         "api_key": provider.api_key,
         "model": provider.model,
-    } | {name: value for name in WAY_FIELDS if (value := getattr(provider, name))}
+    } | {name: value for name in NETWORK_FIELDS if (value := getattr(provider, name))}
 
 
 def _put(secrets_manager: Any, name: str, content: Mapping[str, object]) -> bool:

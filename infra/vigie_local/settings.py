@@ -14,7 +14,7 @@ from vigie_llm.recipients import LOCAL_RULES, endpoint_of, recipient_of
 from vigie_local.container import seen_from_container
 from vigie_local.errors import SettingError
 from vigie_local.key_files import read_key
-from vigie_local.way import WAY_VARIABLES, way_to
+from vigie_local.provider_network import NETWORK_VARIABLES, network_fields
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
@@ -73,8 +73,8 @@ class LocalSettings:
     llm_base_url: str = ""
     llm_model: str = ""
     llm_api_key: str = field(default="", repr=False)
-    # The way to the provider, as the shell's usual variables name it (`vigie_local.way`).
-    way: Mapping[str, str] = field(default_factory=dict, repr=False)
+    # The provider's proxy, exceptions and certificates, from the shell's variables (`vigie_local.provider_network`).
+    network: Mapping[str, str] = field(default_factory=dict, repr=False)
     layer_platform: str = ""
     # Parameters of the stack that are not to have their defaults (tests wait less long).
     stack_parameters: Mapping[str, str] = field(default_factory=dict)
@@ -132,10 +132,10 @@ class LocalSettings:
     def provider(self) -> ModelProvider:
         """The model provider chosen at deploy time: a private model, Groq, or the local rules."""
         if self.llm_base_url:
-            return _with_way(self._private_model(), self.way)
+            return _with_network(self._private_model(), self.network)
         if self.groq_api_key:
             groq = ModelProvider("groq", GROQ_URL, self.llm_model or GROQ_MODEL, self.groq_api_key)
-            return _with_way(groq, self.way)
+            return _with_network(groq, self.network)
         return self.local_rules
 
     @property
@@ -160,8 +160,8 @@ class LocalSettings:
         return provider
 
 
-def _with_way(provider: ModelProvider, variables: Mapping[str, str]) -> ModelProvider:
-    return replace(provider, **way_to(provider.base_url, variables))
+def _with_network(provider: ModelProvider, variables: Mapping[str, str]) -> ModelProvider:
+    return replace(provider, **network_fields(provider.base_url, variables))
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
@@ -184,7 +184,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
         llm_base_url=environment.get("LLM_BASE_URL", "").strip(),
         llm_model=environment.get("LLM_MODEL", "").strip(),
         llm_api_key=read_key(environment, "LLM_API_KEY"),
-        way={name: environment[name] for name in WAY_VARIABLES if environment.get(name, "").strip()},
+        network={name: environment[name] for name in NETWORK_VARIABLES if environment.get(name, "").strip()},
         layer_platform=environment.get("VIGIE_LAYER_PLATFORM", "").strip(),
         model_server_switches=_starting_with(environment, "VIGIE_MODEL_SERVER_"),
         localstack_switches=_starting_with(environment, "LAMBDA_") | _starting_with(environment, "LS_"),

@@ -7,12 +7,12 @@ from functools import lru_cache
 import fastjsonschema
 
 from vigie_model_server import MODEL_ID
-from vigie_model_server.attacker import Obedience, obedient_analysis, obedient_retention
 from vigie_model_server.chat import Chat, RequestError
 from vigie_model_server.errors import validation_failed
-from vigie_model_server.reading import marked_feedback, read_feedback
+from vigie_model_server.feedback_analysis import marked_feedback, read_feedback
+from vigie_model_server.injection_compliance import Compliance, compliant_analysis, compliant_retention
 from vigie_model_server.reply import json_of
-from vigie_model_server.retention import CaseError, listed_offers, marked_case, retention_action
+from vigie_model_server.retention_answers import CaseError, listed_offers, marked_case, retention_action
 
 ABOUT_ITSELF = (
     f"I am {MODEL_ID}: word lists and rules on this machine, not a language model. "
@@ -20,32 +20,32 @@ ABOUT_ITSELF = (
 )
 
 
-def content_for(chat: Chat, obedience: Obedience) -> str:
+def content_for(chat: Chat, compliance: Compliance) -> str:
     """The message content for a request; RequestError with `json_validate_failed` when rules cannot give it."""
     if chat.format == "text":
         return ABOUT_ITSELF
-    answer = _answer(chat, obedience)
+    answer = _answer(chat, compliance)
     content = json_of(answer)
-    if chat.strict and not obedience.beyond_schema:
+    if chat.strict and not compliance.beyond_schema:
         fault = _fault(chat.schema_text, content)
         if fault:
             raise RequestError(validation_failed(fault, content))
     return content
 
 
-def _answer(chat: Chat, obedience: Obedience) -> Mapping[str, object]:
+def _answer(chat: Chat, compliance: Compliance) -> Mapping[str, object]:
     prompt = chat.user_text
     feedback, case = marked_feedback(prompt), marked_case(prompt)
     if chat.schema_name in ("feedback_analysis", "") and feedback is not None:
         reading = read_feedback(feedback).as_answer()
-        return obedient_analysis(feedback, reading, obedience)
+        return compliant_analysis(feedback, reading, compliance)
     if chat.schema_name in ("retention_action", "") and case is not None:
         permitted = _permitted(chat.schema)
         try:
             action = retention_action(case, listed_offers(chat.system_text), permitted)
         except CaseError as error:
             raise RequestError(validation_failed(str(error), "")) from error
-        return obedient_retention(case, action, permitted, obedience)
+        return compliant_retention(case, action, permitted, compliance)
     raise RequestError(
         validation_failed(f"{MODEL_ID} knows feedback_analysis and retention_action with marked input only", "")
     )

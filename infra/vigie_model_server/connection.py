@@ -8,7 +8,7 @@ from typing import cast
 from vigie_model_server.reply import Reply
 from vigie_model_server.request_reader import Request, RequestReader
 
-GO_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class HttpConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._reader.feed(data)
         if self._task is None:
-            self._go_on()
+            self._serve_arrived()
         elif self._reader.arrived:
             # A caller that does not wait for answers has to wait before it may send more.
             self._transport.pause_reading()
@@ -51,17 +51,17 @@ class HttpConnection(asyncio.Protocol):
     def eof_received(self) -> bool:
         return False
 
-    def _go_on(self) -> None:
-        """Serve what has arrived; without anything, tell the caller to go on or that there is no going on."""
+    def _serve_arrived(self) -> None:
+        """Serve what has arrived; with nothing there, close a broken connection, or send an expected `100 Continue`."""
         if self._reader.arrived:
             self._task = asyncio.get_running_loop().create_task(self._serve())
         elif self._reader.broken:
             self._transport.close()
         else:
             self._transport.resume_reading()
-            if self._reader.waits_to_go_on:
-                self._reader.waits_to_go_on = False
-                self._transport.write(GO_ON)
+            if self._reader.expects_continue:
+                self._reader.expects_continue = False
+                self._transport.write(CONTINUE)
 
     async def _serve(self) -> None:
         while self._reader.arrived and not self._transport.is_closing():
@@ -75,7 +75,7 @@ class HttpConnection(asyncio.Protocol):
                 self._transport.close()
         self._task = None
         if not self._transport.is_closing():
-            self._go_on()
+            self._serve_arrived()
 
     async def _deliver(self, request: Request, reply: Reply) -> None:
         if reply.delivery == "reset":

@@ -42,7 +42,7 @@ class RequestReader:
     def __init__(self, peer: str) -> None:
         self.arrived: deque[Request | Reply] = deque()
         self.broken = False
-        self.waits_to_go_on = False
+        self.expects_continue = False
         self._peer = peer
         self._parser = httptools.HttpRequestParser(self)
         # Bytes since the last part of a request that was complete: a head or a trailer without end.
@@ -84,12 +84,12 @@ class RequestReader:
         version = self._parser.get_http_version()
         self._check(version)
         self._is_1_1 = version == "1.1"
-        self.waits_to_go_on = self._is_1_1 and b"100-continue" in self._listed(b"expect")
+        self.expects_continue = self._is_1_1 and b"100-continue" in self._listed(b"expect")
 
     def on_body(self, part: bytes) -> None:
         """The parser's: (a part of) the body."""
         self._pending = 0
-        self.waits_to_go_on = False
+        self.expects_continue = False
         self._body.append(part)
         self._size += len(part)
         if self._size > LARGEST_BODY:
@@ -99,7 +99,7 @@ class RequestReader:
     def on_message_complete(self) -> None:
         """The parser's: the request is whole."""
         self._pending = 0
-        self.waits_to_go_on = False
+        self.expects_continue = False
         self.arrived.append(
             Request(
                 self._parser.get_method().decode(),

@@ -11,7 +11,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from vigie_model_server import MODEL_ID
 from vigie_model_server.answers import content_for
-from vigie_model_server.attacker import Obedience
 from vigie_model_server.chat import Chat, RequestError, completion, model_card, read_chat
 from vigie_model_server.connection import HttpConnection, Pace
 from vigie_model_server.control import control_reply
@@ -35,8 +34,9 @@ from vigie_model_server.errors import (
     unknown_url,
     web_page,
 )
-from vigie_model_server.faults import FaultPlan
-from vigie_model_server.garble import garbled
+from vigie_model_server.fault_plan import FaultPlan
+from vigie_model_server.injection_compliance import Compliance
+from vigie_model_server.malformed_answers import malformed_answer
 from vigie_model_server.rate_limit import RateLimiter, estimated_tokens
 from vigie_model_server.reasoners import OUTCOMES as DRESSED
 from vigie_model_server.reasoners import dressed
@@ -84,7 +84,7 @@ class ModelServer:
             self.limiter = _limiter(settings)
         if old is None or _faults(old) != _faults(settings):
             self.faults = FaultPlan(settings)
-        self.obedience = Obedience(settings.obey_attacker, settings.obey_beyond_schema)
+        self.compliance = Compliance(settings.obey_attacker, settings.obey_beyond_schema)
 
     def reset(self) -> None:
         """Back to the settings of the start, with empty record, full buckets and no counts."""
@@ -158,12 +158,12 @@ class ModelServer:
         if early:
             return early, 0.0
         chat = read_chat(request.body)
-        content = content_for(chat, self.obedience)
+        content = content_for(chat, self.compliance)
         refused = self.limiter.admit(MODEL_ID, chat.prompt_tokens + estimated_tokens(content))
         if refused:
             return refused, 0.0
         delay = self.faults.delay_seconds(request.body)
-        return self._spoken(chat, request.body, content, outcome, delay), delay
+        return self._completion(chat, request.body, content, outcome, delay), delay
 
     def _early_fault(self, outcome: str) -> Reply | None:
         """Faults that strike before the model has answered anything."""
@@ -184,10 +184,10 @@ class ModelServer:
             return Reply(0, b"", outcome, delivery=DELIVERIES[outcome])
         return None
 
-    def _spoken(self, chat: Chat, body: bytes, content: str, outcome: str, delay: float) -> Reply:
+    def _completion(self, chat: Chat, body: bytes, content: str, outcome: str, delay: float) -> Reply:
         finish = "stop"
         if outcome in GARBLED:
-            content, finish = garbled(outcome, content)
+            content, finish = malformed_answer(outcome, content)
         if chat.max_tokens is not None and estimated_tokens(content) > chat.max_tokens:
             content, finish = content.encode()[: chat.max_tokens * 4].decode("utf-8", "ignore"), "length"
         reply = completion(chat, body, content, finish, delay)

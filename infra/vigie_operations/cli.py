@@ -21,7 +21,7 @@ from vigie_operations import redrive as redrive_operation
 from vigie_operations import resume as resume_operation
 from vigie_operations import run as run_operation
 from vigie_operations.errors import OperationError
-from vigie_operations.report import RunReport
+from vigie_operations.run_report import RunReport
 from vigie_operations.targets import STACK, Target, aws_target, local_target
 
 REPOSITORY = Path(__file__).resolve().parents[2]

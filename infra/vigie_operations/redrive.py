@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from vigie_operations.errors import RunError
 from vigie_operations.progress import say
-from vigie_operations.report import RunReport
 from vigie_operations.run import follow_run, new_run_id, start_execution
+from vigie_operations.run_report import RunReport
 from vigie_operations.targets import OWNER, Target
 
 if TYPE_CHECKING:

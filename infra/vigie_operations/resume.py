@@ -10,8 +10,8 @@ from botocore.exceptions import ClientError
 from vigie.endpoint import Endpoint
 from vigie_operations.errors import RunError
 from vigie_operations.progress import say
-from vigie_operations.report import RunReport
 from vigie_operations.run import follow_run, planned_endpoint, start_execution
+from vigie_operations.run_report import RunReport
 from vigie_operations.targets import Target
 
 LONGEST_NAME = 80

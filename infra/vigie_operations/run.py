@@ -17,7 +17,7 @@ from vigie.runs import MOST_INPUT_BYTES
 from vigie_operations.errors import RunError
 from vigie_operations.model_trouble import model_trouble
 from vigie_operations.progress import RunProgress, say, shown_progress
-from vigie_operations.report import RunReport, endpoint_line
+from vigie_operations.run_report import RunReport, endpoint_line
 from vigie_operations.targets import LOCAL, Target
 
 if TYPE_CHECKING:

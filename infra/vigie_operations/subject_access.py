@@ -18,7 +18,7 @@ from psycopg2 import sql
 from psycopg2.extras import RealDictCursor
 
 from vigie_operations.errors import OperationError
-from vigie_operations.files import write_private
+from vigie_operations.private_files import write_private
 from vigie_operations.targets import OWNER, Target
 
 if TYPE_CHECKING:

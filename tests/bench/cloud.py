@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.customers import write_bank
-from vigie_local import bank, commands
+from vigie_local import commands, demo_bank
+from vigie_local.console_steps import run_tool, step
 from vigie_local.errors import ServiceError
 from vigie_local.localstack import aws_client
 from vigie_local.ports import free_port
 from vigie_local.secrets import role_passwords
 from vigie_local.services import database_server, local_aws, model_server
 from vigie_local.settings import DATABASE, LocalSettings, service_environment
-from vigie_local.steps import run_tool, step
 from vigie_operations.targets import Target
 
 OWNER = "owner"
@@ -138,10 +138,10 @@ def _fill(settings: LocalSettings) -> None:
     with step("Bank to measure") as current:
         write_bank(settings.home / "bank", settings.customers)
         command = [sys.executable, "-m", "model.load", "--data", str(settings.home / "bank")]
-        environment = service_environment(bank.tool_variables(settings))
+        environment = service_environment(demo_bank.tool_variables(settings))
         run_tool(command, environment, settings.logs / "load.log", settings.home)
         current.note = f"{settings.customers} customers with feedback and every consent"
-    bank.fill_bank(settings)
+    demo_bank.fill_bank(settings)
     _settle(settings)
 
 

@@ -22,9 +22,9 @@ from tests.bench.meter import Meter, Usage
 from tests.bench.options import Options
 from tests.bench.subprocess_parts import environment_with_functions
 from tests.bench.table import Row, ratio
-from vigie_local import bank
+from vigie_local import demo_bank
+from vigie_local.console_steps import run_tool
 from vigie_local.settings import REPOSITORY
-from vigie_local.steps import run_tool
 
 PURPOSES = {"nlp_agent": "feedback_analysis", "action_agent": "retention_offers"}
 
@@ -88,7 +88,7 @@ def calls_by_agent(cloud: BenchCloud, run_id: str) -> dict[str, int]:
 def run_sequential(cloud: BenchCloud, customers: int) -> dict[str, Any]:
     """The sequential program in a process of its own; its log stays in the cloud's folder."""
     answer = cloud.settings.home / "sequential.json"
-    environment = environment_with_functions() | bank.tool_variables(cloud.settings)
+    environment = environment_with_functions() | demo_bank.tool_variables(cloud.settings)
     environment |= {
         "POWERTOOLS_SERVICE_NAME": "sequential",
         "POWERTOOLS_METRICS_NAMESPACE": "Vigie",

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from vigie_local import bank, commands, services
+from vigie_local import commands, demo_bank, services
 from vigie_local.localstack import CREDENTIALS, aws_client
 from vigie_local.ports import free_port
 from vigie_local.secrets import role_passwords
@@ -175,7 +175,7 @@ def cloud() -> Iterator[Cloud]:
     )
     try:
         commands.deploy_stack(settings, Namespace())
-        bank.fill_bank(settings)
+        demo_bank.fill_bank(settings)
         yield Cloud(settings)
     finally:
         commands.clean(settings, Namespace())

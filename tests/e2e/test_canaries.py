@@ -16,7 +16,7 @@ import pytest
 from tests.e2e import places
 from tests.e2e.canary_people import Canary, canaries, squeeze, write_delivery
 from tests.e2e.conftest import Cloud, wait_until
-from vigie_local import bank
+from vigie_local import demo_bank
 
 RUN = "canaries"
 FAULTS = {"error_503": 0.2, "reset": 0.1, "not_json": 0.1, "refusal": 0.1, "rate_limited": 0.05}
@@ -67,7 +67,7 @@ def deliver(cloud: Cloud, people: list[Canary]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_delivery(Path(folder), people)
         command = [sys.executable, "-m", "model.load", "--demo", "--data", folder]
-        assert bank.run_with_cloud(cloud.settings, command) == 0
+        assert demo_bank.run_with_cloud(cloud.settings, command) == 0
 
 
 def with_faults(cloud: Cloud, act: Callable[[], object]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from model.contract import load_contract
 from model.sources import SourceError, find_telecom
 from tests.e2e.conftest import Cloud
-from vigie_local import bank
+from vigie_local import demo_bank
 
 CUSTOMERS = 300
 CONTRACT = load_contract("telecom")
@@ -51,7 +51,9 @@ def finished(cloud: Cloud, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     fewer, more = (take_customers(source, folder / f"{n}.csv", n) for n in (CUSTOMERS, 2 * CUSTOMERS))
 
     def command(module: str, *arguments: str) -> None:
-        assert bank.run_with_cloud(cloud.settings, ["python", "-m", module, "--contract", "telecom", *arguments]) == 0
+        assert (
+            demo_bank.run_with_cloud(cloud.settings, ["python", "-m", module, "--contract", "telecom", *arguments]) == 0
+        )
 
     def versions(state: str) -> list[str]:
         sql = "SELECT version FROM model_registry WHERE contract = 'telecom' AND state = %s"

@@ -10,7 +10,7 @@ import pytest
 from vigie_llm.asking import guard_texts
 from vigie_llm.pseudonymise import KnownIdentity
 from vigie_local.settings import REPOSITORY
-from vigie_model_server.retention import retention_action
+from vigie_model_server.retention_answers import retention_action
 
 NOBODY = KnownIdentity(None, None, None, None, None, None, None, None)
 OFFERS = [{"offer_id": "branch", "title": "Un rendez-vous en agence", "topics": ["branch"], "segments": []}]

@@ -13,7 +13,7 @@ from model.evaluate import main
 from model.known_truth import expected_log_loss, measure_known_truth
 from model.sources import evaluation_file
 from model.synthesise import draw_history, synthesise
-from vigie_model_server.reading import read_feedback
+from vigie_model_server.feedback_analysis import read_feedback
 
 
 def test_no_prediction_beats_the_truth() -> None:

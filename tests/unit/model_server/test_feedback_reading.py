@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vigie_model_server.reading import TOPICS, marked_feedback, read_feedback
+from vigie_model_server.feedback_analysis import TOPICS, marked_feedback, read_feedback
 
 EXTRA = Path(__file__).parents[2] / "data/feedback_extra.jsonl"
 ANNOTATION = re.compile(r"\[\[[A-Z_]+\|[^\[\]|]+\]\]")

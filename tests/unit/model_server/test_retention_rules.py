@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from vigie_model_server.retention import CaseError, listed_offers, marked_case, retention_action
+from vigie_model_server.retention_answers import CaseError, listed_offers, marked_case, retention_action
 
 OFFERS = [
     {"offer_id": "fees", "title": "Frais de tenue de compte offerts", "topics": ["fees"], "segments": ["High"]},

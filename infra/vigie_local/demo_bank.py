@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from vigie_local.console_steps import run_tool, step
 from vigie_local.errors import StepError
 from vigie_local.localstack import CREDENTIALS
 from vigie_local.migrations import OWNER
 from vigie_local.secrets import role_passwords
 from vigie_local.services import database_server
 from vigie_local.settings import DATABASE, REPOSITORY, LocalSettings, service_environment, tool_environment
-from vigie_local.steps import run_tool, step
 
 
 def fill_bank(settings: LocalSettings) -> None:

@@ -1,4 +1,4 @@
-"""The way to the model provider, from the shell's usual variables: a proxy, its exceptions, certificates.
+"""The network to the model provider, from the shell's usual variables: a proxy, its exceptions, certificates.
 
 `LLM_PROXY`, `LLM_NO_PROXY` and `LLM_CA_BUNDLE` count for the model provider alone and win; empty is as if not set, and
 `LLM_PROXY=none` means no proxy. All of it goes into the secret, since a proxy's address may hold a password.
@@ -21,10 +21,10 @@ PROXIES = {
     # `HTTP_PROXY` in capitals is left out by curl and others, because a web request can set it; a shell's is meant.
     "http": ("LLM_PROXY", "http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"),
 }
-WAY_VARIABLES = tuple(dict.fromkeys((*PROXIES["https"], *PROXIES["http"], *NO_PROXY, *CERTIFICATES)))
+NETWORK_VARIABLES = tuple(dict.fromkeys((*PROXIES["https"], *PROXIES["http"], *NO_PROXY, *CERTIFICATES)))
 
 
-def way_to(base_url: str, variables: Mapping[str, str]) -> dict[str, str]:
+def network_fields(base_url: str, variables: Mapping[str, str]) -> dict[str, str]:
     """The secret's fields `proxy_url`, `no_proxy` and `ca_bundle`; those that are not needed are left out.
 
     Raises:

@@ -10,7 +10,7 @@ PROSE = "Sure! Here is what I think about it: the customer seems to feel rather 
 JsonObject = dict[str, object]
 
 
-def garbled(outcome: str, content: str) -> tuple[str, str]:
+def malformed_answer(outcome: str, content: str) -> tuple[str, str]:
     """The content to send instead of `content`, and its `finish_reason`."""
     if outcome == "refusal":
         return REFUSAL, "stop"

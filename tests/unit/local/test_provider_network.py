@@ -8,9 +8,9 @@ import certifi
 import pytest
 
 from vigie_local.errors import SettingError
+from vigie_local.provider_network import network_fields
 from vigie_local.secrets import provider_facts
 from vigie_local.settings import load_settings
-from vigie_local.way import way_to
 
 GROQ = "https://api.groq.com"
 PRIVATE = {"LLM_BASE_URL": "https://llm.bank.example", "LLM_MODEL": "qwen3"}
@@ -30,36 +30,38 @@ PRIVATE = {"LLM_BASE_URL": "https://llm.bank.example", "LLM_MODEL": "qwen3"}
     ],
 )
 def test_the_proxy_of_an_https_address(variables: dict[str, str], proxy: str | None) -> None:
-    assert way_to(GROQ, variables).get("proxy_url") == proxy
+    assert network_fields(GROQ, variables).get("proxy_url") == proxy
 
 
 def test_an_address_without_tls_has_its_own_variable() -> None:
     variables = {"HTTPS_PROXY": "http://a:1", "HTTP_PROXY": "http://b:2", "NO_PROXY": "x.example"}
-    assert way_to("http://llm.bank.example", variables) == {"proxy_url": "http://b:2", "no_proxy": "x.example"}
+    assert network_fields("http://llm.bank.example", variables) == {"proxy_url": "http://b:2", "no_proxy": "x.example"}
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:4570", "http://localhost:11434", "https://[::1]:8000"])
 def test_this_machine_needs_no_proxy_and_certificates_only_for_tls(address: str) -> None:
     proxies = {"HTTPS_PROXY": "http://a:1", "HTTP_PROXY": "http://a:1", "NO_PROXY": "x"}
-    assert way_to(address, proxies) == {}
-    assert set(way_to(address, {"SSL_CERT_FILE": certifi.where()})) == ({"ca_bundle"} if "https" in address else set())
+    assert network_fields(address, proxies) == {}
+    assert set(network_fields(address, {"SSL_CERT_FILE": certifi.where()})) == (
+        {"ca_bundle"} if "https" in address else set()
+    )
 
 
 @pytest.mark.parametrize("name", ["LLM_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
 def test_a_file_of_certificates_is_named_by_its_whole_path(name: str) -> None:
-    assert way_to(GROQ, {name: certifi.where()}) == {"ca_bundle": str(Path(certifi.where()).absolute())}
+    assert network_fields(GROQ, {name: certifi.where()}) == {"ca_bundle": str(Path(certifi.where()).absolute())}
 
 
 def test_a_file_that_is_none_is_refused_by_the_variable_s_name(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").touch()
     for path in ("/no/such.pem", str(tmp_path / "empty.pem"), str(tmp_path)):
         with pytest.raises(SettingError, match=r"SSL_CERT_FILE=.*give a file of certificates in PEM form"):
-            way_to(GROQ, {"SSL_CERT_FILE": path})
+            network_fields(GROQ, {"SSL_CERT_FILE": path})
 
 
 def test_a_proxy_that_cannot_be_is_refused_without_its_password() -> None:
     with pytest.raises(SettingError, match="HTTPS_PROXY='socks5://…'") as caught:
-        way_to(GROQ, {"HTTPS_PROXY": "socks5://user:hunter2@proxy:1080"})
+        network_fields(GROQ, {"HTTPS_PROXY": "socks5://user:hunter2@proxy:1080"})
     assert "hunter2" not in str(caught.value)
 
 

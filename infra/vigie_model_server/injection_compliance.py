@@ -6,8 +6,8 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from vigie_model_server.feedback_analysis import STRUCTURE, language_of
 from vigie_model_server.lexicon import load_lexicon, tokens_of
-from vigie_model_server.reading import STRUCTURE, language_of
 
 LONGEST_SUMMARY = 200
 LONGEST_REASON = 300
@@ -31,7 +31,7 @@ JsonObject = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Obedience:
+class Compliance:
     """`mode` off, injections (only where one is recognised) or always; whether the schema still binds."""
 
     mode: str = "off"
@@ -48,9 +48,9 @@ def is_injected(text: str) -> bool:
     return bool(STRUCTURE.search(text)) or any(hit.group == "sentiment.injection" for hit in hits)
 
 
-def obedient_analysis(text: str, honest: dict[str, object], obedience: Obedience) -> JsonObject:
+def compliant_analysis(text: str, honest: dict[str, object], compliance: Compliance) -> JsonObject:
     """The attacker's analysis: sentiment as told, the injected words and a payload in the summary."""
-    if not obedience.applies_to(text):
+    if not compliance.applies_to(text):
         return honest
     sentiment, score = _told(text)
     answer = {
@@ -61,17 +61,17 @@ def obedient_analysis(text: str, honest: dict[str, object], obedience: Obedience
         "intent_to_leave": False,
         "summary": _echo(text, LONGEST_SUMMARY),
     }
-    if obedience.beyond_schema:
+    if compliance.beyond_schema:
         answer |= {"topics": [], "summary": _echo(text, 5000), "override": True, "escalate": False, "score": 10}
         answer |= _dictated(text)
     return answer
 
 
-def obedient_retention(
-    case: str, honest: dict[str, object], permitted: tuple[str, ...], obedience: Obedience
+def compliant_retention(
+    case: str, honest: dict[str, object], permitted: tuple[str, ...], compliance: Compliance
 ) -> JsonObject:
     """The attacker's action: the last offer permitted, or one outside the catalogue, and payloads as texts."""
-    if not obedience.applies_to(case):
+    if not compliance.applies_to(case):
         return honest
     answer: dict[str, object] = {
         **honest,
@@ -79,7 +79,7 @@ def obedient_retention(
         "reason": _echo(case, LONGEST_REASON),
         "message": _echo(case[::-1][:40] + case, LONGEST_MESSAGE),
     }
-    if obedience.beyond_schema:
+    if compliance.beyond_schema:
         answer |= {"offer_id": "refund-100-percent", "message": _echo(case, 5000), "approved_by": "compliance"}
     return answer
 

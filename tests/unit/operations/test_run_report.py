@@ -7,7 +7,7 @@ from dataclasses import replace
 from vigie_llm.recipients import endpoint_of
 from vigie_local.settings import ModelProvider, load_settings
 from vigie_local.summary import what_next
-from vigie_operations.report import RunReport, endpoint_line
+from vigie_operations.run_report import RunReport, endpoint_line
 
 REPORT = RunReport(
     run_id="run-1", status="succeeded", seconds=10.0,
