@@ -1,1 +1,1 @@
-"""The model's life outside the functions: made-up bank, contracts, training, evaluation, registry, card."""
+"""The model's life outside the functions: synthetic bank, contracts, training, evaluation, registry, card."""

@@ -13,10 +13,10 @@ from typing import Any
 from model.card_text import write_contract, write_head
 from model.contract import Contract, ContractError, contract_path, load_contract, parse_contract
 from model.database import connect, names_database
-from model.faults import DataError
 from model.load import read_delivery, today
 from model.plots import draw_drift, draw_drivers, draw_reliability, draw_roc
 from model.registry import RegistryError, read_approved
+from model.row_faults import DataError
 from model.sources import evaluation_file, local_home
 from model.train import default_folder
 from vigie.command_line import run_command

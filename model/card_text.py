@@ -108,7 +108,7 @@ def _known_truth(found: Mapping[str, Any]) -> str:
             for k, title in titles
         ]
     return (
-        f"### Against the known truth\n\nThe made-up bank's true probabilities are known. Trained on "
+        f"### Against the known truth\n\nThe synthetic bank's true probabilities are known. Trained on "
         f"{found['customers']:,} customers, measured on as many others by expected log loss:\n\n"
         + _table(("", "Log loss", "Above the best"), rows)
     )

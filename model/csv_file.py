@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from model.csv_rows import NUMBER, RowError, RowSplitter
-from model.faults import MOST_FAULTS, DataError, Fault
 from model.other_kinds import find_kind, is_binary
+from model.row_faults import MOST_FAULTS, DataError, Fault
 
 SEPARATORS = ",;\t|"
 SAMPLED_LINES, CHUNK, BEGINNING = 50, 1 << 20, 1024

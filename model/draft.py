@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from model.cells import fold
+from model.column_profile import Profile, read_profiles
 from model.contract import ROW_NUMBER, ContractError, DraftError, parse_contract, refuse_shipped_name
 from model.csv_file import CsvFile, normal, open_csv
 from model.display import Effort, printable, shorten
 from model.draft_text import Asked, Draft, next_steps, report, write_contract
-from model.faults import DataError, Fault
 from model.guess import Column, judge
 from model.ids import canonical_id, id_fault
 from model.misread import explain_header, explain_row_numbers, find_unlabelled_total
 from model.outcome_values import Settled, settle
 from model.panel import date_faults, explain_panel, explain_repeats, find_panel
-from model.profile import Profile, read_profiles
+from model.row_faults import DataError, Fault
 from model.sensitive_cost import describe_cost_of_file
 from vigie.command_line import run_command
 

@@ -14,15 +14,15 @@ from rich.console import Console
 from rich.table import Table as Grid
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from model.base_rate_gate import describe_gate, measure_against_base_rate
 from model.candidates import find_candidate
 from model.compare import FOLDS, REPEATS, RULE, Comparison
 from model.contract import Contract, ContractError, load_contract
 from model.design import design_matrix
-from model.faults import DataError
 from model.folds import find_people
-from model.gate import describe_gate, measure_against_base_rate
 from model.known_truth import ReadFeedback, measure_known_truth
 from model.leaks import find_leaks
+from model.row_faults import DataError
 from model.sensitive_cost import measure_sensitive_cost
 from model.sources import HISTORY, SourceError, evaluation_file, find_training_data
 from model.synthesise import SEED, synthesise
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m model.evaluate", description=__doc__)
     parser.add_argument("--contract", default="bank", help="a shipped contract's name, or a path")
     parser.add_argument("--data", type=Path, help="labelled CSV, or a folder with history.csv")
-    parser.add_argument("--customers", type=int, default=CUSTOMERS, help="size of the made-up bank")
+    parser.add_argument("--customers", type=int, default=CUSTOMERS, help="size of the synthetic bank")
     parser.add_argument("--reader", metavar="MODULE:FUNCTION", help="what reads the tone of feedback")
     parser.add_argument("--json", type=Path, help="write the same figures here")
     given = parser.parse_args(arguments)
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def evaluate(
     contract: Contract, data: Path | None, customers: int, console: Console, reader: ReadFeedback | None = None
 ) -> dict[str, Any]:
-    """Everything `main` writes as JSON: figures by model, `chosen`, and for the made-up bank the truth."""
+    """Everything `main` writes as JSON: figures by model, `chosen`, and for the synthetic bank the truth."""
     begun = time.monotonic()
     made_up = contract.name == "bank" and data is None
     table = _draw_bank(contract, customers) if made_up else _read(contract, data)

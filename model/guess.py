@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from model.cells import INFINITE, NO, PLAIN, YES, NumberFormat, fold, is_gap, number_format, to_number
+from model.column_profile import Profile, profile_of
 from model.contract import Feature
 from model.display import shorten
 from model.leaks import NEAR_PERFECT, auc_alone
 from model.personal import find_personal, looks_like_dates, looks_like_ids
-from model.profile import Profile, profile_of
 from model.protected import find_protected, plain_words
 from model.word_groups import WordGroup, group_words
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.base_rate_gate import describe_gate, describe_reach, measure_against_base_rate
 from model.candidates import SEED, Candidate, fit
 from model.compare import FOLDS, Comparison
 from model.contract import Feature
 from model.design import Matrix
 from model.folds import People, split
-from model.gate import describe_gate, describe_reach, measure_against_base_rate
 from model.too_good import describe_carriers, find_carriers, is_too_good
 
 Labels = NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""How close a model comes to the best achievable on the made-up bank, whose true probabilities are known."""
+"""How close a model comes to the best achievable on the synthetic bank, whose true probabilities are known."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -7,13 +7,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from model.bank import Population, draw_population
 from model.candidates import Candidate, fit
 from model.contract import Contract, Feature
 from model.design import design_matrix
-from model.feedback_text import FeedbackWriter
-from model.people import draw_person
 from model.synthesise import SEED, draw_history
+from model.synthetic_bank import Population, draw_population
+from model.synthetic_feedback import FeedbackWriter
+from model.synthetic_people import draw_person
 
 Floats = NDArray[np.float64]
 

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import psycopg2
 
-from model.bank_files import FILES, BankFile, Row, open_bank_file
-from model.claiming import LoadRefusedError
+from model.bank_file_reader import FILES, BankFile, Row, open_bank_file
 from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
+from model.contract_binding import LoadRefusedError
 from model.database import DatabaseUnknownError, connect
 from model.display import Effort
-from model.faults import DataError, Fault
 from model.identity import Content
 from model.ids import as_uuid
+from model.row_faults import DataError, Fault
 from model.row_reader import Counted
 from model.storing import Loaded, store
 from model.taken_numbers import TakenNumberError

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from model.cells import number_format, to_number
+from model.column_profile import Profile
 from model.contract import ROW_NUMBER
 from model.csv_file import REMOVE_TOTALS, CsvFile
-from model.faults import Fault
-from model.profile import Profile
+from model.row_faults import Fault
 
 FEWEST_ROWS, TOTALLED = 5, 2
 EQUAL = 1e-9

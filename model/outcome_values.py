@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from model.cells import NO, YES, fold, is_gap
+from model.column_profile import Profile
 from model.contract import DraftError
-from model.profile import Profile
 
 SHOWN, FEW = 12, 5
 EMPTY: frozenset[str] = frozenset()

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from model.claiming import loaded_source
 from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
+from model.contract_binding import loaded_source
 from model.csv_file import open_csv
 from model.database import DatabaseUnknownError, connect
-from model.faults import DataError, Fault
 from model.group_errors import measure_errors
 from model.load import customer_uuid
 from model.metrics import interval_by_bootstrap, measure, reliability
+from model.row_faults import DataError, Fault
 from model.row_reader import RowReader
 from vigie.command_line import run_command
 from vigie_scoring.drift import Drift

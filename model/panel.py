@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from model.column_profile import Profile
 from model.column_words import words
 from model.dates import read_date
-from model.profile import Profile
 from model.protected import plain_words
 
 DATE = re.compile(

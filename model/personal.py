@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 
 from model.cells import NO, YES, fold
+from model.column_profile import Profile
 from model.column_words import words
-from model.profile import Profile
 from model.protected import plain_words
 from model.word_groups import WordGroup
 

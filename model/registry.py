@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from model.gate import describe_gate
+from model.base_rate_gate import describe_gate
 from vigie.vocabulary import EventStatus, EventType
 from vigie_scoring.scorer import Scorer, load_verified
 

@@ -12,8 +12,8 @@ from model.cells import INFINITE, NumberFormat, fold, to_number
 from model.contract import ROW_NUMBER, Contract, Feature
 from model.csv_file import CsvFile
 from model.dates import read_date
-from model.faults import Fault
 from model.ids import canonical_id, id_fault
+from model.row_faults import Fault
 
 Value = float | int | str | bool | None
 Parsed = tuple[Value, str | None]

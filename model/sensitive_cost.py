@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from model.candidates import SEED, find_candidate, fit
 from model.contract import Contract, Feature
 from model.design import design_matrix
-from model.faults import DataError
 from model.metrics import measure
+from model.row_faults import DataError
 from model.validate import Table, read_table
 
 # Quick settings: they compare two sets of columns, and say nothing of the model that is trained later.

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from model.bank_files import FILES, Row
-from model.claiming import claim_contract, count_others, record_contract
+from model.bank_file_reader import FILES, Row
 from model.contract import Contract
+from model.contract_binding import claim_contract, count_others, record_contract
 from model.database import copy_rows
 from model.identity import Content
 from model.taken_numbers import refuse_taken_numbers

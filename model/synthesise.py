@@ -1,4 +1,4 @@
-"""Writes the made-up bank: customers, features, consents, feedback, a labelled history, and the truth."""
+"""Writes the synthetic bank: customers, features, consents, feedback, a labelled history, and the truth."""
 
 import argparse
 import csv
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from model.bank import Population, draw_population
-from model.feedback_text import FeedbackWriter
-from model.people import draw_person
+from model.synthetic_bank import Population, draw_population
+from model.synthetic_feedback import FeedbackWriter
+from model.synthetic_people import draw_person
 from vigie.command_line import run_command
 from vigie.vocabulary import Purpose
 
@@ -66,7 +66,7 @@ def synthesise(folder: Path, customers: int, seed: int, history: int = 4000) -> 
 
 def draw_history(size: int, seed: int) -> Population:
     """Past customers of the same bank; fewer were heard, as some never agreed to be."""
-    return draw_population(size, np.random.default_rng((seed, 2)), heard_share=0.72)
+    return draw_population(size, np.random.default_rng((seed, 2)), feedback_share=0.72)
 
 
 def _write_history(folder: Path, size: int, seed: int) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from model.faults import MOST_FAULTS
+from model.row_faults import MOST_FAULTS
 
 
 class TakenNumberError(ValueError):

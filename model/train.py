@@ -16,6 +16,7 @@ import joblib  # type: ignore[import-untyped]
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from model.base_rate_gate import describe_gate
 from model.candidates import OUTER_BAGS, Candidate, EbmSettings, find_candidate
 from model.compare import RULE, Comparison, Progress, compare
 from model.contract import Contract, ContractError, Feature, contract_path, load_contract
@@ -24,14 +25,13 @@ from model.design import Matrix, design_matrix
 from model.display import Effort
 from model.export import EXPORTER, export_scorer, write_scorer
 from model.fairness import measure_fairness
-from model.faults import DataError
 from model.folds import People, find_people
-from model.gate import describe_gate
 from model.identity import Content
 from model.judging import HeldOut, hold_out, judge
 from model.leaks import find_leaks
 from model.metrics import interval_by_bootstrap, measure, reliability, roc_points
 from model.registry import Artefacts, RegistryError, approve, current, is_better, register
+from model.row_faults import DataError
 from model.sources import SourceError, find_training_data, local_home
 from model.tuning import RULE as SETTINGS_RULE
 from model.tuning import fit_tuned, sample_people
@@ -105,7 +105,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--allow-leaks", action="store_true", help="train although a column gives the answer away")
     parser.add_argument("--minutes", type=float, default=MINUTES, help=f"how long it may take ({MINUTES:g})")
     parser.add_argument(
-        "--demo", action="store_true", help="approve the made-up bank's first model (make deploy-local)"
+        "--demo", action="store_true", help="approve the synthetic bank's first model (make deploy-local)"
     )
     return parser.parse_args(arguments)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.contract import ROW_NUMBER, Contract
 from model.csv_file import CsvFile, open_csv
-from model.faults import DataError, Fault
+from model.row_faults import DataError, Fault
 from model.row_reader import Counted, RowReader, Value
 
 __all__ = ["Table", "Value", "describe_rows", "open_table", "read_table"]

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from model.cells import WORDS_TOO, fold, is_gap, to_number
+from model.column_profile import Profile
 from model.display import shorten
-from model.profile import Profile
 
 # From this share on, a word such as NA or unknown is an answer of its own.
 OFTEN = 0.01

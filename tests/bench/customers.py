@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from model.feedback_text import FeedbackWriter
 from model.synthesise import CONSENT_COLUMNS, FEEDBACK_COLUMNS, POLICY_VERSION, PURPOSES, SEED, synthesise
+from model.synthetic_feedback import FeedbackWriter
 
 CONSENTED_AT = "2026-01-15T09:00:00Z"
 RECEIVED_AT = "2026-06-15T09:00:00Z"

@@ -15,8 +15,8 @@ from rich.table import Table
 from tests.evaluations.privacy.corpus import LabelledMessage, generate
 from tests.evaluations.privacy.fuzz import disguise, leak
 from tests.evaluations.privacy.labelled import CannotMeasureError, read_labelled
+from tests.evaluations.privacy.masking_scores import score
 from tests.evaluations.privacy.reference import NOTE, presidio
-from tests.evaluations.privacy.scoring import score
 from vigie.command_line import run_command
 from vigie_llm.pseudonymise import Span, pseudonymise
 

@@ -7,8 +7,8 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
-from tests.evaluations.privacy import people, writing
-from tests.evaluations.privacy.people import Person, plain
+from tests.evaluations.privacy import fictional_people, writing
+from tests.evaluations.privacy.fictional_people import Person, plain
 from vigie_llm.pseudonymise import KnownIdentity, Span
 
 _SLOT = re.compile(r"\{([A-Z0-9_]+)\}")
@@ -51,7 +51,7 @@ def generate(count: int, seed: int, language: str) -> list[LabelledMessage]:
 
 
 def _message(rng: random.Random, language: str) -> LabelledMessage:
-    person = people.invent(rng, language)
+    person = fictional_people.invent(rng, language)
     personal, hard = _templates(language)
     sentences = rng.sample(hard, rng.randint(1, 3)) + rng.sample(personal, rng.choice([0, 1, 1, 2, 2, 3]))
     rng.shuffle(sentences)
@@ -101,9 +101,9 @@ class _Writer:
 
     def _value(self, slot: str) -> str:
         rng, person, known = self._rng, self._person, self._person.identity
-        other = people.invent(rng, person.language)
+        other = fictional_people.invent(rng, person.language)
         while {other.first, other.last} & {person.first, person.last}:
-            other = people.invent(rng, person.language)
+            other = fictional_people.invent(rng, person.language)
         whose = other.identity if slot.endswith("_NEW") else known
         match slot.removesuffix("_NEW"):
             case "OWN":
@@ -126,12 +126,16 @@ class _Writer:
                 address = whose.address or ""
                 return rng.choice([address, address, address.rsplit(", ", 1)[0] + _town_only(address)])
             case "BIRTH":
-                born = people.birth_date(rng) if slot.endswith("_NEW") else date.fromisoformat(str(known.birth_date))
+                born = (
+                    fictional_people.birth_date(rng)
+                    if slot.endswith("_NEW")
+                    else date.fromisoformat(str(known.birth_date))
+                )
                 return writing.date_of_birth(rng, born, person.language)
             case "IBAN":
                 return writing.iban(rng, whose.iban or "")
             case "CARD":
-                return writing.card(rng, people.card(rng))
+                return writing.card(rng, fictional_people.card(rng))
             case "LAST4" | "LAST4_STARS":
                 return ("**** " if slot == "LAST4_STARS" else "") + f"{rng.randint(0, 9999):04}"
             case "CUSTOMER_NUMBER":
@@ -155,7 +159,7 @@ class _Writer:
                     "@" + plain(other.first).lower().replace("-", "_") + rng.choice(["", "_"]) + str(rng.randint(1, 99))
                 )
             case "NIR":
-                return writing.social_number(rng, people.social_number(rng))
+                return writing.social_number(rng, fictional_people.social_number(rng))
             case "PLATE":
                 return writing.plate(rng, person.language)
             case "URL":

@@ -7,9 +7,9 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 
-from tests.evaluations.privacy import people, writing
+from tests.evaluations.privacy import fictional_people, writing
 from tests.evaluations.privacy.corpus import generate
-from tests.evaluations.privacy.people import Person, plain
+from tests.evaluations.privacy.fictional_people import Person, plain
 from vigie_llm.pseudonymise import KnownIdentity, pseudonymise
 
 _LOOK_ALIKES = str.maketrans("aeocpxyAEOCPXTHB", "аеосрхуАЕОСРХТНВ")
@@ -48,7 +48,7 @@ class Disguised:
 
 def disguise(rng: random.Random, language: str) -> Disguised:
     """A message in which a customer's identifier stands in some written form."""
-    person = people.invent(rng, language)
+    person = fictional_people.invent(rng, language)
     kind, value = rng.choice(_identifiers(rng, person))
     style, written = _distort(rng, kind, value)
     around = generate(1, rng.getrandbits(32), language)[0].text

@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.evaluations.privacy.corpus import LabelledMessage
-from tests.evaluations.privacy.scoring import Detector
+from tests.evaluations.privacy.masking_scores import Detector
 from vigie_llm.pseudonymise import Span
 
 NOTE = (

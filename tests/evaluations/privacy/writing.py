@@ -4,7 +4,7 @@ import random
 import unicodedata
 from datetime import date
 
-from tests.evaluations.privacy.people import Person, plain
+from tests.evaluations.privacy.fictional_people import Person, plain
 
 FRENCH_MONTHS = [
     "janvier",

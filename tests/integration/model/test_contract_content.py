@@ -200,7 +200,7 @@ def test_a_bank_of_one_s_own_does_not_join_the_demo_s_customers_unasked(
     banks: tuple[Path, Path], dsn: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     demo, own = (["--data", str(bank), "--dsn", dsn] for bank in banks)
-    numbers = re.compile(r"^([^,\n]{36}),\d{8},", re.MULTILINE)  # made-up banks share their customers' numbers
+    numbers = re.compile(r"^([^,\n]{36}),\d{8},", re.MULTILINE)  # synthetic banks share their customers' numbers
     people = banks[1] / "customers.csv"
     people.write_text(numbers.sub(r"\1,,", people.read_text(encoding="utf-8")), encoding="utf-8")
     assert load([*demo, "--demo"]) == 0

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg2
 import pytest
 
-from model.claiming import COUNT_OTHERS
+from model.contract_binding import COUNT_OTHERS
 from model.load import main
 
 PEOPLE = 400

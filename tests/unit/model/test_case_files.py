@@ -9,8 +9,8 @@ import pytest
 
 from model.contract import Contract, load_contract
 from model.draft import main
-from model.faults import DataError
 from model.load import Delivery, read_delivery
+from model.row_faults import DataError
 from model.validate import Table, read_table
 
 CASES = Path(__file__).parents[2] / "data" / "cases"

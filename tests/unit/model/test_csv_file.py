@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from model.contract import ContractError
 from model.csv_file import open_csv
 from model.draft import Asked, draft
-from model.faults import DataError, Fault
+from model.row_faults import DataError, Fault
 from model.validate import read_table
 from tests.unit.model.test_validate import GYM
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.base_rate_gate import describe_gate, describe_reach, measure_against_base_rate
 from model.candidates import find_candidate
 from model.compare import FOLDS, compare
 from model.contract import parse_contract
 from model.design import design_matrix
 from model.draft import Asked, draft
 from model.folds import find_people, split
-from model.gate import describe_gate, describe_reach, measure_against_base_rate
 from model.too_good import describe_carriers, find_carriers, is_too_good
 from model.train import TrainingError, check_trainable, labels_of, used_inputs
 from model.tuning import sample_people

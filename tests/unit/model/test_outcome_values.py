@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from model.column_profile import profile_of
 from model.contract import Contract, ContractError, load_contract
 from model.contract_checks import find_faults
 from model.draft import main
-from model.faults import DataError
 from model.outcome_values import settle
 from model.outcomes import read_outcomes
-from model.profile import profile_of
+from model.row_faults import DataError
 from model.validate import read_table
 
 

@@ -1,4 +1,4 @@
-"""The made-up bank: same seed same bytes, fictional details only, words that carry the feeling."""
+"""The synthetic bank: same seed same bytes, fictional details only, words that carry the feeling."""
 
 import csv
 import re
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from stdnum import iban
 
-from model.bank import draw_population
 from model.synthesise import synthesise
+from model.synthetic_bank import draw_population
 
 Rows = list[dict[str, str]]
 

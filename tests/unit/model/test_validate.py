@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from model.contract import load_contract, parse_contract
-from model.faults import DataError
 from model.load import read_delivery
+from model.row_faults import DataError
 from model.synthesise import AS_OF, synthesise
 from model.validate import Table, read_table
 from tests.unit.model.test_contract import GOOD

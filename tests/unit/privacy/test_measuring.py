@@ -12,7 +12,7 @@ from tests.evaluations.evaluate_privacy import main
 from tests.evaluations.privacy import fuzz
 from tests.evaluations.privacy.corpus import LabelledMessage, generate
 from tests.evaluations.privacy.labelled import CannotMeasureError, read_labelled, strip_annotations
-from tests.evaluations.privacy.scoring import score
+from tests.evaluations.privacy.masking_scores import score
 from vigie_llm.pseudonymise import Span
 
 DEV_SET = Path(__file__).parents[2] / "data/feedback_dev.jsonl"

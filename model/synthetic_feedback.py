@@ -1,4 +1,4 @@
-"""Writes what the made-up bank's customers say, in words that carry how they feel."""
+"""Writes what the synthetic bank's customers say, in words that carry how they feel."""
 
 import random
 import re

@@ -10,7 +10,7 @@ from pathlib import Path
 from stdnum import iban
 
 from model.csv_file import open_csv
-from model.faults import DataError, Fault
+from model.row_faults import DataError, Fault
 from vigie.vocabulary import Purpose
 
 Row = dict[str, str | None]

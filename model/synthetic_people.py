@@ -5,7 +5,7 @@ import random
 import unicodedata
 from typing import Any
 
-from model.feedback_text import fictional_phone, read_corpus
+from model.synthetic_feedback import fictional_phone, read_corpus
 
 # No bank holds this code, so no IBAN below can belong to anyone.
 UNASSIGNED_BANK = "90417"

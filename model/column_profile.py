@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from model.csv_file import CsvFile, Row
-from model.faults import Fault
+from model.row_faults import Fault
 
 
 @dataclass

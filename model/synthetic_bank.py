@@ -1,4 +1,4 @@
-"""The made-up bank's customers and the law, known to us alone, by which they leave."""
+"""The synthetic bank's customers and the law, known to its makers alone, by which they leave."""
 
 from dataclasses import dataclass
 
@@ -32,12 +32,12 @@ class Population:
         return len(self.churned)
 
 
-def draw_population(size: int, rng: np.random.Generator, heard_share: float = 0.85) -> Population:
-    """Draw customers; `heard_share` of them wrote to the bank (and may be heard)."""
+def draw_population(size: int, rng: np.random.Generator, feedback_share: float = 0.85) -> Population:
+    """Draw customers; `feedback_share` of them wrote to the bank (and may be heard)."""
     content = rng.normal(size=size)  # how content each one is: never seen, only through its traces
     age = np.clip(rng.normal(47, 16, size), 18, 95).astype(np.int64)
     columns = _draw_columns(size, rng, content, age)
-    written = rng.random(size) < heard_share
+    written = rng.random(size) < feedback_share
     score = np.clip(0.52 * content - 0.1 + rng.normal(0, 0.33, size), -1, 1).round(2)
     score = np.where(written, score, np.nan)
     log_odds = true_log_odds(columns, score)
