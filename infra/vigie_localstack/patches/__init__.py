@@ -15,12 +15,14 @@ from vigie_localstack.patches import (
     log_filtering,
     message_metrics,
     object_folders,
+    other_sites,
     queue_polling,
 )
 
 # `json_paths` comes before LocalStack is imported, which all others may do. `log_copies` is the executor's.
 PATCHES = (
-    json_paths, listening_address, object_folders, message_metrics, queue_polling, log_filtering, gc_pauses,
+    json_paths, listening_address, other_sites, object_folders, message_metrics, queue_polling, log_filtering,
+    gc_pauses,
 )  # fmt: skip
 
 

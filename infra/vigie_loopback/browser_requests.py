@@ -1,0 +1,43 @@
+"""Requests that a web page makes a browser send to a server on this machine.
+
+A page that the developer visits reaches such a server in two ways. It sends a request across sites, an image's or a
+form's: the browser says so in `Sec-Fetch-Site` (W3C Fetch Metadata) or `Origin`. Or its own name is made to point to
+this machine (DNS rebinding): then the browser takes the server for the page's own, and only `Host` tells.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+REMEDY = "This server takes no requests of other sites' pages. Use a program, or type the address in the browser."
+# Names that no page's owner can give an address to. The last is LocalStack's own, which it writes into addresses.
+LOCAL_NAMES = ("localhost", "host.docker.internal", "localhost.localstack.cloud")
+OWN_SITES = ("", "none", "same-origin")
+
+
+def is_of_another_site(host: str, origin: str, fetch_site: str) -> bool:
+    """Whether a request comes from another site's page; the arguments are its headers, empty when absent."""
+    if not is_local_name(host) or fetch_site.strip().lower() not in OWN_SITES:
+        return True
+    return bool(origin) and urlsplit(origin).netloc.lower() != host.strip().lower()
+
+
+def is_local_name(host: str) -> bool:
+    """Whether a `Host` header can only have been meant for this machine or a container's network.
+
+    An address is: whoever rebinds a name is known by that name. A name without a dot is no site's.
+    """
+    try:
+        name = (urlsplit(f"//{host.strip()}").hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    if not name or "." not in name:
+        return True
+    if any(name == local or name.endswith(f".{local}") for local in LOCAL_NAMES):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,144 @@
+"""A web page that the developer visits, against the servers on the developer's machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote
+
+import pytest
+
+from tests.e2e.browser import FLAGS, find_chromium
+from tests.integration.model_server.conftest import RunningServer, server_process  # noqa: F401 - a fixture
+from vigie_local.localstack import LocalStack, temporary_localstack
+from vigie_loopback.browser_requests import is_of_another_site
+
+OTHER_SITE = "attacker.example"
+CROSS = [
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Origin": "http://attacker.example"},
+    {"Origin": "null"},
+    {"Host": "attacker.example:4566"},
+    {"Host": "127.0.0.1.attacker.example"},
+    {"Host": "localhost.attacker.example"},
+]
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[LocalStack]:
+    with temporary_localstack() as running:
+        yield running
+
+
+def status(url: str, headers: dict[str, str], method: str = "GET", body: bytes | None = None) -> int:
+    request = urllib.request.Request(url, data=body, headers=headers, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
+
+
+@pytest.mark.parametrize("headers", CROSS, ids=str)
+def test_localstack_refuses_what_another_site_s_page_sends(cloud: LocalStack, headers: dict[str, str]) -> None:
+    """The queue is still there, the bucket is not read: both by addresses alone, as an image would ask for them."""
+    queue = cloud.client("sqs").create_queue(QueueName="vigie-nlp")["QueueUrl"]
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="customers")
+    s3.put_object(Bucket="customers", Key="file", Body=b"x")
+    assert status(f"{cloud.endpoint}/?Action=DeleteQueue&QueueUrl={quote(queue)}", headers) == 403
+    assert status(f"{cloud.endpoint}/customers/file", headers) == 403
+    assert status(f"{cloud.endpoint}/_localstack/health", headers) == 403
+    assert cloud.client("sqs").get_queue_url(QueueName="vigie-nlp")["QueueUrl"] == queue
+
+
+@pytest.mark.parametrize("headers", CROSS, ids=str)
+def test_the_model_server_refuses_what_another_site_s_page_sends(
+    server_process: RunningServer,  # noqa: F811 - the fixture
+    headers: dict[str, str],
+) -> None:
+    url = f"{server_process.url}/_control"
+    assert status(url, headers) == 403
+    settings = json.dumps({"latency_ms": 9000}).encode()
+    assert status(url, headers, "PUT", settings) == 403
+    assert status(f"{server_process.url}/v1/models", headers) == 403
+    assert server_process.control()["settings"]["latency_ms"] != 9000
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{}, {"Sec-Fetch-Site": "none"}, {"Host": "localhost:4566"}, {"Host": "cloud:4566"}, {"Host": "[::1]:4566"},
+     {"Host": "customers.s3.localhost.localstack.cloud:4566"}, {"Host": "host.docker.internal"}],
+    ids=str,
+)  # fmt: skip
+def test_programs_and_the_developer_s_own_addresses_pass(cloud: LocalStack, headers: dict[str, str]) -> None:
+    assert status(f"{cloud.endpoint}/_localstack/health", headers) == 200
+
+
+def test_a_page_of_the_server_s_own_may_ask_it() -> None:
+    assert not is_of_another_site("localhost:4566", "http://localhost:4566", "same-origin")
+    assert is_of_another_site("localhost:4566", "http://localhost:3000", "")
+
+
+@contextlib.contextmanager
+def site(body: str) -> Iterator[int]:
+    """The attacker's site: one page, on a free port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html")
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_address[1]
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_browser_that_visits_the_attacker_deletes_nothing_and_tells_nothing(cloud: LocalStack) -> None:
+    """In a real browser: an image without a referrer, then a page under a name that now points to this machine."""
+    from playwright.sync_api import sync_playwright
+
+    executable = find_chromium()
+    if executable is None:
+        pytest.skip("no Chromium")
+    queue = cloud.client("sqs").create_queue(QueueName="visited")["QueueUrl"]
+    image = f"{cloud.endpoint}/?Action=DeleteQueue&QueueUrl={quote(queue)}"
+    page_text = f'<img referrerpolicy="no-referrer" src="{image.replace("&", "&amp;")}">'
+    rules = f"--host-resolver-rules=MAP {OTHER_SITE} 127.0.0.1"
+    with site(page_text) as port, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=[*FLAGS, rules])
+        page = browser.new_page()
+        with page.expect_event("requestfailed", lambda request: request.url == image):
+            page.goto(f"http://{OTHER_SITE}:{port}/")
+        rebound = page.goto(f"http://{OTHER_SITE}:{cloud.port}/_localstack/health")
+        assert rebound is not None
+        assert rebound.status == 403
+        own = page.goto(f"{cloud.endpoint}/_localstack/health")
+        assert own is not None
+        assert own.status == 200
+        browser.close()
+    assert_exists(cloud, "visited")
+
+
+def assert_exists(cloud: LocalStack, name: str) -> None:
+    """The queue is there, and stays: deletions take effect at once in LocalStack."""
+    deadline = time.monotonic() + 1
+    while time.monotonic() < deadline:
+        assert cloud.client("sqs").get_queue_url(QueueName=name)
+        time.sleep(0.2)
