@@ -1,4 +1,4 @@
-"""A run's accounts from its step counts: what every planned customer came to, step by step."""
+"""A run's accounts from its step counts: the outcome of every planned customer, step by step."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class StepAccount:
 
 
 def account_for(rows: Iterable[dict[str, Any]]) -> dict[Step, StepAccount]:
-    """Accounts of the three steps from `queries.count_steps`; a step that nobody reached is empty."""
+    """Accounts of the three steps from `queries.count_steps`; a step that no customer reached is empty."""
     accounts = {step: StepAccount() for step in Step}
     for row in rows:
         account = accounts[row["step"]]

@@ -84,7 +84,7 @@ def _is_uuid(text: str) -> bool:
 
 
 def left_out_at_planning(db: Reader, run_id: str) -> int | None:
-    """Customers that were due but not planned, for want of consent to profiling; None when nobody said."""
+    """Customers that were due but not planned for want of consent to profiling; None when not recorded."""
     rows = db.fetch(
         "SELECT (details->>'left_out_without_profiling_consent')::int AS n FROM audit_log"
         " WHERE run_id = %(run)s AND event_type = 'RUN_PLANNED' LIMIT 1",
@@ -111,7 +111,7 @@ def count_all_events(db: Reader) -> int:
 
 
 def read_customer(db: Reader, customer_id: UUID) -> Row | None:
-    """Who the customer is; contact details are not read, since nobody needs them here."""
+    """The customer; contact details are not read, since this page needs none."""
     rows = db.fetch(
         "SELECT customer_id, customer_number, first_name, last_name, language, annual_value_eur, created_at"
         " FROM customers WHERE customer_id = %(id)s",
@@ -175,7 +175,7 @@ def made_anew_in(db: Reader, customer_id: UUID, run_id: str) -> str | None:
 
 
 def steps_of(db: Reader, customer_id: UUID, run_id: str) -> dict[str, Row]:
-    """What each step came to: step to outcome and reason."""
+    """Outcome and reason by step."""
     rows = db.fetch(
         "SELECT step, outcome, reason, ended_at FROM run_steps WHERE run_id = %(run)s AND customer_id = %(id)s",
         {"id": customer_id, "run": run_id},

@@ -43,7 +43,7 @@ class SecretMalformedError(DashboardError):
 
 
 class DatabaseUnreachableError(DashboardError):
-    """When nobody answers at the database's address, or the password is refused twice."""
+    """When the database's address does not answer, or the password is refused twice."""
 
     kind = "database_unreachable"
 

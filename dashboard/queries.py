@@ -59,7 +59,7 @@ def count_without_lost_analysis(db: Reader, run_id: str) -> dict[str, int]:
 
 
 def count_to_take_up(db: Reader, run_id: str) -> int:
-    """Customers whom `make redrive` would take up from this run."""
+    """Customers of this run that `make redrive` would process again."""
     rows = db.fetch("SELECT count(*) AS n FROM to_take_up WHERE run_id = %(run)s", {"run": run_id})
     return int(rows[0]["n"])
 

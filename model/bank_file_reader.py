@@ -1,4 +1,4 @@
-"""Reads the documented bank files (docs/data-files.md): each row checked, every fault noted."""
+"""Read the documented bank files (docs/data-files.md): each row checked, every fault noted."""
 
 import re
 import uuid

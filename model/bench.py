@@ -1,4 +1,4 @@
-"""Measures the scoring path: cold import, time for 7,043 rows, size of the layer."""
+"""Measure the scoring path: cold import, time for 7,043 rows, size of the layer."""
 
 import argparse
 import json

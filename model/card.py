@@ -1,4 +1,4 @@
-"""Writes the model card, MODEL_CARD.md, and its plots from the registry or from training folders."""
+"""Write the model card, MODEL_CARD.md, and its plots from the registry or from training folders."""
 
 import argparse
 import json

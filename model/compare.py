@@ -1,4 +1,4 @@
-"""Compares the candidates by repeated cross-validation and chooses one by a stated rule."""
+"""Compare the candidates by repeated cross-validation and choose one by a stated rule."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Binds customers to what a contract says, not to its name alone: other content under a known name is refused.
+"""Bind customers to a contract's content, not to its name alone: other content under a known name is refused.
 
 LoadRefusedError   when a name is loaded with other content, or may not be replaced now
 """

@@ -1,4 +1,4 @@
-"""Finds every fault of a contract file, each with its place and its remedy."""
+"""Find every fault of a contract file, each with its place and its remedy."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

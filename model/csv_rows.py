@@ -1,4 +1,4 @@
-"""Splits the lines of a CSV file into rows, strictly: a quote that is not closed swallows nothing."""
+"""Split the lines of a CSV file into rows, strictly: a quote that is not closed swallows nothing."""
 
 import re
 import unicodedata
@@ -23,7 +23,7 @@ class RowError(ValueError):
 
 @dataclass
 class RowSplitter:
-    """Yields (line, cells or RowError) of numbered lines; `width` is the header's number of cells.
+    """Yield (line, cells or RowError) of numbered lines; `width` is the header's number of cells.
 
     A row is given the number of its first line. Lines without any text are skipped and counted.
     """

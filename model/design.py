@@ -1,4 +1,4 @@
-"""Turns feature dicts into the matrix that the candidate models are trained on."""
+"""Turn feature dicts into the matrix that the candidate models are trained on."""
 
 from collections.abc import Mapping, Sequence
 

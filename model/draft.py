@@ -1,4 +1,4 @@
-"""Drafts a feature contract from a labelled CSV that nobody here has seen, for a person to correct."""
+"""Draft a feature contract from an unknown labelled CSV file, for a person to correct."""
 
 import argparse
 import difflib

@@ -1,4 +1,4 @@
-"""Writes a drafted contract, and says in words what was made of each column and what only a person can settle."""
+"""Write a drafted contract with an explanation of each column and the questions that only a person can settle."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Compares the candidates on a contract's labelled data, and prints the table."""
+"""Compare the candidates on a contract's labelled data, and print the table."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Writes a trained glass-box as a scorer: readable JSON tables that NumPy alone can score."""
+"""Write a trained glass-box as a scorer: readable JSON tables that NumPy alone can score."""
 
 import itertools
 import json

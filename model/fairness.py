@@ -36,7 +36,7 @@ def measure_fairness(
 
 
 def group_order(group: str) -> tuple[float, str]:
-    """Sorts groups by their first number where they have one, then by their words."""
+    """Sort groups by their first number where they have one, then by their words."""
     try:
         return float(re.split(r" to |-|\+", group)[0]), group
     except ValueError:

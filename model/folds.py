@@ -1,4 +1,4 @@
-"""Splits customers into folds so that nobody is in two of them: not under one id, nor under several."""
+"""Split customers into folds so that no person is in two of them, under one id or under several."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class People:
-    """Who is who: `groups` (n,) numbers the people, as far as the file tells them apart."""
+    """The people of a file: `groups` (n,) numbers them, as far as the file distinguishes them."""
 
     groups: Codes
     repeated_ids: int
@@ -58,7 +58,7 @@ def find_people(table: Table) -> People:
 
 
 def split(labels: Codes, groups: Codes, folds: int, repeats: int, seed: int) -> list[tuple[Rows, Rows]]:
-    """Stratified folds, `repeats` times; whoever has several rows has them all in one fold."""
+    """Stratified folds, `repeats` times; all rows of a person are in one fold."""
     return [pair for number in range(repeats) for pair in _split_once(labels, groups, folds, seed + number)]
 
 

@@ -1,4 +1,4 @@
-"""Guesses what a column of an unknown file is, from its values first and its name second; explains each guess."""
+"""Guess what a column of an unknown file is, from its values first and its name second, and explain each guess."""
 
 import re
 import tomllib

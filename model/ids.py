@@ -25,7 +25,7 @@ def canonical_id(text: str) -> str:
 
 
 def id_fault(text: str) -> str:
-    """Why a trimmed cell identifies nobody, and what to do; empty for an id."""
+    """Why a trimmed cell identifies no customer, and the remedy; empty for an id."""
     if not text:
         return "is empty; every row needs an id"
     if text[-1].isdigit():

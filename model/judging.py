@@ -1,4 +1,4 @@
-"""Judges a model by what it predicts of customers that it had not seen."""
+"""Judge a model by what it predicts of customers that it had not seen."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Reports columns that give the answer away: near-perfect alone, or recorded after it."""
+"""Report columns that leak the label: near-perfect alone, or recorded after it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Loads a bank's files, or one file of customers under a contract, all or nothing."""
+"""Load a bank's files, or one file of customers under a contract, all or nothing."""
 
 import argparse
 import json

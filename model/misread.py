@@ -1,4 +1,4 @@
-"""Sees what a file is likely to be when it is not the table that was asked for."""
+"""Recognise what a file probably is when it is not the expected table."""
 
 import re
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Knows files that are no CSV by how they begin, whatever their names say."""
+"""Recognise files that are not CSV by their first bytes, whatever their names are."""
 
 import re
 

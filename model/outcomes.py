@@ -1,4 +1,4 @@
-"""Compares a run's predictions with what came of its customers: live AUC and calibration."""
+"""Compare a run's predictions with its customers' outcomes: live AUC and calibration."""
 
 import argparse
 import json
@@ -96,7 +96,7 @@ def read_outcomes(path: Path, contract: Contract, source: str = "") -> dict[str,
 
 
 def find_run(conn: "Connection", contract: str, run_id: str = "") -> Run:
-    """The named run, or the newest of this contract that predicted anybody."""
+    """The named run, or the newest of this contract with a prediction."""
     with conn, conn.cursor() as cursor:
         cursor.execute(
             "SELECT run_id, r.model_version, m.metrics->'held_out' FROM runs r "
@@ -137,7 +137,7 @@ def judge(run: Run, outcomes: Mapping[str, int]) -> dict[str, Any]:
 
 
 def store(conn: "Connection", figures: Mapping[str, Any], groups: Sequence[Drift] = ()) -> None:
-    """Keep the figures with the run, beside its drift; newer outcomes replace older ones."""
+    """Store the figures with the run and its drift; newer outcomes replace older ones."""
     trained = figures["held_out"]
     lost = {"auc": trained.get("auc", 0.0) - figures["auc"], "ece": figures["ece"] - trained.get("ece", 0.0)}
     details = {"customers": figures["customers"], "left": figures["left"], "trained": trained}

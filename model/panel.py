@@ -1,4 +1,4 @@
-"""Knows files with several rows for one customer, and says how they are read without deceiving oneself."""
+"""Recognise files with several rows for one customer, and describe how to read them without bias."""
 
 import re
 from collections.abc import Mapping, Sequence

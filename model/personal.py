@@ -1,4 +1,4 @@
-"""Knows columns that identify a person or number a row: no model may learn from those."""
+"""Recognise columns that identify a person or number a row: no model may learn from those."""
 
 import re
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ DATE = re.compile(
 
 
 def find_personal(name: str, values: Sequence[str]) -> str:
-    """Why a column identifies a person; empty when it does not. Two flags or numbers identify nobody."""
+    """Why a column identifies a person; empty when it does not. Two flags or numbers identify no person."""
     sample = values[:1000]
     for pattern, what in ((EMAIL, "e-mail addresses"), (IBAN, "account numbers (IBAN)"), (PHONE, "telephone numbers")):
         if sample and sum(bool(pattern.fullmatch(v)) for v in sample) > 0.5 * len(sample):

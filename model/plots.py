@@ -1,4 +1,4 @@
-"""Draws a model card's plots: ROC, reliability, drivers, drift."""
+"""Draw a model card's plots: ROC, reliability, drivers, drift."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

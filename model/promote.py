@@ -1,4 +1,4 @@
-"""Approves a registered model, goes back to the one before, or lists what is registered."""
+"""Approve a registered model, return to the one before, or list the registered models."""
 
 import argparse
 import getpass

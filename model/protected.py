@@ -1,4 +1,4 @@
-"""Knows what the law protects when it sees a column: by its name in seven languages, and by its values."""
+"""Recognise columns that the law protects: by their names in seven languages, and by their values."""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""Turns the rows of a CSV file into typed values as a contract describes them, noting each fault."""
+"""Turn the rows of a CSV file into typed values as a contract describes them, noting each fault."""
 
 import difflib
 import math
@@ -44,7 +44,7 @@ class Counted:
 
 
 class RowReader:
-    """Reads records; `labelled` demands the outcome's column, which is checked wherever it stands."""
+    """Reader of records; `labelled` demands the outcome's column, which is checked wherever present."""
 
     def __init__(self, file: CsvFile, contract: Contract, labelled: bool) -> None:
         self.faults: list[Fault] = []
@@ -182,7 +182,7 @@ def _outcome_words(contract: Contract) -> dict[str, int | None]:
 
 
 class _Memory:
-    """Parses the cells of one feature, each different text once."""
+    """Parser for the cells of one feature; each distinct text is parsed once."""
 
     def __init__(self, feature: Feature) -> None:
         self.missing = frozenset(feature.missing_values)

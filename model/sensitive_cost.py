@@ -1,4 +1,4 @@
-"""Measures what leaving the sensitive columns out costs, for the person who decides."""
+"""Measure what leaving the sensitive columns out costs, for the person who decides."""
 
 import time
 from collections.abc import Iterator, Sequence

@@ -48,7 +48,7 @@ def _demo_history() -> Path:
 
 
 def find_telecom() -> Path:
-    """The public telecom file, in $VIGIE_DATA or the shared data folder beside the repository."""
+    """The public telecom file, in $VIGIE_DATA or the shared data folder next to the repository."""
     shared = Path(os.environ.get("VIGIE_DATA") or Path(__file__).parents[1] / "../shared/data")
     path = shared / "telco-customer-churn.csv"
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Puts a checked delivery into the database in one transaction; the same again changes nothing."""
+"""Store a checked delivery in one transaction; the same delivery again changes nothing."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Writes the synthetic bank: customers, features, consents, feedback, a labelled history, and the truth."""
+"""Write the synthetic bank: customers, features, consents, feedback, a labelled history, and the truth."""
 
 import argparse
 import csv

@@ -1,4 +1,4 @@
-"""Writes what the synthetic bank's customers say, in words that carry how they feel."""
+"""Write what the synthetic bank's customers say, in words that carry how they feel."""
 
 import random
 import re
@@ -19,7 +19,7 @@ WITHOUT_ACCENTS = str.maketrans("éèêàâçùûîôÉÈÀÇ", "eeeaacuuioEEAC"
 
 
 class FeedbackWriter:
-    """Composes feedback from a corpus; the same random source gives the same text."""
+    """A composer of feedback from a corpus; the same random source gives the same text."""
 
     def __init__(self, corpora: Mapping[str, Mapping[str, Any]], people: Mapping[str, Any]) -> None:
         self._corpora = corpora

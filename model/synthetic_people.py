@@ -1,4 +1,4 @@
-"""Invents people: names from many origins, contact details in ranges kept for fiction."""
+"""Invent people: names from many origins, contact details in ranges kept for fiction."""
 
 import functools
 import random

@@ -1,4 +1,4 @@
-"""Refuses a customer number that the database holds for another customer, and a feedback that is another's."""
+"""Refuse a customer number or a feedback id that the database holds for another customer."""
 
 from typing import Any
 

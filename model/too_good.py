@@ -1,4 +1,4 @@
-"""Finds which columns carry a result that is too good to be true: alone, or as a rule over several."""
+"""Find the columns behind a result that is too good to be true: alone, or as a rule over several."""
 
 import itertools
 from collections.abc import Iterator, Sequence

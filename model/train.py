@@ -1,4 +1,4 @@
-"""Trains a model for a contract and writes the scorer, the pipeline and the training record."""
+"""Train a model for a contract and write the scorer, the pipeline and the training record."""
 
 import argparse
 import getpass
@@ -111,7 +111,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def default_folder(contract: Contract) -> Path:
-    """Where training writes unless told otherwise: under VIGIE_HOME, or .local in the repository."""
+    """The default folder that training writes to: under VIGIE_HOME, or .local in the repository."""
     return local_home() / "model" / contract.name
 
 
@@ -173,7 +173,7 @@ def _train(table: Table, quick: bool, allow_leaks: bool, progress: Progress, bud
 
 
 def check_trainable(table: Table, allow_leaks: bool, progress: Progress, people: People | None = None) -> None:
-    """Refuse a table with one outcome only, or with a leak that nobody has allowed."""
+    """Refuse a table with one outcome only, or with a leak that the caller has not allowed."""
     labels = labels_of(table)
     groups = (people or find_people(table)).groups
     left, stayed = (len(np.unique(groups[labels == outcome])) for outcome in (1, 0))

@@ -1,4 +1,4 @@
-"""Chooses how fine a glass-box may be by validation, inside the customers that it is trained on."""
+"""Choose how fine a glass-box may be by validation, inside the customers that it is trained on."""
 
 from collections.abc import Sequence
 from typing import Any

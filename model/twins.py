@@ -1,4 +1,4 @@
-"""Finds people who stand in a file under several ids: rows that are alike beyond chance."""
+"""Find people who appear in a file under several ids: rows that are alike beyond chance."""
 
 import itertools
 from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -63,7 +63,7 @@ def number(values: Iterable[Hashable]) -> Codes:
 
 
 def _choices(columns: int, rows: int) -> Iterator[tuple[int, ...]]:
-    """Sets of columns in which rows may differ, the most telling first: few people are as like as all columns say."""
+    """Sets of columns in which rows may differ, the most selective first: few people agree in all columns."""
     most = min(MOST_APART if rows <= ROWS_APART else 1, columns - LEAST_COLUMNS)
     yield ()
     for size in range(1, most + 1):

@@ -1,4 +1,4 @@
-"""Reads a data file as its contract describes it, or refuses it with every fault listed."""
+"""Read a data file as its contract describes it, or refuse it with every fault listed."""
 
 import difflib
 from collections.abc import Iterator, Sequence

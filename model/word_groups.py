@@ -1,4 +1,4 @@
-"""Groups a column's cells by the word they mean, whatever its case and spaces, and sets its gaps apart."""
+"""Group a column's cells by word, ignoring case and spaces, with missing values set apart."""
 
 import re
 from collections.abc import Iterable, Sequence

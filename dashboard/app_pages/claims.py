@@ -1,4 +1,4 @@
-"""Claims and proofs: each governance sentence with what its test last said."""
+"""Claims and proofs: each governance sentence with its test's latest result."""
 
 from __future__ import annotations
 

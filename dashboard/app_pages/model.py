@@ -78,7 +78,7 @@ def identity_panel(view: View, model: Row) -> Html:
 
 
 def show_card(view: View) -> None:
-    """MODEL_CARD.md with its pictures, which live beside it."""
+    """MODEL_CARD.md with its pictures, which are in the same folder."""
     card = find_card(ROOT)
     if not card.exists():
         show(markup.panel(view.words("model.card"), markup.prose(view.words("empty.no_card"))))

@@ -208,7 +208,7 @@ def gaps_table(view: View, gaps: list[Row]) -> Html:
 
 
 def letters_panel(view: View, letters: list[Row]) -> Html:
-    """Messages that were given up: of which batch and step, why, and which run took their customers up again."""
+    """Dead letters: their batch and step, the reason, and the run that processed their customers again."""
     words, formats = view.words, view.formats
     rows = [
         [

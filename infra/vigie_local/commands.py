@@ -114,7 +114,7 @@ def build_only(settings: LocalSettings, _options: argparse.Namespace) -> int:
 
 
 def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
-    """Deploy, load the demo bank and stay until told to stop; how a container runs the local cloud."""
+    """Deploy, load the demo bank and wait for the signal to stop; how a container runs the local cloud."""
     # Where no earlier life of the container can have left it: one that was killed is not ready when it is back.
     ready = Path(tempfile.gettempdir()) / READY_FILE
     ready.unlink(missing_ok=True)

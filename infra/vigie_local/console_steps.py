@@ -1,4 +1,4 @@
-"""Steps that a person waits for: what goes on, that it goes on, how long it took, and what a tool said on failure."""
+"""Progress of steps on the console: label, sign of life, duration, and a tool's output on failure."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from vigie_operations.errors import OperationError
 
 
 class LocalCloudError(OperationError):
-    """When a command of the local cloud cannot go on; the text says what to do."""
+    """When a command of the local cloud cannot continue; the text names the remedy."""
 
 
 class SettingError(LocalCloudError):

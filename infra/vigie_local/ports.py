@@ -12,7 +12,7 @@ from vigie_local.settings import LOOPBACK
 
 
 def free_port() -> int:
-    """A port nobody listens on at this moment."""
+    """A port that no program listens on at this moment."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         return int(probe.getsockname()[1])

@@ -165,7 +165,7 @@ class PostgresServer:
             time.sleep(0.05)
 
     def _require_ours(self) -> None:
-        """Whoever answers on the port must be the server just started, not another that held it."""
+        """Verify that the server just started answers on the port, not another that held it."""
         connection = self.connect(SUPERUSER)
         try:
             with connection.cursor() as cursor:

@@ -12,7 +12,7 @@ WITHOUT = "VIGIE_LOCALSTACK_WITHOUT"
 
 
 def main() -> None:
-    """Run LocalStack in this process until it is told to stop."""
+    """Run LocalStack in this process until the signal to stop."""
     try:
         require_pinned_version()
     except LocalStackVersionError as error:

@@ -1,4 +1,4 @@
-"""Starts the local model server: `python -m vigie_model_server --port 4570 [--set latency_ms=200]`."""
+"""Start the local model server: `python -m vigie_model_server --port 4570 [--set latency_ms=200]`."""
 
 import argparse
 import asyncio

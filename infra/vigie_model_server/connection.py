@@ -24,7 +24,7 @@ Answer = Callable[[Request], Awaitable[Reply]]
 
 
 class HttpConnection(asyncio.Protocol):
-    """Serves requests one after the other; pipelined ones wait until the answer is out."""
+    """A connection that serves requests one after the other; pipelined ones wait for the earlier answer."""
 
     def __init__(self, answer: Answer, pace: Callable[[], Pace]) -> None:
         self._answer = answer

@@ -1,4 +1,4 @@
-"""Decides, reproducibly, what goes wrong with a request and how long it takes."""
+"""Decide, reproducibly, what goes wrong with a request and how long it takes."""
 
 import hashlib
 import math

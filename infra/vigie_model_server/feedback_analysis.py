@@ -1,4 +1,4 @@
-"""Reads one piece of feedback by rules: sentiment, score, topics, wish to leave, a summary of its own."""
+"""Read one piece of feedback by rules: sentiment, score, topics, wish to leave, a summary of its own."""
 
 import re
 from collections import defaultdict
@@ -211,7 +211,7 @@ def _clause(before: list[str]) -> list[str]:
 
 
 def verdict(found: Evidence) -> tuple[str, float]:
-    """Sentiment and score from the evidence. Trouble that is told beside praise, without a "but", is over."""
+    """Sentiment and score from the evidence. Trouble mentioned with praise, without a "but", is over."""
     net = found.praise - found.blame
     if found.irony and (found.irony > 1 or found.blame >= 1) and found.blame + 1 >= found.praise * 0.5:
         return "negative", _score(-(found.blame + 2))

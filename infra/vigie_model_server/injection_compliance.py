@@ -1,4 +1,4 @@
-"""The model as an attacker would like it: does what injected text says. For tests of the guards only."""
+"""Answers of a model that complies with injected instructions, for tests of the guards only."""
 
 import json
 import re
@@ -49,7 +49,7 @@ def is_injected(text: str) -> bool:
 
 
 def compliant_analysis(text: str, honest: dict[str, object], compliance: Compliance) -> JsonObject:
-    """The attacker's analysis: sentiment as told, the injected words and a payload in the summary."""
+    """The attacker's analysis: sentiment as instructed, the injected words and a payload in the summary."""
     if not compliance.applies_to(text):
         return honest
     sentiment, score = _told(text)

@@ -1,4 +1,4 @@
-"""Reads a language's word list and finds its patterns in a text, quickly.
+"""Read a language's word list and find its patterns in a text, quickly.
 
 A pattern is words separated by spaces, on text without accents, capitals and punctuation:
 `stem*` matches any word beginning so, `a|b` either word, `?` any one word, `...` up to three words.

@@ -124,7 +124,7 @@ def _choices(element: str) -> list[str]:
 
 
 def _index_stems(branch: Branch) -> None:
-    """Sort the stems of a grown tree by as many letters as the shortest beside them has."""
+    """Sort the stems of a grown tree by as many letters as the shortest of their siblings has."""
     branch.shortest = min(map(len, branch.stems), default=0)
     for stem, after in sorted(branch.stems.items(), key=lambda item: len(item[0])):
         branch.stems_by_beginning.setdefault(stem[: branch.shortest], []).append((stem, after))

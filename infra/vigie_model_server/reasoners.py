@@ -1,4 +1,4 @@
-"""Answers as reasoning models and unusual servers give them: sound or not, each in another dress."""
+"""Answers in the formats of reasoning models and unusual servers, valid or not."""
 
 import json
 from collections.abc import Callable, Mapping

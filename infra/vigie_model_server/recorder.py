@@ -1,4 +1,4 @@
-"""Keeps what arrived, within a bound, so that a test can search everything that left the pipeline."""
+"""Keep what arrived, within a bound, so that a test can search everything that left the pipeline."""
 
 from collections import Counter, deque
 from dataclasses import dataclass

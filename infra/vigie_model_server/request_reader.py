@@ -1,4 +1,4 @@
-"""Makes requests of a connection's bytes: httptools reads the syntax, what it lets pass is refused here."""
+"""Parse a connection's bytes into requests: httptools reads the syntax, and what it lets pass is refused here."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class Request:
 
 
 class RequestReader:
-    """Takes bytes as they come, and holds what has arrived: requests, or the last answer instead of one."""
+    """A parser that holds what has arrived: requests, or the last answer instead of one."""
 
     def __init__(self, peer: str) -> None:
         self.arrived: deque[Request | Reply] = deque()
@@ -73,7 +73,7 @@ class RequestReader:
         self._target += part
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """The parser's: a header, or after the body a trailer, which nobody asks for."""
+        """Callback of the parser: a header, or a trailer after the body, which is ignored."""
         if not self._head_complete:
             self._headers.append((name.lower(), value.rstrip(b" \t")))
 

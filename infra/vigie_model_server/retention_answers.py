@@ -1,4 +1,4 @@
-"""Chooses a permitted offer for a case and writes the reason and the message to the customer."""
+"""Choose a permitted offer for a case and write the reason and the message to the customer."""
 
 import json
 import re

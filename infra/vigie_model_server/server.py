@@ -1,4 +1,4 @@
-"""Routes a request to an answer, with the delays, limits and faults that the settings ask for."""
+"""Route a request to an answer, with the delays, limits and faults that the settings ask for."""
 
 import asyncio
 import hmac
@@ -169,7 +169,7 @@ class ModelServer:
         return self._completion(chat, request.body, content, outcome, delay), delay
 
     def _early_fault(self, outcome: str) -> Reply | None:
-        """Faults that strike before the model has answered anything."""
+        """Faults that occur before the model has answered anything."""
         if outcome in ("error_500", "error_503"):
             return server_error(int(outcome[-3:]))
         if outcome in REFUSALS:

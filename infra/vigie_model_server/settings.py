@@ -1,4 +1,4 @@
-"""How the server is told to behave: typed settings, refused by name when they make no sense."""
+"""The server's behaviour as typed settings, refused by name when they make no sense."""
 
 import dataclasses
 import json

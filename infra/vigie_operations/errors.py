@@ -9,7 +9,7 @@ from __future__ import annotations
 
 
 class OperationError(Exception):
-    """When an operation cannot go on; the text names the remedy."""
+    """When an operation cannot continue; the text names the remedy."""
 
 
 class TargetError(OperationError):

@@ -75,7 +75,7 @@ def read_events(client: Any, groups: list[str], start_ms: int, follow: bool) -> 
 
 
 def _identity(event: dict[str, Any]) -> str:
-    """Return what tells an event from others; the API's reference promises no id."""
+    """Return the key that identifies an event; the API's reference promises no id."""
     return str(event.get("eventId") or (event["logStreamName"], event["timestamp"], event["message"]))
 
 

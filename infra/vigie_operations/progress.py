@@ -27,12 +27,12 @@ class RunProgress:
         return f"{', '.join(parts)} of {self.planned}"
 
     def failures(self, step: str) -> str:
-        """Return how many failed in a step, in brackets; nothing where nobody did."""
+        """Return how many failed in a step, in brackets; nothing when none did."""
         return f" ({self.failed[step]} failed)" if self.failed.get(step) else ""
 
 
 def say(text: str) -> None:
-    """Print what is going on; standard output is for results."""
+    """Print progress on standard error; standard output is for results."""
     print(text, file=sys.stderr, flush=True)
 
 

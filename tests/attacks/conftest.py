@@ -10,7 +10,7 @@ from tests.integration.conftest import Bank, bank, make_bank, migrated  # noqa: 
 
 @pytest.fixture(scope="module")
 def victim(bank: Bank) -> Callable[[], UUID]:  # noqa: F811 - the fixture
-    """Adds a customer with no consent at all to the run `run`."""
+    """Add a customer with no consent at all to the run `run`."""
     bank.approve_model()
     bank.plan("run", [])
     numbers = iter(range(1, 1000))

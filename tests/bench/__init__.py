@@ -1,1 +1,1 @@
-"""Measures how fast Vigie is on this machine: `python -m tests.bench --list`."""
+"""Measure how fast Vigie is on this machine: `python -m tests.bench --list`."""

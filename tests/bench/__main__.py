@@ -1,4 +1,4 @@
-"""Measures, prints tables, and writes JSON: `python -m tests.bench [--only NAME] [--json PATH] [--list]`."""
+"""Measure, print tables, and write JSON: `python -m tests.bench [--only NAME] [--json PATH] [--list]`."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(chosen: Sequence[CloudPart | LonePart], options: Options, path: Path | None) -> int:
-    """Runs the parts; what is measured is written after each, so that an interruption loses little."""
+    """Run the parts, and write the figures after each, so that an interruption loses little."""
     found: dict[str, Any] = {"measured_at": now(), "machine": describe_machine(), **describe_commit()}
     failed = False
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Measures the audit trail on a PostgreSQL of its own: inserts with and without sealing, sustained rate, growth."""
+"""Measure the audit trail on a PostgreSQL of its own: inserts with and without sealing, sustained rate, growth."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def _server() -> Iterator[PostgresServer]:
 
 
 def _sustain(server: PostgresServer, seconds: float, sealing: bool, pace: int = 0) -> Rate:
-    """Writers in processes of their own, as agents are; sealing, if any, in this one. Without a pace, all they can."""
+    """Insert from separate processes, as agents do; seal, if at all, in this one. With no pace, at full speed."""
     context = get_context("spawn")
     stop, counts = context.Event(), context.Queue()
     writers = [context.Process(target=_write, args=(server.port, stop, counts, pace / WRITERS)) for _ in range(WRITERS)]

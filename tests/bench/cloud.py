@@ -56,12 +56,12 @@ class BenchCloud:
             connection.close()
 
     def set_model(self, **changes: object) -> dict[str, Any]:
-        """Puts the model server back to its start, then changes these settings; returns its state."""
+        """Reset the model server, then change these settings; return its state."""
         self._control("POST", "/reset")
         return self._control("PUT", "", changes)
 
     def set_model_keeping(self, **changes: object) -> dict[str, Any]:
-        """Changes these settings of the model server, and keeps the others and what it recorded."""
+        """Change these settings of the model server; keep the others and its recordings."""
         return self._control("PUT", "", changes)
 
     def model_requests(self) -> list[dict[str, Any]]:
@@ -110,7 +110,7 @@ class BenchCloud:
 
 @contextlib.contextmanager
 def bench_cloud(customers: int, switches: Mapping[str, str] | None = None) -> Iterator[BenchCloud]:
-    """Starts and deploys a cloud with so many customers; everything of it is gone afterwards.
+    """Start and deploy a cloud with this many customers; remove it afterwards.
 
     `switches` are settings of LocalStack.
     """

@@ -18,7 +18,7 @@ Row = dict[str, str]
 
 
 def write_bank(folder: Path, customers: int, seed: int = SEED) -> None:
-    """Writes the demo bank's files, then gives everybody feedback and the consent for every purpose.
+    """Write the demo bank's files, then add feedback and consent for every purpose to every customer.
 
     A run of this bank makes two calls to the model for every customer, which is the most there can be.
     """

@@ -1,4 +1,4 @@
-"""Measures how soon the dashboard shows its figures, with 100,000 customers and 1,000,000 audit events.
+"""Measure how soon the dashboard shows its figures, with 100,000 customers and 1,000,000 audit events.
 
     PYTHONPATH=.:infra python -m tests.bench.dashboard_first_paint [--customers N] [--audit-rows N] [--json PATH]
 
@@ -66,7 +66,7 @@ def measure(browser: Browser, address: str, say: Callable[[str], None]) -> dict[
 
 
 def main() -> None:
-    """Fill, start, measure, tell."""
+    """Fill, start, measure, report."""
     parser = argparse.ArgumentParser(description="Time from request to figures, in a browser.")
     parser.add_argument("--customers", type=int, default=100_000)
     parser.add_argument("--audit-rows", type=int, default=1_000_000)

@@ -37,7 +37,7 @@ COUNTING = {"count", "coalesce", "max", "min", "sum"}
 
 
 class DatabaseLoad:
-    """Counts and looks while its context lasts; then see `as_dict`."""
+    """A sampler of database counters and activity while its context lasts; then see `as_dict`."""
 
     def __init__(self, cloud: BenchCloud) -> None:
         self._server = database_server(cloud.settings)

@@ -42,7 +42,7 @@ def warm_up(cloud: BenchCloud) -> None:
 def execute(
     cloud: BenchCloud, content: dict[str, Any], say: Callable[[str], None] | None = None, poll_s: float = POLL_S
 ) -> Execution:
-    """Runs once. `seconds` is from just before start-execution until the end that describe-execution tells.
+    """Run once. `seconds` is from just before start-execution until the end that describe-execution reports.
 
     Raises:
         RunError: the execution did not succeed.

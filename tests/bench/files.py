@@ -1,4 +1,4 @@
-"""Measures time and memory of `make contract`, `make load` and the reading of `make train` on a file of a million rows.
+"""Measure time and memory of `make contract`, `make load` and the reading of `make train` on a file of a million rows.
 
 `python -m tests.bench.files 100000` measures a smaller file and prints its figures.
 """

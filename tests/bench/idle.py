@@ -1,4 +1,4 @@
-"""How long one customer takes when nothing else is going on: warm, and after every function was replaced."""
+"""How long one customer takes when nothing else runs: warm, and after every function was replaced."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ UPDATE_SECONDS = 60
 
 
 def run(cloud: BenchCloud, options: Options) -> dict[str, Any]:
-    """Runs of one customer, from the request to start to the end that describe-execution tells."""
+    """Runs of one customer, from the request to start to the end that describe-execution reports."""
     cloud.set_model(latency_ms=options.latency_ms)
     execute(cloud, {"limit": 1})
     options.say(f"  {options.idle_runs} warm runs of one customer")
@@ -61,7 +61,7 @@ def _spread(values: list[float]) -> dict[str, Any]:
 
 
 def rows(found: dict[str, Any]) -> list[Row]:
-    """Warm and cold, beside their bars."""
+    """Warm and cold, compared with their bars."""
     warm, cold = found["warm"], found["cold"]
     return [
         Row(f"warm, median of {warm['runs']}", f"{warm['p50']:.2f} s"),

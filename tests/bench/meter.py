@@ -58,7 +58,7 @@ class Usage:
 
 
 class Meter:
-    """Samples the families of some services, in a thread, while its context lasts; then see `usage`."""
+    """A sampler of the processes of some services, in a thread, while its context lasts; then see `usage`."""
 
     def __init__(self, pid_files: Mapping[str, Path], interval_s: float = 2.0) -> None:
         self._pid_files = pid_files
@@ -157,7 +157,7 @@ def machine_cpu_seconds() -> float:
 
 
 def proportional_mib(process: psutil.Process) -> float:
-    """Memory with shared pages divided among those who share them; resident memory where that is not told."""
+    """Memory with shared pages divided among the processes that share them; resident memory where unknown."""
     try:
         full = process.memory_full_info()
         return float(getattr(full, "pss", full.rss)) / 2**20

@@ -1,4 +1,4 @@
-"""What a call costs in the groq package: its typed method beside its untyped one, in CPU time, without a network.
+"""The cost of a call in the groq package: its typed method compared with its untyped one, in CPU time.
 
 .venv/bin/python -m tests.bench --only client
 """

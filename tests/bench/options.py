@@ -12,7 +12,7 @@ def _say(text: str) -> None:
 
 @dataclass(frozen=True)
 class Options:
-    """How much is measured; `say` tells a person how it goes on."""
+    """How much is measured; `say` reports progress to a person."""
 
     customers: int = 7043
     latency_ms: int = 200

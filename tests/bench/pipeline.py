@@ -1,4 +1,4 @@
-"""The whole pipeline, beside the same steps one customer after the other.
+"""The whole pipeline, compared with the same steps one customer after the other.
 
 Efficiency is the unavoidable time divided by the time taken. Analysis and decision work on different batches at the
 same time, so the slower of the two sets the pace, and the last decision waits for its own analysis:
@@ -48,7 +48,7 @@ def measured_run(cloud: BenchCloud, options: Options, customers: int) -> tuple[E
 
 
 def figures(cloud: BenchCloud, options: Options, execution: Execution, usage: Usage) -> dict[str, Any]:
-    """What a run came to, and its efficiency."""
+    """The result of a run, and its efficiency."""
     calls = calls_by_agent(cloud, execution.run_id)
     slots = {
         agent: max(1, usage.most_processes.get(agent, 1))
@@ -101,7 +101,7 @@ def run_sequential(cloud: BenchCloud, customers: int) -> dict[str, Any]:
 
 
 def compared(execution: Execution, sequential: dict[str, Any], latency_ms: int) -> dict[str, Any]:
-    """The pipeline beside the sequential program, and beside a program that only waits for the model."""
+    """The pipeline compared with the sequential program, and with a program that only waits for the model."""
     each = sequential["seconds"] / sequential["customers"]
     here = execution.seconds / execution.customers["planned"]
     calls = 2 * latency_ms / 1000

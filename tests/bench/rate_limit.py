@@ -76,7 +76,7 @@ def calling_seconds(cloud: BenchCloud, run_id: str) -> float:
 
 
 def _handed_back(cloud: BenchCloud, run_id: str) -> int:
-    """How often an agent came to its deadline and handed back customers that it had not asked about."""
+    """How often an agent reached its deadline and returned customers that it had not asked about."""
     ((count,),) = cloud.query(
         "SELECT count(*) FROM audit_log WHERE run_id = %s AND event_type = 'BATCH_END'"
         " AND (details ->> 'remaining')::int > 0",
@@ -90,7 +90,7 @@ def _outcomes(cloud: BenchCloud, run_id: str) -> dict[str, int]:
 
 
 def rows(found: dict[str, Any]) -> list[Row]:
-    """The budget used and the calls refused, beside their bars."""
+    """The budget used and the calls refused, compared with their bars."""
     return [
         Row("limits a minute", f"{found['requests_per_minute']:,} calls, {found['tokens_per_minute']:,} tokens"),
         Row("customers", f"{found['customers']:,}"),

@@ -14,7 +14,7 @@ KEPT = ("customers", "seconds", "customers_per_second", "efficiency", "calls", "
 
 
 def run(cloud: BenchCloud, options: Options) -> dict[str, Any]:
-    """A warm run of each size, smallest first. `of_smallest` is time per customer beside the first size's."""
+    """A warm run of each size, smallest first. `of_smallest` is time per customer relative to the first size's."""
     cloud.set_model(latency_ms=options.latency_ms)
     warm_up(cloud)
     found: list[dict[str, Any]] = []

@@ -37,14 +37,14 @@ from vigie_local.localstack import aws_client
 A_LONG_TIME = 3600.0
 
 
-class NobodyWaits(TaskTokens):
+class NoStateMachine(TaskTokens):
     """Task tokens where there is no state machine."""
 
     def __init__(self) -> None:
         super().__init__(client=object())
 
     def heartbeat(self, token: str) -> None:
-        """Nobody waits to hear it."""
+        """Do nothing: no state machine waits for it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Agents:
 
 
 def main() -> None:
-    """Measures a sample and writes its figures."""
+    """Measure a sample and write its figures."""
     parser = argparse.ArgumentParser("tests.bench.sequential", description=__doc__)
     parser.add_argument("--customers", type=int, default=60)
     parser.add_argument("--json", type=Path, required=True)
@@ -84,7 +84,7 @@ def measure(customers: int) -> dict[str, float]:
 
 def _one_customer(agents: Agents, run_id: str, batch_no: int) -> None:
     message = BatchMessage(run_id, batch_no, "nobody waits")
-    metrics, tokens = Metrics(), NobodyWaits()
+    metrics, tokens = Metrics(), NoStateMachine()
     agents.nlp.work(message, _request("nlp_agent", run_id), tokens, metrics)
     agents.prediction.work(message, _request("prediction_agent", run_id), metrics)
     agents.action.work(message, _request("action_agent", run_id), tokens, metrics)

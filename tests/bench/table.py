@@ -1,4 +1,4 @@
-"""Tables that a person reads: a figure, how it stands to its bar, and the bar."""
+"""Tables for a person: a figure, its relation to the bar, and the bar."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ NIL = UUID(int=0)
 
 
 def run(events: int = 1_000_000, jobs: int = 2) -> dict[str, Any]:
-    """Writes a sealed export of so many events (gzip), verifies it in a process of its own, gives the figures.
+    """Write a sealed export of this many events (gzip), verify it in a process of its own, return the figures.
 
     `events_per_second` is events over `seconds`, wall clock from start to answer; memory is the largest process's.
     """
@@ -105,7 +105,7 @@ def _verify(folder: Path, jobs: int) -> Any:
 
 
 def main() -> None:
-    """Prints the figures as JSON."""
+    """Print the figures as JSON."""
     parser = argparse.ArgumentParser("tests.bench.verify_speed", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--jobs", type=int, default=2)

@@ -1,4 +1,4 @@
-"""Disturbs real runs: `python -m tests.chaos [--runs N] [--seed N] [--only KINDS] [--json PATH] [--list]`."""
+"""Disturb real runs: `python -m tests.chaos [--runs N] [--seed N] [--only KINDS] [--json PATH] [--list]`."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def calls(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
 
 
 def burned(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
-    """What concerns every call is asked once with each entry, costs nobody a step, and no refusal is repeated often."""
+    """A fault of the account is asked once per entry, costs no customer a step, and no refusal is repeated often."""
     requests = [request for request in cloud.model_requests() if request["outcome"] in OF_THE_ACCOUNT]
     asked = Counter(prompt for request in requests if (prompt := _prompt_of(request)))
     for times in asked.values():

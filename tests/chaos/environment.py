@@ -42,7 +42,7 @@ class ChaosEnvironment:
         return str(self.cloud.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
 
     def set_failpoint(self, agent: str, boundary: str, crossing: int) -> None:
-        """Ends an agent's process (`nlp_agent`, `planner`, …) at a crossing from now, counted from 1."""
+        """End an agent's process (`nlp_agent`, `planner`, …) at a crossing from now, counted from 1."""
         (self.failpoints / f"{agent}.{boundary}").write_text(str(crossing))
 
     def waiting_failpoints(self) -> list[str]:

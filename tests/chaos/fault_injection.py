@@ -98,19 +98,19 @@ def model_mended(environment: ChaosEnvironment, rng: random.Random) -> Undo:
 
 
 def duplicates(environment: ChaosEnvironment, rng: random.Random) -> Undo:
-    """Messages are delivered twice, for a few seconds."""
+    """Deliver messages twice, for a few seconds."""
     _handle_messages(environment, rng, hidden_seconds=0, send_again=True)
     return _nothing
 
 
 def reordered(environment: ChaosEnvironment, rng: random.Random) -> Undo:
-    """Messages are held back, so that later ones come first."""
+    """Hold messages back, so that later ones come first."""
     _handle_messages(environment, rng, hidden_seconds=rng.randint(1, 3), send_again=False)
     return _nothing
 
 
 def poison(environment: ChaosEnvironment, rng: random.Random) -> Undo:
-    """Messages that nobody can read."""
+    """Send messages that cannot be parsed."""
     for body in ("no JSON", '{"run_id": 7}', json.dumps({"run_id": "never-planned", "batch_no": 0, "task_token": "x"})):
         environment.cloud.client("sqs").send_message(QueueUrl=environment.queue(rng.choice(AGENTS)), MessageBody=body)
     return _nothing
@@ -195,7 +195,7 @@ def key_disabled(environment: ChaosEnvironment, rng: random.Random) -> Undo:
 
 
 def given_up(environment: ChaosEnvironment, rng: random.Random) -> Undo:
-    """Messages go to the dead-letter queues untouched; their consumer may die over them."""
+    """Move messages to the dead-letter queues untouched; their consumer may be killed meanwhile."""
     moment = rng.choice((*MOMENTS["commit"], *MOMENTS["answer"], ""))
     if moment:
         environment.set_failpoint("dead_letters", moment, 1)
@@ -292,7 +292,7 @@ def _handle_messages(
 
 @contextlib.contextmanager
 def _held_back(environment: ChaosEnvironment, agents: Sequence[str]) -> Iterator[None]:
-    """Nobody takes messages from these agents' queues meanwhile: their mappings are switched off, and on again."""
+    """Disable the event-source mappings of these agents' queues meanwhile, and enable them again."""
     functions = environment.cloud.client("lambda")
     mappings = [
         mapping["UUID"]

@@ -30,7 +30,7 @@ OF_THEIR_OWN_TIME = ("localstack-restarted", "given-up")
 
 @dataclass(frozen=True)
 class Disturbed:
-    """What came of one seed. `fault_applied`: the run was under way, and every planned kill happened."""
+    """The result of one seed. `fault_applied`: the run was under way, and every planned kill happened."""
 
     seed: int
     kind: str

@@ -1,4 +1,4 @@
-"""What a chaos suite came to: a line for each run, a table for each kind, and the same as JSON."""
+"""The result of a chaos suite: a line for each run, a table for each kind, and the same as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BROKEN = ("lost", "doubled", "stuck", "wrong")
 
 
 def line(run: Disturbed, number: int, of: int) -> str:
-    """One run, as it is told while the suite is on."""
+    """One run, as it is printed while the suite is running."""
     verdict = "BROKEN" if run.findings else "ok" if run.fault_applied else "ok, but the fault did not strike"
     more = f", {run.gaps} gaps named" if run.gaps else ""
     more += f", {run.dead_letters} dead letters" if run.dead_letters else ""

@@ -39,6 +39,6 @@ def browser_or_reason() -> Iterator[Browser | str]:
 
 
 def wait_at_rest(page: Page) -> None:
-    """Returns when Streamlit has run the page's script and drawn what it said."""
+    """Return when Streamlit has run the page's script and drawn what it said."""
     page.wait_for_selector(".v h1")
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]')

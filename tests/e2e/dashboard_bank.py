@@ -36,7 +36,7 @@ class SecretStore:
 
 @contextlib.contextmanager
 def secret_store(secrets: dict[str, str]) -> Iterator[SecretStore]:
-    """Answers on a free port of 127.0.0.1 until the end of the block."""
+    """Serve on a free port of 127.0.0.1 until the end of the block."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -53,7 +53,7 @@ def secret_store(secrets: dict[str, str]) -> Iterator[SecretStore]:
             self.wfile.write(content)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Says nothing: a test's output is its own."""
+            """Write nothing: a test's output is its own."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     store = SecretStore(f"http://127.0.0.1:{server.server_address[1]}", secrets)
@@ -80,7 +80,7 @@ def bank_server() -> Iterator[PostgresServer]:
 
 
 def prepare_database(server: PostgresServer, dbname: str) -> None:
-    """Makes and migrates a database as the deployment does: by a role `owner` that is no superuser."""
+    """Make and migrate a database as the deployment does: by a role `owner` that is no superuser."""
     connection = server.connect("postgres")
     connection.autocommit = True
     with connection.cursor() as cursor:

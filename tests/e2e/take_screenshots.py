@@ -1,4 +1,4 @@
-"""Takes the README's pictures of a running dashboard.
+"""Take the README's pictures of a running dashboard.
 
     python -m tests.e2e.take_screenshots --url http://localhost:8501 --out docs/images [--language en] [--all]
 

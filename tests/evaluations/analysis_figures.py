@@ -1,4 +1,4 @@
-"""Figures of an analysis beside its labels: accuracy, per-class tables, micro and macro F1."""
+"""Figures of an analysis compared with its labels: accuracy, per-class tables, micro and macro F1."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -101,7 +101,7 @@ def load_register(path: Path = REGISTER) -> list[Claim]:
 
 
 def run_claims(claims: Sequence[Claim]) -> list[Result]:
-    """What each claim's tests say now. Each test runs once, whoever names it."""
+    """The current result of each claim's tests. Each test runs once, however many claims name it."""
     tests = sorted({test for claim in claims for test in claim.tests})
     if not tests:
         return []

@@ -1,4 +1,4 @@
-"""Scores the model that the secret points at on labelled feedback: `make evaluate-analysis FILE=… JSON=…`."""
+"""Score the model that the secret points at on labelled feedback: `make evaluate-analysis FILE=… JSON=…`."""
 
 import argparse
 import json

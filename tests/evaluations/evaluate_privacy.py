@@ -1,4 +1,4 @@
-"""Measures how well personal data is masked: `make evaluate-privacy FILE=… JSON=…`."""
+"""Measure how well personal data is masked: `make evaluate-privacy FILE=… JSON=…`."""
 
 import argparse
 import json
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(messages: Sequence[LabelledMessage], options: argparse.Namespace) -> dict[str, Any]:
-    """Ours on the file, Presidio's beside it, ours on generated messages, and leaks under fuzzing."""
+    """Our scores on the file, Presidio's for comparison, ours on generated messages, and leaks under fuzzing."""
     measured = score(messages, masked_spans)
     if options.presidio:
         measured["presidio"] = _reference(messages)

@@ -44,7 +44,7 @@ def obliging(request: ChatRequest) -> ChatAnswer:
 
 @dataclass
 class FakeChatModel:
-    """Answers with `reply`, which may raise; remembers what it was asked."""
+    """A model that answers with `reply`, which may raise, and records the requests."""
 
     reply: Callable[[ChatRequest], ChatAnswer] = obliging
     asked: list[ChatRequest] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Makes calls as a batch does: records slices, takes outcomes."""
+"""Make calls as a batch does: record slices, take outcomes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

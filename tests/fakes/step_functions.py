@@ -20,7 +20,7 @@ class AnswersTasks(Protocol):
 
 @dataclass
 class FakeStepFunctions:
-    """Waits for `waiting` tokens; tokens in `timed_out` came too late, any other is malformed."""
+    """A service that waits for `waiting` tokens; those in `timed_out` are too late, any other is malformed."""
 
     waiting: set[str] = field(default_factory=set)
     timed_out: set[str] = field(default_factory=set)

@@ -129,7 +129,7 @@ def migrated() -> Iterator[MigratedServer]:
 
 @pytest.fixture(scope="session")
 def make_bank(migrated: MigratedServer) -> Callable[[], Bank]:
-    """Makes a fresh bank, with nothing in it but the schema and the offers."""
+    """Make a fresh bank, with nothing in it but the schema and the offers."""
     return lambda: Bank(migrated, migrated.copy())
 
 

@@ -1,1 +1,1 @@
-"""Tampers with sealed logs in every way we could think of, and counts what the offline verifier finds."""
+"""Tamper with sealed logs in every known way, and count what the offline verifier finds."""

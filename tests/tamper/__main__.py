@@ -36,7 +36,7 @@ def as_figures(tampered: Result, honest: Result) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Runs both halves, prints the figures, and says whether all is well."""
+    """Run both halves and print the figures; return 1 after a missed mutation or a false alarm, otherwise 0."""
     parser = argparse.ArgumentParser("tests.tamper", description=__doc__)
     parser.add_argument("--mutations", type=int, default=10_000)
     parser.add_argument("--logs", type=int, default=1_000)

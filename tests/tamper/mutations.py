@@ -103,7 +103,7 @@ def swap_two_leaves(log: SealedLog, random: Random, signer: Signer) -> Tampered:
 
 
 def truncate_the_tail(log: SealedLog, random: Random, signer: Signer) -> Tampered:
-    """The end is cut off; the checkpoints of the database that tell of it go too, or stay."""
+    """Cut off the end; remove the database's checkpoints of it too, or leave them."""
     at = random.randrange(log.sealed)
     kept = sum(size <= at for size in log.sizes) if _thorough(random) else len(log.notes)
     return Tampered(replace(log, rows=log.rows[:at], notes=log.notes[:kept]), at)
@@ -117,7 +117,7 @@ def roll_back(log: SealedLog, random: Random, signer: Signer) -> Tampered:
 
 
 def restore_an_old_backup(log: SealedLog, random: Random, signer: Signer) -> Tampered:
-    """The database goes back to an older state and goes on from there with other events."""
+    """Return the database to an older state and continue from there with other events."""
     old = roll_back(log, random, signer)
     start = len(old.log.rows)
     fresh = [sealed_row(i, new_event(random, i)) for i in range(start, start + random.randint(1, 90))]

@@ -1,4 +1,4 @@
-"""A sealed log in memory: what the database holds, and what the write-once store holds beside it."""
+"""A sealed log in memory: the database's rows and the write-once store's objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs the mutations and counts: found, rightly located, and false alarms on honest logs."""
+"""Run the mutations and count: found, correctly located, and false alarms on honest logs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Result:
 
 
 def run_mutations(count: int, seed: int) -> Result:
-    """Tampers `count` times, all kinds in turn, each time with a fresh choice among fifty logs."""
+    """Tamper `count` times, all kinds in turn, each time with a fresh choice among fifty logs."""
     random, signer, result = Random(seed), Signer(), Result()
     logs = [log for log in (new_log(random, signer) for _ in range(50)) if log.sealed >= 2]
     names = list(MUTATIONS)
@@ -60,7 +60,7 @@ def _count(result: Result, name: str, number: int, tampered: Tampered, verdict: 
 
 
 def run_honest(count: int, seed: int) -> Result:
-    """Verifies `count` logs that nobody touched, half of them after they went on growing."""
+    """Verify `count` untouched logs, half of them after they have grown further."""
     random, signer, result = Random(seed), Signer(), Result()
     for number in range(count):
         log = new_log(random, signer)

@@ -1,4 +1,4 @@
-"""How much memory a process uses, as far as the system tells: Linux by /proc, macOS by libproc."""
+"""How much memory a process uses, as far as the system reports it: Linux by /proc, macOS by libproc."""
 
 import ctypes
 import functools

@@ -1,4 +1,4 @@
-"""Listen where LocalStack is told to.
+"""Listen on the address that LocalStack is configured with.
 
 Works around: its web server takes the port of GATEWAY_LISTEN, ignores the address and listens on every network.
 Tested by: tests/integration/local/test_localstack.py, on a running LocalStack.

@@ -40,12 +40,12 @@ class Closing:
 
     @property
     def calling_seconds(self) -> float:
-        """The least time in which AWS answers so many calls, if nobody else in the account reads logs."""
+        """The least time in which AWS answers so many calls, if nothing else in the account reads logs."""
         return self.calls / CALLS_PER_SECOND
 
     @property
     def seconds(self) -> float:
-        """The least time that closing takes: reading and comparing go on side by side."""
+        """The least time that closing takes: reading and comparing run in parallel."""
         return max(self.calling_seconds, self.comparing_seconds)
 
     @property

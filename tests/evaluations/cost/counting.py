@@ -131,7 +131,7 @@ def count_children(states: Any, arn: str) -> int:
 
 
 def handed_back(query: Query, run_id: str) -> int:
-    """How often an agent came to its deadline and handed back customers of its batch."""
+    """How often an agent reached its deadline and returned customers of its batch."""
     return int(
         query(
             "SELECT count(*) FROM audit_log WHERE run_id = %s AND event_type = 'BATCH_END'"

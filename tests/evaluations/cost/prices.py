@@ -1,4 +1,4 @@
-"""List prices, from prices.toml beside this module."""
+"""List prices, from prices.toml in this folder."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def _message(rng: random.Random, language: str) -> LabelledMessage:
 
 
 class _Writer:
-    """Builds a text and remembers where each slot's value went."""
+    """A builder of a text that records the position of each slot's value."""
 
     def __init__(self, rng: random.Random, person: Person) -> None:
         self._rng = rng

@@ -1,4 +1,4 @@
-"""Reads labelled feedback (tests/data/feedback_dev.md) into messages with spans."""
+"""Read labelled feedback (tests/data/feedback_dev.md) into messages with spans."""
 
 import json
 import re

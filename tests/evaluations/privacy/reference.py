@@ -40,7 +40,7 @@ def _analyzer() -> Any:
     vars(tldextract)["extract"] = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
     class BlankEngine(SpacyNlpEngine):
-        """Tokenises, and recognises no entity."""
+        """A tokeniser that recognises no entity."""
 
         def load(self) -> None:
             vars(self)["nlp"] = {language: spacy.blank(language) for language in ("en", "fr")}

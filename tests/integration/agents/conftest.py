@@ -105,7 +105,7 @@ def office(bank: Bank) -> Iterator[Office]:
 
 @pytest.fixture
 def hire(bank: Bank) -> Callable[..., list[UUID]]:
-    """Adds so many new customers who consent to everything and wrote something."""
+    """Add so many new customers who consent to everything and wrote something."""
 
     def add(many: int, feedback: bool = True, **options: Any) -> list[UUID]:
         added = [next(numbers) for _ in range(many)]

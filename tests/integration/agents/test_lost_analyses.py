@@ -39,7 +39,7 @@ def unavailable(_request: ChatRequest) -> ChatAnswer:
 
 
 def in_turn(*replies: Exception | ChatAnswer) -> Callable[[ChatRequest], ChatAnswer]:
-    """Raises or gives one reply after the other, and answers properly from there on."""
+    """A provider that raises or gives one reply after the other, and then answers properly from there on."""
     left = iter(replies)
 
     def reply(request: ChatRequest) -> ChatAnswer:

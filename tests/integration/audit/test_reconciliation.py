@@ -60,12 +60,12 @@ type Break = Callable[[FinishedRun], None]
 
 
 def sql(statement: str, customer: int) -> Break:
-    """Breaks a run by a statement, as superuser with triggers off."""
+    """Break a run by a statement, as superuser with triggers off."""
     return lambda run: run.environment.tamper(statement, str(run.customers[customer]))
 
 
 def event_gone(event_type: str, customer: int | None = 0, agent: str | None = None) -> Break:
-    """Breaks a run by taking an audit row and its log line away: as if it had never been written."""
+    """Break a run by taking an audit row and its log line away: as if it had never been written."""
 
     def break_it(run: FinishedRun) -> None:
         event_id = run.event_id(event_type, customer, agent)

@@ -33,7 +33,7 @@ VALUES ('run', %s, 'High', %s, %s, %s, 'en', %s, %s, %s)
 
 @pytest.fixture(scope="module")
 def people(bank: Bank) -> Callable[[], UUID]:
-    """Adds one more customer with every consent to the run `run`."""
+    """Add one more customer with every consent to the run `run`."""
     bank.approve_model()
     bank.plan("run", [])
     numbers = iter(range(1, 1000))

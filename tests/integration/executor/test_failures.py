@@ -23,7 +23,7 @@ PID = "def handler(event, context): import os; return os.getpid()"
 
 
 def misbehave(function: Any, do: str) -> tuple[str, dict[str, Any]]:
-    """Returns the request id and the error."""
+    """Return the request id and the error."""
     answer = function.invoke(json.dumps({"do": do}))
     assert answer["FunctionError"] == "Unhandled", answer["Text"]
     return answer["ResponseMetadata"]["RequestId"], json.loads(answer["Text"])

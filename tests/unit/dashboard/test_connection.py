@@ -91,7 +91,7 @@ class FakeServer:
 
 
 class FakeConnection:
-    """Answers every query with one row until it is dropped."""
+    """A database that answers every query with one row until it is dropped."""
 
     closed = 0
     autocommit = False

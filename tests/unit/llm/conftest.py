@@ -35,7 +35,7 @@ class Reply:
 
 @dataclass
 class ScriptedProvider:
-    """Gives its replies in order, the last one for ever.
+    """A provider that gives its replies in order, the last one for ever.
 
     `received` holds path and body of each request, `headers` its headers, `connections` the ports they came from.
     """

@@ -93,7 +93,7 @@ def serving(handler: type[BaseRequestHandler], context: ssl.SSLContext | None = 
 
 
 class Model(BaseHTTPRequestHandler):
-    """Answers every question."""
+    """A server that answers every question."""
 
     protocol_version = "HTTP/1.1"
 

@@ -23,7 +23,7 @@ def http(status: int, body: bytes = b"", *headers: str, kind: str = "application
 
 @dataclass
 class RawProvider:
-    """Gives its manners in order, the last one for ever. `received` holds each request, head and body."""
+    """A provider that gives its manners in order, the last one for ever. `received`: each request, head and body."""
 
     manners: list[Manner]
     received: list[bytes] = field(default_factory=list)
