@@ -35,13 +35,13 @@ def tell_story(
     view: View, consents: Iterable[Row], feedback: Iterable[Row], calls: Iterable[Row], events: Iterable[Row]
 ) -> list[Happening]:
     """All of it, oldest first; what happened at the same time keeps the order of the arguments."""
-    told = [
+    happenings = [
         *(_consent(view, row) for row in consents),
         *(_feedback(view, row) for row in feedback),
         *(_call(view, row) for row in calls),
         *(_event(view, row) for row in events),
     ]
-    return sorted(told, key=lambda one: one.at)
+    return sorted(happenings, key=lambda one: one.at)
 
 
 def group_by_day(happenings: Iterable[Happening], zone: tzinfo) -> list[list[Happening]]:
@@ -52,8 +52,8 @@ def group_by_day(happenings: Iterable[Happening], zone: tzinfo) -> list[list[Hap
 def write_details(view: View, details: dict[str, Any]) -> str:
     """An event's details as readable text: `purpose: profiling; granted: yes`."""
     colon = " : " if view.language == "fr" else ": "
-    told = (f"{view.words.name_of('detail', key)}{colon}{_write(view, key, value)}" for key, value in details.items())
-    return "; ".join(told)
+    parts = (f"{view.words.name_of('detail', key)}{colon}{_write(view, key, value)}" for key, value in details.items())
+    return "; ".join(parts)
 
 
 def _write(view: View, key: str, value: object) -> str:

@@ -38,14 +38,14 @@ def watch[Done](
     fits: Iterable[Done], total: int, telling: int, progress: Callable[[str], None], budget: Budget
 ) -> Iterator[Done]:
     """The fits as they end, with a line about every ten seconds; `telling` of them are enough for an estimate."""
-    began = told = time.monotonic()
+    began = last_report = time.monotonic()
     for done, fit in enumerate(fits, start=1):
         now = time.monotonic()
         left = (now - began) / done * (total - done)
         if done >= telling:
             budget.require(left)
-        if done < total and now - told > PATIENCE_SECONDS:
-            told = now
+        if done < total and now - last_report > PATIENCE_SECONDS:
+            last_report = now
             progress(
                 f"  {done} of {total} fits" + (f", about {describe_seconds(left)} left" if done >= telling else "")
             )

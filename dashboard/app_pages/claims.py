@@ -35,11 +35,11 @@ def show_summary(view: View, claims: list[Claim]) -> None:
         return
     newest = max(tested, key=lambda claim: claim.tested_at.timestamp() if claim.tested_at else 0)
     passed = sum(claim.status == "passed" for claim in claims)
-    told = words("claims.last", when=view.formats.moment(newest.tested_at), commit=newest.commit or "–")
+    last_run = words("claims.last", when=view.formats.moment(newest.tested_at), commit=newest.commit or "–")
     show(
         markup.tag(
             "p", markup.pill(words("claims.summary", passed=passed, total=len(claims)), "brand"), " ",
-            markup.tag("span", told, css="muted"),
+            markup.tag("span", last_run, css="muted"),
         )
     )  # fmt: skip
 
@@ -51,8 +51,8 @@ def main() -> None:
     try:
         claims = load_claims(REGISTER, results_file(ROOT))
     except ClaimsFileError as error:
-        told = view.words("empty.unreadable_file", file=error.file, reason=error.reason)
-        show(markup.tag("section", markup.prose(told), css="panel error", role="alert"))
+        text = view.words("empty.unreadable_file", file=error.file, reason=error.reason)
+        show(markup.tag("section", markup.prose(text), css="panel error", role="alert"))
         return
     if not claims:
         show(markup.empty(view.words("empty.no_claims"), markup.prose(view.words("empty.no_claims_do"))))

@@ -43,7 +43,7 @@ def show_heading(view: View, customer: Row) -> None:
     """Who this is."""
     words, formats = view.words, view.formats
     name = " ".join(filter(None, (customer["first_name"], customer["last_name"]))) or words("customers.unnamed")
-    told = [
+    facts = [
         f"{words('story.number')} {customer['customer_number'] or '–'}",
         words(f"language.{customer['language']}"),
         f"{words('story.value')} {formats.euros(customer['annual_value_eur'])}",
@@ -51,7 +51,7 @@ def show_heading(view: View, customer: Row) -> None:
     ]
     show(
         markup.tag("p", view.link("customers", f"← {words('story.back')}")),
-        markup.tag("div", markup.tag("h1", name), markup.tag("span", " · ".join(told), css="muted"), css="title"),
+        markup.tag("div", markup.tag("h1", name), markup.tag("span", " · ".join(facts), css="muted"), css="title"),
         markup.tag("span", str(customer["customer_id"]), css="note"),
     )
 
@@ -105,10 +105,10 @@ def show_loss(view: View, customer_id: UUID, run_id: str, result: Row, steps: di
     reason = (steps.get("analyse") or {}).get("reason")
     why = words.name_of("reason", reason) if reason else words("story.analysis_late")
     anew = audit_queries.made_anew_in(view.db, customer_id, run_id)
-    told: object = words("story.not_anew")
+    rerun: object = words("story.not_anew")
     if anew:
-        told = markup.join((words("story.made_anew"), view.link("customer", anew, id=str(customer_id), run=anew)), " ")
-    show(markup.panel(words("story.without_analysis"), words("story.without_analysis_note", why=why), " ", told))
+        rerun = markup.join((words("story.made_anew"), view.link("customer", anew, id=str(customer_id), run=anew)), " ")
+    show(markup.panel(words("story.without_analysis"), words("story.without_analysis_note", why=why), " ", rerun))
 
 
 def prediction_panel(view: View, result: Row, steps: dict[str, Row]) -> Html:
@@ -174,12 +174,12 @@ def action_panel(view: View, result: Row, steps: dict[str, Row]) -> Html:
 
 
 def _without(view: View, part: str, step: Row | None) -> Html:
-    told = view.words(f"story.no_{part}")
+    text = view.words(f"story.no_{part}")
     if step and step["reason"]:
-        told += f" : {view.words.name_of('reason', step['reason'])}" if view.language == "fr" else (
+        text += f" : {view.words.name_of('reason', step['reason'])}" if view.language == "fr" else (
             f": {view.words.name_of('reason', step['reason'])}"
         )  # fmt: skip
-    return markup.panel(view.words(f"story.{part}"), told)
+    return markup.panel(view.words(f"story.{part}"), text)
 
 
 def calls_panel(view: View, calls: list[Row]) -> Html:

@@ -44,8 +44,8 @@ def registry_table(view: View, models: list[Row]) -> Html:
 def metrics_panel(view: View, model: Row) -> Html:
     """The figures stored with a model."""
     words = view.words
-    told = {key: value for key, value in model["metrics"].items() if key not in LEFT_TO_THE_CARD}
-    rows = [[name, value] for name, value in _flatten(view, told)]
+    metrics = {key: value for key, value in model["metrics"].items() if key not in LEFT_TO_THE_CARD}
+    rows = [[name, value] for name, value in _flatten(view, metrics)]
     body = markup.table(words("model.metric"), [words("model.metric"), words("model.value")], rows, right=[1])
     return markup.panel(words("model.metrics", version=model["version"]), body)
 

@@ -37,8 +37,8 @@ def show_figures(view: View, run: Run, accounts: dict[Step, StepAccount], segmen
     lost = accounts[Step.ANALYSE].outcomes["failed"]
 
     def card(key: str, figure: str, tone: str = "", **note: str) -> tuple[str, str, str, str]:
-        told = "" if "–" in note.values() else words(f"overview.{key}_note", **note)
-        return words(f"overview.{key}"), figure, told, tone
+        note_text = "" if "–" in note.values() else words(f"overview.{key}_note", **note)
+        return words(f"overview.{key}"), figure, note_text, tone
 
     show(
         markup.cards(

@@ -102,5 +102,5 @@ def _count(settings: LocalSettings, query: str) -> int:
     finally:
         connection.close()
     if row is None:
-        raise StepError(f"The database gives no answer to: {query}")
+        raise StepError(f"The database returned no row for: {query}")
     return int(row[0])

@@ -89,7 +89,7 @@ class LocalStack:
             if not self.is_running():
                 raise ServiceError(f"LocalStack ended while starting:\n{log_tail(self.log)}")
             if time.monotonic() > deadline:
-                raise ServiceError(f"LocalStack gives no answer:\n{log_tail(self.log)}")
+                raise ServiceError(f"LocalStack does not respond:\n{log_tail(self.log)}")
             if on_wait:
                 on_wait()
             time.sleep(0.1)

@@ -129,7 +129,7 @@ class PostgresServer:
             return self.password_file.read_text().strip()
         except FileNotFoundError as error:
             raise ServiceError(
-                f"{self.password_file} is missing: nobody can enter the database. Start afresh: make clean."
+                f"{self.password_file} is missing: no role can connect to the database. Start afresh: make clean."
             ) from error
 
     def initialise(self) -> None:
@@ -161,7 +161,7 @@ class PostgresServer:
                 if not self.is_running():
                     raise ServiceError(f"PostgreSQL did not start:\n{log_tail(self.log)}") from error
                 if time.monotonic() > deadline or "authentication failed" in str(error):
-                    raise ServiceError(f"PostgreSQL lets nobody in: {error}\n{log_tail(self.log)}") from error
+                    raise ServiceError(f"PostgreSQL refuses connections: {error}\n{log_tail(self.log)}") from error
             time.sleep(0.05)
 
     def _require_ours(self) -> None:

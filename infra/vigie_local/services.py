@@ -77,7 +77,7 @@ class WebService:
             if not self.is_running():
                 raise ServiceError(f"It ended while starting:\n{log_tail(self.log)}")
             if time.monotonic() > deadline:
-                raise ServiceError(f"It gives no answer at {self.health}:\n{log_tail(self.log)}")
+                raise ServiceError(f"It does not respond at {self.health}:\n{log_tail(self.log)}")
             time.sleep(0.1)
 
 

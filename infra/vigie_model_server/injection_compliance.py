@@ -52,7 +52,7 @@ def compliant_analysis(text: str, honest: dict[str, object], compliance: Complia
     """The attacker's analysis: sentiment as instructed, the injected words and a payload in the summary."""
     if not compliance.applies_to(text):
         return honest
-    sentiment, score = _told(text)
+    sentiment, score = _instructed_sentiment(text)
     answer = {
         **honest,
         "sentiment": sentiment,
@@ -84,7 +84,7 @@ def compliant_retention(
     return answer
 
 
-def _told(text: str) -> tuple[str, float]:
+def _instructed_sentiment(text: str) -> tuple[str, float]:
     if BLAME.search(text) and not PRAISE.search(text):
         return "negative", -1.0
     return "positive", 1.0

@@ -33,7 +33,7 @@ def show_logs(target: Target, agent: str, raw: bool, follow: bool, since_s: floa
     """Print what the agents (or one) have written since `since_s` seconds ago, then follow.
 
     Raises:
-        TargetError: the target gives no answer.
+        TargetError: the target does not respond.
     """
     groups = agent_groups(agent)
     client = target.client("logs")

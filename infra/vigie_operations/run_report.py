@@ -77,12 +77,12 @@ class RunReport:
     def _failed(self, label: str, name: str, step: str, withdrawn: str = "") -> str:
         """Return the line of those who ended a step without a result, want of consent and of feedback aside."""
         number = self.customers.get(name, 0) + self.customers.get(withdrawn, 0)
-        told = {
+        reasons = {
             reason: customers
             for reason, customers in self.reasons.get(step, {}).items()
             if reason not in ("NoConsent", "NoFeedback") and not (reason == "ConsentWithdrawn" and not withdrawn)
         }
-        return f"  {label:<18} {number:>6}   {_told(told)}".rstrip()
+        return f"  {label:<18} {number:>6}   {_counts_by_reason(reasons)}".rstrip()
 
     def _without_lost_analysis(self) -> list[str]:
         number = self.customers.get("without_lost_analysis", 0)
@@ -115,7 +115,7 @@ class RunReport:
     def _sources(self) -> str:
         words = {"model": "worded by the model", "catalogue": "from the catalogue", "none": "no offer allowed"}
         if self.catalogue_reasons:
-            words["catalogue"] += f" ({_told(self.catalogue_reasons)})"
+            words["catalogue"] += f" ({_counts_by_reason(self.catalogue_reasons)})"
         found = [f"{self.action_sources[key]} {word}" for key, word in words.items() if self.action_sources.get(key)]
         return ", ".join(found)
 
@@ -128,7 +128,7 @@ class RunReport:
         return ", ".join(parts)
 
 
-def _told(reasons: Mapping[str, int]) -> str:
+def _counts_by_reason(reasons: Mapping[str, int]) -> str:
     return ", ".join(f"{customers} {REASONS.get(reason, reason)}" for reason, customers in reasons.items())
 
 

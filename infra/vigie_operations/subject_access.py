@@ -102,8 +102,8 @@ def readable(whole: Mapping[str, Any]) -> str:
     for table, rows in whole["held"].items():
         lines += ["", f"## {table}: {len(rows)}"]
         for row in rows:
-            told = (f"- {name}: {_plain(value)}" for name, value in row.items() if value not in (None, "", [], {}))
-            lines += ["", *told]
+            fields = (f"- {name}: {_plain(value)}" for name, value in row.items() if value not in (None, "", [], {}))
+            lines += ["", *fields]
     return "\n".join(lines)
 
 

@@ -40,7 +40,7 @@ _CONNECT_SECONDS = 10
 class Target:
     """A deployed stack and how to reach it.
 
-    `folder` is where files are written by default; `start_hint` is the remedy when the target gives no answer.
+    `folder` is where files are written by default; `start_hint` is the remedy when the target does not respond.
     """
 
     name: str
@@ -141,8 +141,8 @@ class Target:
         return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def unreachable(self, error: Exception) -> TargetError:
-        """Return the error that says that the target gives no answer, and what to do."""
-        return TargetError(f"Target {self.name} gives no answer ({type(error).__name__}). {self._hint}")
+        """Return the error that says that the target does not respond, and names the remedy."""
+        return TargetError(f"Target {self.name} does not respond ({type(error).__name__}). {self._hint}")
 
     @property
     def _hint(self) -> str:

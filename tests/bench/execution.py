@@ -51,14 +51,14 @@ def execute(
     began = time.time()
     arn = start_execution(cloud.target, {"purpose": "benchmark", **content})
     run_id = arn.rpartition(":")[2]
-    told = began
+    last_report = began
     while True:
         described = states.describe_execution(executionArn=arn)
         if described["status"] != "RUNNING":
             break
-        if say and time.time() - told >= PROGRESS_S:
-            told = time.time()
-            say(f"  {told - began:4.0f} s  {_progress(cloud, run_id)}")
+        if say and time.time() - last_report >= PROGRESS_S:
+            last_report = time.time()
+            say(f"  {last_report - began:4.0f} s  {_progress(cloud, run_id)}")
         time.sleep(poll_s)
     if described["status"] != "SUCCEEDED":
         cause = str(described.get("cause") or "")[:300]

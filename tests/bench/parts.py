@@ -38,7 +38,7 @@ class LonePart:
 
 PARTS: Sequence[CloudPart | LonePart] = (
     CloudPart(
-        "pipeline", "all customers through all agents, beside one after the other",
+        "pipeline", "all customers through all agents, compared with one after the other",
         pipeline.run, pipeline.rows, lambda options: options.customers,
     ),
     CloudPart(
@@ -54,7 +54,7 @@ PARTS: Sequence[CloudPart | LonePart] = (
         "scoring", "the prediction's import and its 7,043 rows", measured_by_program("model.bench"), flat_rows,
     ),
     LonePart(
-        "client", "the groq package's typed method beside its untyped one, in CPU time",
+        "client", "the groq package's typed method compared with its untyped one, in CPU time",
         measured_by_function("tests.bench.model_client"), flat_rows,
     ),
     LonePart(

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             look_again(environment, runs)
             complete = True
     except COULD_NOT_GO_ON as error:
-        print(f"The suite could not go on: {error}", file=sys.stderr)
+        print(f"The suite could not continue: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("Interrupted: what follows is of the runs until here.", file=sys.stderr)
     print("\n".join(["", *suite_report.table(runs)]), flush=True)

@@ -70,8 +70,8 @@ def check_again(cloud: BenchCloud, run_id: str) -> list[Finding]:
 def dead_letters(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
     """Every dead letter of a run is reported in its trail, once."""
     ((kept,),) = cloud.query("SELECT count(*) FROM dead_letters WHERE run_id = %s", run_id)
-    told = "SELECT count(*) FROM audit_log WHERE run_id = %s AND event_type = 'DEAD_LETTERED'"
-    ((reported,),) = cloud.query(told, run_id)
+    query = "SELECT count(*) FROM audit_log WHERE run_id = %s AND event_type = 'DEAD_LETTERED'"
+    ((reported,),) = cloud.query(query, run_id)
     if kept != reported:
         kind = "lost" if reported < kept else "doubled"
         yield Finding(kind, f"{kept} dead letters are kept, {reported} are reported")
@@ -157,11 +157,11 @@ def burned(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
 
 def events(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
     """As many audit events as the tables imply."""
-    told = dict(cloud.query("SELECT event_type, count(*) FROM audit_log WHERE run_id = %s GROUP BY 1", run_id))
+    recorded = dict(cloud.query("SELECT event_type, count(*) FROM audit_log WHERE run_id = %s GROUP BY 1", run_id))
     for name, expected in _implied(cloud, run_id).items():
-        if told.get(name, 0) != expected:
-            kind = "lost" if told.get(name, 0) < expected else "doubled"
-            yield Finding(kind, f"{told.get(name, 0)} events {name}, {expected} implied")
+        if recorded.get(name, 0) != expected:
+            kind = "lost" if recorded.get(name, 0) < expected else "doubled"
+            yield Finding(kind, f"{recorded.get(name, 0)} events {name}, {expected} implied")
 
 
 def log_lines(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
@@ -189,17 +189,17 @@ def counts(cloud: BenchCloud, run_id: str, output: dict[str, Any]) -> Iterator[F
         yield Finding("wrong", f"the output says {output['audit'].get('gaps')} gaps, the table holds {gaps}")
 
 
-def _compare(cloud: BenchCloud, run_id: str, told: dict[str, int]) -> Iterator[Finding]:
+def _compare(cloud: BenchCloud, run_id: str, reported: dict[str, int]) -> Iterator[Finding]:
     ((planned,),) = cloud.query("SELECT count(*) FROM run_customers WHERE run_id = %s", run_id)
     held = {"planned": planned} | {
         name: cloud.query(f"SELECT count(*) FROM {STEPS[step]} WHERE run_id = %s", run_id)[0][0]
         for name, step in (("analysed", "analyse"), ("predicted", "predict"), ("actions", "decide"))
     }
     for name, number in held.items():
-        if told[name] != number:
-            yield Finding("wrong", f"the output says {told[name]} {name}, the tables hold {number}")
+        if reported[name] != number:
+            yield Finding("wrong", f"the output says {reported[name]} {name}, the tables hold {number}")
     for names in SUMS:
-        if (total := sum(told[name] for name in names)) != planned:
+        if (total := sum(reported[name] for name in names)) != planned:
             yield Finding("wrong", f"{' + '.join(names)} are {total}, {planned} were planned")
 
 

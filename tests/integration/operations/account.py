@@ -145,7 +145,7 @@ def running(server: Server) -> Iterator[str]:
         while not answers(f"{server.address}{server.ready}"):
             said = log_tail(spec.log)
             assert running_pid(spec.pid_file), f"{spec.name} ended while starting:\n{said}"
-            assert time.monotonic() < deadline, f"{spec.name} gives no answer:\n{said}"
+            assert time.monotonic() < deadline, f"{spec.name} does not respond:\n{said}"
             time.sleep(0.1)
         yield server.address
     finally:

@@ -72,7 +72,7 @@ def test_a_suite_that_breaks_off_does_not_end_with_zero(
 
     monkeypatch.setattr(suite, "disturb", fails)
     assert suite.main(["--runs", "2", "--seed", "98"]) == 1
-    assert "The suite could not go on: no cloud" in capsys.readouterr().err
+    assert "The suite could not continue: no cloud" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("without_a_cloud")
