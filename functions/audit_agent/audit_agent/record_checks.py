@@ -31,7 +31,7 @@ ended AS MATERIALIZED (
 ),
 call AS MATERIALIZED (
     SELECT egress_id, customer_id, outcome,
-           CASE purpose WHEN 'feedback_analysis' THEN 'analyse' ELSE 'decide' END AS step
+           CASE purpose WHEN 'feedback_analysis' THEN 'analyse' WHEN 'retention_offers' THEN 'decide' END AS step
     FROM egress_ledger WHERE run_id = %(run_id)s
 ),
 saved AS MATERIALIZED (
@@ -148,7 +148,8 @@ HASHED = "SET LOCAL enable_nestloop = off"
 AS_USUAL = "SET LOCAL enable_nestloop = on"
 # Batches that an agent said it ended for good.
 ENDED_BATCHES = """
-SELECT DISTINCT CASE agent WHEN 'nlp_agent' THEN 'analyse' WHEN 'prediction_agent' THEN 'predict' ELSE 'decide' END,
+SELECT DISTINCT CASE agent WHEN 'nlp_agent' THEN 'analyse' WHEN 'prediction_agent' THEN 'predict'
+                           WHEN 'action_agent' THEN 'decide' END,
        (details->>'batch_no')::integer
 FROM audit_log
 WHERE run_id = %s AND event_type = 'BATCH_END' AND details->>'remaining' = '0'
