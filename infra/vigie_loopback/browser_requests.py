@@ -18,7 +18,12 @@ OWN_SITES = ("", "none", "same-origin")
 
 def is_of_another_site(host: str, origin: str, fetch_site: str) -> bool:
     """Whether a request comes from another site's page; the arguments are its headers, empty when absent."""
-    if not is_local_name(host) or fetch_site.strip().lower() not in OWN_SITES:
+    return not is_local_name(host) or is_cross_site(host, origin, fetch_site)
+
+
+def is_cross_site(host: str, origin: str, fetch_site: str) -> bool:
+    """Whether a browser says that a request comes from another site's page than the one it takes `host` for."""
+    if fetch_site.strip().lower() not in OWN_SITES:
         return True
     return bool(origin) and urlsplit(origin).netloc.lower() != host.strip().lower()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
-from vigie_loopback.browser_requests import REMEDY, is_of_another_site
+from vigie_loopback.browser_requests import REMEDY, is_cross_site, is_local_name
 from vigie_model_server import MODEL_ID
 from vigie_model_server.answers import content_for
 from vigie_model_server.chat import Chat, RequestError, completion, model_card, read_chat
@@ -106,9 +106,12 @@ class ModelServer:
     async def answer(self, request: Request) -> Reply:
         """The answer to a request; everything but control requests is recorded and logged."""
         target = urlsplit(request.target)
-        if is_of_another_site(*(request.header(name) for name in (b"host", b"origin", b"sec-fetch-site"))):
+        host, origin, fetch_site = (request.header(name) for name in (b"host", b"origin", b"sec-fetch-site"))
+        # It may stand for a provider under any name; what tells about it, and changes it, is for this machine alone.
+        is_control = target.path.startswith("/_control")
+        if is_cross_site(host, origin, fetch_site) or (is_control and not is_local_name(host)):
             return error_reply(403, REMEDY, code="other_site", outcome="other_site")
-        if target.path.startswith("/_control"):
+        if is_control:
             return control_reply(self, request, target.path, parse_qs(target.query))
         began = time.monotonic()
         self.number += 1

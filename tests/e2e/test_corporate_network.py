@@ -48,7 +48,7 @@ def point(cloud: Cloud, tmp_path: Path, port: int, bundle: str, url: str = f"htt
         "HTTPS_PROXY": f"http://user:{PASSWORD}@127.0.0.1:{port}", "SSL_CERT_FILE": str(tmp_path / "ca.pem"),
     }  # fmt: skip
     given: LocalSettings = load_settings(shell)
-    fields = {name: getattr(given, name) for name in ("llm_base_url", "llm_model", "llm_api_key", "way")}
+    fields = {name: getattr(given, name) for name in ("llm_base_url", "llm_model", "llm_api_key", "network")}
     publish_secrets(replace(cloud.settings, **fields), cloud.client("secretsmanager"))
 
 
