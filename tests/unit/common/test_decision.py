@@ -83,3 +83,32 @@ def test_bad_thresholds_are_named(high: float, medium: float, said: str) -> None
 def test_a_frozen_rule_reads_back_the_same() -> None:
     rule = DecisionRule("expected_value", 0.6, 0.3, OFFERS)
     assert read_decision(rule.as_frozen(), 0.6, 0.3) == rule
+
+
+def offers_of(cost: object, save_rate: object) -> dict[str, object]:
+    terms = {"cost_eur": cost, "save_rate": save_rate}
+    return {"mode": "thresholds", "offers": {Segment.HIGH: terms, Segment.MEDIUM: terms}}
+
+
+@pytest.mark.parametrize(("cost", "save_rate"), [(0, 1), (0.5, 0.001)])
+def test_the_ends_of_what_an_offer_may_cost_and_save_can_be_written(cost: float, save_rate: float) -> None:
+    rule = read_decision(offers_of(cost, save_rate), 0.5, 0.5)
+    assert rule.offers[Segment.HIGH] == OfferTerms(float(cost), float(save_rate))
+    assert (rule.high, rule.medium) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("cost", [-0.01, True, "5", None])
+def test_a_cost_that_is_no_amount_is_refused_by_name(cost: object) -> None:
+    with pytest.raises(DecisionError, match=r"offers.High.cost_eur: .*; write euros"):
+        read_decision(offers_of(cost, 0.5), 0.7, 0.35)
+
+
+@pytest.mark.parametrize("save_rate", [0, -1, 1.01, 2, True, "0.5", None])
+def test_a_save_rate_that_is_no_share_is_refused_by_name(save_rate: object) -> None:
+    with pytest.raises(DecisionError, match=r"offers.High.save_rate: .*; write a share"):
+        read_decision(offers_of(5, save_rate), 0.7, 0.35)
+
+
+def test_a_file_that_is_not_toml_is_refused_as_such() -> None:
+    with pytest.raises(DecisionError, match="decision file is not TOML"):
+        parse_decision("mode = ", 0.7, 0.35)
