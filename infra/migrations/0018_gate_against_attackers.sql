@@ -137,25 +137,37 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- What arrives after a withdrawal is dropped; what arrives during one waits for it, as results do.
+-- What arrives after a withdrawal is dropped; what arrives during one waits for it, as results do. A withdrawal of any
+-- consent that a call rests on has erased what was sent: that tells of those that the call's own purpose does not name.
 CREATE OR REPLACE FUNCTION end_egress(
     egress uuid, how text, what jsonb, tokens_sent integer, tokens_received integer, took_ms integer
 ) RETURNS boolean LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE
-    ended public.egress_ledger;
 BEGIN
     PERFORM public.require_read_committed();
-    SELECT * INTO ended FROM public.egress_ledger WHERE egress_id = egress;
-    PERFORM FROM public.customers WHERE customer_id = ended.customer_id FOR KEY SHARE;
-    IF public.consent_granted_now(ended.customer_id, ended.purpose) IS NULL THEN
-        what := NULL;
-    END IF;
+    PERFORM FROM public.customers WHERE customer_id = (
+        SELECT customer_id FROM public.egress_ledger WHERE egress_id = egress
+    ) FOR KEY SHARE;
     UPDATE public.egress_ledger
-    SET outcome = how, answer = what, tokens_in = tokens_sent, tokens_out = tokens_received,
-        latency_ms = took_ms, ended_at = clock_timestamp()
+    SET outcome = how, answer = CASE WHEN redacted_prompt IS NOT NULL THEN what END, tokens_in = tokens_sent,
+        tokens_out = tokens_received, latency_ms = took_ms, ended_at = clock_timestamp()
     WHERE egress_id = egress AND agent = session_user AND outcome IS NULL;
     RETURN FOUND;
 END $$;
+
+-- Nor does a result stay whose call rests on a consent that was withdrawn meanwhile.
+CREATE FUNCTION require_call_in_force() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM public.egress_ledger WHERE egress_id = NEW.egress_id AND redacted_prompt IS NULL) THEN
+        RAISE EXCEPTION 'a consent that call % rests on was withdrawn', NEW.egress_id
+            USING ERRCODE = 'VG001', HINT = 'Nothing may be derived under a purpose without consent.';
+    END IF;
+    RETURN NULL;
+END $$;
+REVOKE EXECUTE ON FUNCTION require_call_in_force FROM PUBLIC;
+CREATE TRIGGER zz_require_call_in_force AFTER INSERT ON feedback_analyses
+    FOR EACH ROW EXECUTE FUNCTION require_call_in_force();
+CREATE TRIGGER zz_require_call_in_force AFTER INSERT ON actions
+    FOR EACH ROW WHEN (NEW.egress_id IS NOT NULL) EXECUTE FUNCTION require_call_in_force();
 
 -- As before, and: an action rests on the analysis that its run made, in its offer and in its words.
 CREATE OR REPLACE FUNCTION erase_derived() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$

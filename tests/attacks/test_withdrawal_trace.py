@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
+import psycopg2
 import pytest
 
 from tests.integration.conftest import Bank
@@ -98,3 +99,24 @@ def test_another_customer_keeps_everything(bank: Bank, victim: Callable[[], UUID
     for name in traces:
         bank.record_consent(withdrawing, name, False)
     assert columns_with(bank, other, TRACE) == before
+
+
+@pytest.mark.parametrize("purpose", ["feedback_analysis", "profiling"])
+def test_a_call_that_rests_on_a_consent_withdrawn_meanwhile_leaves_no_trace(
+    bank: Bank, victim: Callable[[], UUID], purpose: str
+) -> None:
+    """A call for an offer states what the analysis and the prediction concluded; its own consent stays in force."""
+    customer_id = victim()
+    for name in ("feedback_analysis", "profiling", "retention_offers"):
+        bank.record_consent(customer_id, name, True)
+    egress_id = uuid4()
+    consent_id = consent_of(bank, customer_id, "retention_offers")
+    bank.query(ENTER, egress_id, customer_id, "retention_offers", consent_id, TRACE, role="action_agent")
+    bank.record_consent(customer_id, purpose, False)
+    bank.query(END, egress_id, TRACE, role="action_agent")
+    with pytest.raises(psycopg2.Error) as caught:
+        bank.query(
+            INSERT_ACTION, customer_id, "model", None, "fee_review", TRACE, TRACE, egress_id, role="action_agent"
+        )
+    assert caught.value.pgcode == "VG001"
+    assert columns_with(bank, customer_id, TRACE) == set()
