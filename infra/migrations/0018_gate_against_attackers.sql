@@ -53,8 +53,7 @@ BEGIN
         RAISE EXCEPTION 'egress refused: a call is entered by who makes it, before it has an outcome'
             USING ERRCODE = 'VG002', HINT = 'Write the outcome with end_egress().';
     END IF;
-    IF (NEW.agent = 'nlp_agent' AND NEW.purpose <> 'feedback_analysis')
-       OR (NEW.agent = 'action_agent' AND NEW.purpose <> 'retention_offers') THEN
+    IF (NEW.agent, NEW.purpose) NOT IN (('nlp_agent', 'feedback_analysis'), ('action_agent', 'retention_offers')) THEN
         RAISE EXCEPTION 'egress refused: % makes no calls for %', NEW.agent, NEW.purpose
             USING ERRCODE = 'VG002', HINT = 'Each agent enters calls for its own purpose.';
     END IF;

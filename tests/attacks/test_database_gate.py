@@ -184,7 +184,8 @@ def test_a_withdrawal_with_an_old_snapshot_leaves_no_result_behind(bank: Bank, c
 
 
 @pytest.mark.parametrize(
-    ("role", "purpose"), [("action_agent", "feedback_analysis"), ("nlp_agent", "retention_offers")]
+    ("role", "purpose"),
+    [("action_agent", "feedback_analysis"), ("nlp_agent", "retention_offers"), ("owner", "feedback_analysis")],
 )
 def test_no_agent_enters_a_call_for_another_agent_s_purpose(
     bank: Bank, customer_id: UUID, role: str, purpose: str
