@@ -4,7 +4,7 @@ DashboardError
 ├── SecretMissingError       the secret does not exist
 ├── SecretUnreadableError    Secrets Manager does not answer, or refuses
 ├── SecretMalformedError     the secret lacks a field
-├── DatabaseUnreachableError nobody answers, or the password is refused
+├── DatabaseUnreachableError no server answers, or the password is refused
 ├── SchemaMissingError       the tables are not there, or may not be read
 └── QueryTooSlowError        the database gave up on a query
 

@@ -60,7 +60,7 @@ def describe_reach(probability: Floats, decision: DecisionRule = DEFAULT) -> lis
     thresholds = {"High": decision.high, "Medium": decision.medium}
     highest = float(probability.max())
     return [
-        f"WARNING nobody would be in segment {name}: the highest score is {highest:.3f}, the threshold "
+        f"WARNING no customer would be in segment {name}: the highest score is {highest:.3f}, the threshold "
         f"{thresholds[name]:.2f}; {name}Threshold {_reached(probability, share)} in template.yaml would hold "
         f"{share:.0%} of these customers ({max(1, round(share * len(probability))):,})"
         for name, share in SEGMENT_SHARES.items()

@@ -46,7 +46,7 @@ class NumberFormat:
             return "ungrouped"
         if self.decimal != ".":
             if "." in text:
-                return "a point"  # 3.114 in a column of decimal commas: nobody knows which
+                return "a point"  # 3.114 in a column of decimal commas: it could be either
             text = text.replace(self.decimal, ".")
         return f"-{text}" if negative and self.units else text
 

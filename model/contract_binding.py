@@ -46,7 +46,7 @@ def claim_contract(cursor: Any, name: str, content: Content, replace: bool) -> i
 def record_contract(cursor: Any, name: str, content: Content, demo: bool) -> None:
     """Make the name stand for this content, once its customers' ids stand in `delivered`.
 
-    What is the `demo`'s is marked so: nobody's own customers join the made-up ones unasked.
+    What is the `demo`'s is marked so: no bank's own customers join the synthetic ones unasked.
     """
     loaded, shared = _present(cursor, name)
     cursor.execute("SELECT (content ->> 'demo')::boolean FROM loaded_contracts WHERE name = %s", (name,))

@@ -121,7 +121,7 @@ class RowSplitter:
 
 def _tidy(line: str) -> str:
     line = line.rstrip("\r\n")
-    # What nobody sees (spaces of no width, marks of direction) would make two words of one.
+    # Invisible characters (zero width, direction marks) would make two words of one.
     return line if line.isascii() else unicodedata.normalize("NFC", line).translate(UNSEEN)
 
 

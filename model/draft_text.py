@@ -63,7 +63,7 @@ def report(drafted: Draft, out: Path) -> Iterator[str]:
 def next_steps(asked: Asked, out: Path, data: Path) -> Iterator[str]:
     """The commands that follow."""
     if not asked.consents:
-        yield '  no consent is declared, so nobody would be predicted: CONSENTS="on what ground" declares one'
+        yield '  no consent is declared, so no customer would be predicted: CONSENTS="on what ground" declares one'
     yield "Read it and correct it. Then:"
     given = f"DATA={shlex.quote(str(data))} CONTRACT={shlex.quote(str(out))}"
     promote = f"make promote CONTRACT={shlex.quote(str(out))}"

@@ -84,7 +84,7 @@ def judge(profile: Profile, labels: Any) -> Column:
         return column
     auc = _auc_alone(column, profile, labels)
     if auc > NEAR_PERFECT:
-        return replace(column, why=f"tells who leaves almost alone (AUC {auc:.3f})")
+        return replace(column, why=f"predicts the outcome almost by itself (AUC {auc:.3f})")
     said = " ".join(plain_words(profile.name))
     if any(map(LEAVING.fullmatch, said.split())) and not NOT_LEAVING.search(said):
         return replace(column, why="its name speaks of leaving")

@@ -36,7 +36,7 @@ def find_leaks(table: Table) -> list[Leak]:
             continue
         auc = auc_alone(feature, [r.get(feature.name) for r in table.rows], table.labels)
         if auc > NEAR_PERFECT:
-            why = f"tells who leaves almost alone (AUC {auc:.3f}); was it known before they left?"
+            why = f"predicts the outcome almost by itself (AUC {auc:.3f}); was it known before they left?"
             leaks.append(Leak(feature.column, why))
     return leaks
 

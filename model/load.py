@@ -246,7 +246,7 @@ def _summary(delivery: Delivery, loaded: Loaded) -> str:
         )
         lines.append("runs cover them too (make load … REPLACE=1 leaves only those of the files)")
     if not brought["consents"]:
-        lines.append("nobody has agreed to anything, so nobody will be predicted: bring consents.csv, or declare")
+        lines.append("no consent was loaded, so no customer will be predicted: bring consents.csv, or declare")
         lines.append("[consents] in the contract (docs/data-files.md)")
     return "\n".join(lines)
 

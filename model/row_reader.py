@@ -115,7 +115,7 @@ class RowReader:
         if remedy:
             if feature.unseen == "kept" and feature.type == "category":
                 self.counted.unseen[feature.column] += 1
-                # A model learns from the categories it was told of; one that scores knows what is new.
+                # In training every category must be listed; in scoring a new one is counted as unseen.
                 return None if self._labelled else text
             self._note(line, feature.column, cell, remedy)
         return value

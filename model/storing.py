@@ -14,7 +14,7 @@ from model.taken_numbers import refuse_taken_numbers
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-# For one sort or hash of a million rows; beyond it PostgreSQL goes on in temporary files.
+# For one sort or hash of a million rows; beyond it PostgreSQL uses temporary files.
 WORK_MEMORY = "64MB"
 
 

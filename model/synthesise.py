@@ -65,7 +65,7 @@ def synthesise(folder: Path, customers: int, seed: int, history: int = 4000) -> 
 
 
 def draw_history(size: int, seed: int) -> Population:
-    """Past customers of the same bank; fewer were heard, as some never agreed to be."""
+    """Past customers of the same bank; fewer have feedback, as some never consented."""
     return draw_population(size, np.random.default_rng((seed, 2)), feedback_share=0.72)
 
 

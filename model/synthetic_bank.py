@@ -33,7 +33,7 @@ class Population:
 
 
 def draw_population(size: int, rng: np.random.Generator, feedback_share: float = 0.85) -> Population:
-    """Draw customers; `feedback_share` of them wrote to the bank (and may be heard)."""
+    """Draw customers; `feedback_share` of them wrote to the bank."""
     content = rng.normal(size=size)  # how content each one is: never seen, only through its traces
     age = np.clip(rng.normal(47, 16, size), 18, 95).astype(np.int64)
     columns = _draw_columns(size, rng, content, age)

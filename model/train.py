@@ -223,7 +223,7 @@ def used_inputs(table: Table) -> tuple[Feature, ...]:
 def name_version(table: Table, candidate: Candidate, compared: bool = False) -> str:
     """A version that the same data, contract, model and libraries always get.
 
-    A model that was `compared` with others has more to show than a quick one, and is registered beside it.
+    A model that was `compared` with others has more figures than a quick one, and is registered as well.
     """
     libraries = [f"{name}=={version_of(name)}" for name in LIBRARIES]
     parts = [

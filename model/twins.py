@@ -111,5 +111,5 @@ def _hash(codes: Codes, draw: np.random.Generator) -> Hashes:
 
 
 def _known(cell: Hashes, gaps: Sequence[bool]) -> Hashes:
-    # A gap names nobody: all gaps count as one value that many have.
+    # A gap identifies no one: all gaps count as one value that many have.
     return np.where(np.array(gaps), np.uint64(0), cell)

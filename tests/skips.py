@@ -13,7 +13,7 @@ LIST = Path(__file__).with_name("allowed_skips.toml")
 
 
 class SkipGuard:
-    """Collects the skips of a run; outside CI it only lists those that CI would refuse."""
+    """The skips of a run; outside CI, only a list of those that CI would refuse."""
 
     def __init__(self, allowed: list[re.Pattern[str]]) -> None:
         self._allowed = allowed

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted. What was started goes on; make down stops it.", file=sys.stderr)
+        print("\nInterrupted. Services that were started keep running; make down stops them.", file=sys.stderr)
         return 130
     except OSError as error:
         if error.errno not in _MACHINE_ERRORS:
@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     add("up", commands.up, "start PostgreSQL, LocalStack and the model server")
     add("deploy", commands.deploy_stack, "start the services and deploy schema, secrets and stack")
     add("build", commands.build_only, "build functions and layers")
-    add("serve", commands.serve, "deploy and stay until told to stop (how a container runs it)")
+    add("serve", commands.serve, "deploy and stay until stopped by a signal (how a container runs it)")
     add("make-password", commands.make_password, "make the password of a database that a container runs")
     add("dashboard", commands.start_dashboard, "start the dashboard")
     add("status", commands.status, "say which services run")

@@ -2,7 +2,7 @@
 
 A page that the developer visits reaches such a server in two ways. It sends a request across sites, an image's or a
 form's: the browser says so in `Sec-Fetch-Site` (W3C Fetch Metadata) or `Origin`. Or its own name is made to point to
-this machine (DNS rebinding): then the browser takes the server for the page's own, and only `Host` tells.
+this machine (DNS rebinding): then the browser takes the server for the page's own, and only `Host` differs.
 """
 
 from __future__ import annotations

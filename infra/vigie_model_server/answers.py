@@ -69,7 +69,7 @@ def _fault(schema: str, content: str) -> str | None:
 
 @lru_cache(maxsize=64)
 def _validator(schema: str) -> Callable[[object], object]:
-    # Which fault of several is told goes by the order of the schema's keys.
+    # Of several faults, the first in the order of the schema's keys is reported.
     ordered = json.loads(json.dumps(json.loads(schema), sort_keys=True))
     compiled: Callable[[object], object] = fastjsonschema.compile(ordered)
     return compiled

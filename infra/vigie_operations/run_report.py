@@ -104,10 +104,10 @@ class RunReport:
         if self.left_out:
             return [
                 "",
-                "Nobody was planned: nobody agreed to profiling. Load consents.csv, or declare [consents] in the",
-                "contract and load again (docs/own-data.md).",
+                "No customer was planned: none has consented to profiling. Load consents.csv, or declare",
+                "[consents] in the contract and load again (docs/own-data.md).",
             ]
-        return ["", "Nobody was planned: no customer is loaded under the approved model's contract (make load)."]
+        return ["", "No customer was planned: none is loaded under the approved model's contract (make load)."]
 
     def _segments(self, segments: Mapping[str, int]) -> str:
         return ", ".join(f"{name} risk {segments.get(name, 0)}" for name in SEGMENTS)

@@ -111,7 +111,7 @@ def site(body: str) -> Iterator[int]:
         server.server_close()
 
 
-def test_a_browser_that_visits_the_attacker_deletes_nothing_and_tells_nothing(cloud: LocalStack) -> None:
+def test_a_browser_that_visits_the_attacker_deletes_nothing_and_learns_nothing(cloud: LocalStack) -> None:
     """In a real browser: an image without a referrer, then a page under a name that now points to this machine."""
     from playwright.sync_api import sync_playwright
 

@@ -35,7 +35,7 @@ class Execution:
 
 
 def warm_up(cloud: BenchCloud) -> None:
-    """Has every environment of every agent started: with batches enough that all are needed at once."""
+    """Start every environment of every agent: with batches enough that all are needed at once."""
     execute(cloud, {"limit": 8 * WARMING_BATCHES, "batch_size": 8})
 
 

@@ -21,7 +21,7 @@ PAGES = ("overview", "customers", "audit", "runs", "governance", "claims", "mode
 
 
 def open_page(page: Page, url: str, path: str, language: str) -> None:
-    """Opens a page and waits until it is drawn."""
+    """Open a page and wait until it is drawn."""
     page.goto(f"{url}/{path}{'&' if '?' in path else '?'}lang={language}")
     wait_at_rest(page)
 
@@ -37,7 +37,7 @@ def find_customer(page: Page, url: str, language: str) -> str:
 
 
 def take(page: Page, file: Path, whole: bool) -> None:
-    """Writes what a window shows, or the page from top to bottom."""
+    """Write what a window shows, or the page from top to bottom."""
     page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
     if whole:
         # Streamlit scrolls an inner element, so the window itself has to grow.

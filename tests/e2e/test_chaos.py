@@ -35,7 +35,7 @@ def environment(cloud: Cloud) -> Iterator[ChaosEnvironment]:
 
 
 @pytest.mark.parametrize("kind", SEEDS)
-def test_a_disturbed_run_loses_nobody_doubles_nobody_and_ends(environment: ChaosEnvironment, kind: str) -> None:
+def test_a_disturbed_run_loses_and_doubles_no_customer_and_ends(environment: ChaosEnvironment, kind: str) -> None:
     disturbed = disturb(environment, SEEDS[kind], CUSTOMERS, kind)
     assert disturbed.findings == []
     assert disturbed.fault_applied

@@ -60,7 +60,7 @@ def test_an_outage_under_a_token_limit_does_not_stop_later_runs(server: Cloud) -
         ("too-large", {"plan": ["ok", "too_large"]}),
     ],
 )  # fmt: skip
-def test_limits_and_odd_answers_lose_nobody(server: Cloud, name: str, settings: dict[str, Any]) -> None:
+def test_limits_and_odd_answers_lose_no_customer(server: Cloud, name: str, settings: dict[str, Any]) -> None:
     behave(server, **settings)
     assert_whole(server.run(f"provider-{name}", {"limit": 12})["customers"])
 
@@ -77,7 +77,7 @@ def most_refused(server: Cloud, run_id: str) -> int:
 
 
 @pytest.mark.parametrize("refusal", ["unauthorised", "no_quota", "redirected", "web_page", "no_json_schema"])
-def test_an_account_that_is_refused_and_mended_in_mid_run_burns_nobody(server: Cloud, refusal: str) -> None:
+def test_an_account_that_is_refused_and_mended_in_mid_run_fails_no_customer(server: Cloud, refusal: str) -> None:
     run_id = f"mended-{refusal.replace('_', '-')}"
     behave(server, rates={refusal: 1.0})
     arn = server.start(run_id, {"limit": MANY})

@@ -53,7 +53,7 @@ def assert_nobody_lost_or_doubled(cloud: Cloud, run_id: str) -> None:
         assert cloud.query(once, run_id, event) == [(1,)]
 
 
-def test_after_an_aborted_execution_the_run_goes_on_under_a_number(cloud: Cloud) -> None:
+def test_after_an_aborted_execution_the_run_continues_under_a_number(cloud: Cloud) -> None:
     arn = start_and_wait_for_its_middle(cloud, "aborted")
     with pytest.raises(RunError, match="RUN='aborted' is under way as execution aborted"):
         resume(cloud.target, "aborted")

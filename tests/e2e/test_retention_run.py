@@ -69,7 +69,7 @@ def test_counts_add_up(cloud: Cloud, finished: FinishedRun) -> None:
         assert stored == [(counts[name],)]
 
 
-def test_who_consented_and_wrote_has_one_analysis_and_nobody_else_has(cloud: Cloud, finished: FinishedRun) -> None:
+def test_who_consented_and_wrote_has_one_analysis_and_no_one_else_has(cloud: Cloud, finished: FinishedRun) -> None:
     wrong = cloud.query(
         """
         SELECT r.customer_id FROM run_customers r
@@ -227,7 +227,9 @@ def test_an_unknown_field_of_the_input_is_refused_by_name_and_nothing_is_planned
     assert cloud.query("SELECT count(*) FROM runs WHERE run_id = 'e2e-refused'") == [(0,)]
 
 
-def test_with_the_provider_down_the_run_goes_on_with_the_catalogue(provider_down: dict[str, Any], cloud: Cloud) -> None:
+def test_with_the_provider_down_the_run_continues_with_the_catalogue(
+    provider_down: dict[str, Any], cloud: Cloud
+) -> None:
     counts = provider_down["customers"]
     assert (counts["analysed"], counts["predicted"], counts["actions"], counts["failed"]) == (0, 40, 40, 0)
     sources = dict(

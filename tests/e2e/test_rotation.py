@@ -66,7 +66,7 @@ def batches_ended(cloud: Cloud) -> Callable[[], bool]:
     return lambda: bool(cloud.query(sql, RUN)[0][0] >= 1)
 
 
-def test_rotating_every_secret_in_the_middle_of_a_run_loses_nobody(cloud: Cloud, slow_model: None) -> None:
+def test_rotating_every_secret_in_the_middle_of_a_run_loses_no_customer(cloud: Cloud, slow_model: None) -> None:
     arn = cloud.start(RUN, {"limit": CUSTOMERS, "batch_size": 10})
     wait_until(batches_ended(cloud))
     fresh = {role: secrets.token_urlsafe(32) for role in ROLES}

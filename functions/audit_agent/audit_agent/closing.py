@@ -24,7 +24,7 @@ PAUSE_SECONDS = 0.2
 
 
 class Closer:
-    """Closes the audit of runs."""
+    """Close the audit of runs."""
 
     def __init__(self, database: Database, reconciler: Reconciler, sealer: Sealer) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Reads the audit events of a run back from the agents' structured logs in CloudWatch."""
+"""Read the audit events of a run back from the agents' structured logs in CloudWatch."""
 
 import json
 import time

@@ -17,7 +17,7 @@ def object_key(size: int) -> str:
 
 
 class CheckpointStore:
-    """Holds each checkpoint once, for ever: what was put there can be neither changed nor taken away."""
+    """A store that keeps each checkpoint under object lock, so that it can be neither changed nor deleted."""
 
     def __init__(self, bucket: str, client: Any = None) -> None:
         self.bucket = bucket

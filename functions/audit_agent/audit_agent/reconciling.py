@@ -34,7 +34,7 @@ class Reconciled:
 
 
 class Reconciler:
-    """Compares the database with the logs and with Step Functions."""
+    """The comparison of the database with the logs and with Step Functions."""
 
     def __init__(self, database: Database, logs: Logs, executions: Executions, log_wait_seconds: float) -> None:
         self._database = database

@@ -68,7 +68,7 @@ class CodeFolders:
             return self._versions[key]
 
     def release(self, version: FunctionVersion) -> None:
-        """Remove the version's own folder when nobody needs it any more."""
+        """Remove the version's own folder once no process uses it."""
         with self._lock:
             code = self._versions[_key(version)]
             code.users -= 1

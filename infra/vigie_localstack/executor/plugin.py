@@ -6,7 +6,7 @@ from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
 
 
 class ProcessRuntimeExecutorPlugin(RuntimeExecutorPlugin):
-    """Names the executor `process`."""
+    """Registration of the executor as `process`."""
 
     name = "process"
 

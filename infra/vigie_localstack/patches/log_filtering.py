@@ -2,7 +2,7 @@
 
 Works around: LocalStack leaves it to moto, which goes through all events of a group for each page, and whose answer is
 written, searched, parsed and written once more: ten pages of a run cost 3 s of CPU, and each page more the longer the
-group. Plain terms beginning with a digit match every message there. Here a page goes on where the last one ended.
+group. Plain terms beginning with a digit match every message there. Here a page continues where the last one ended.
 Tested by: tests/integration/localstack/test_patches.py, on a running LocalStack, and
 tests/unit/localstack/test_log_filtering.py, against moto's own answers.
 Can go: when moto's pages go on where the last one ended, and its plain terms match as AWS documents them.

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 LOG = logging.getLogger(__name__)
-# A mapping is told to stop between two of these.
+# A mapping can be stopped between two of these.
 PATIENCE_SECONDS = 1.0
 LOOK_SECONDS = 0.03
 

@@ -1,4 +1,4 @@
-"""Writes the signed checkpoints of the audit trail; `vigie.verify` reads and checks them.
+"""Write the signed checkpoints of the audit trail; `vigie.verify` reads and checks them.
 
 Form: c2sp.org/tlog-checkpoint inside c2sp.org/signed-note, signature type 0x02 (ECDSA on P-256 with SHA-256,
 ASN.1 DER, as KMS returns it), key ID = first four bytes of SHA-256 of the public key's SPKI DER.

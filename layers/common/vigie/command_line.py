@@ -7,7 +7,7 @@ from typing import Any, NoReturn, TextIO
 
 
 class PatientOutput:
-    """An output that goes on when nobody reads it any more: a load is not broken off by `| head`."""
+    """An output that ignores a closed pipe: a load is not broken off by `| head`."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Turns a probability into a segment: by fixed thresholds, or by what an offer would earn."""
+"""Turn a probability into a segment: by fixed thresholds, or by what an offer would earn."""
 
 import tomllib
 from collections.abc import Mapping

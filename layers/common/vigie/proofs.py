@@ -1,4 +1,4 @@
-"""Writes the proof files that `python -m vigie.verify inclusion` and `consistency` check."""
+"""Write the proof files that `python -m vigie.verify inclusion` and `consistency` check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ends a wait on a PostgreSQL connection that stays silent, as behind a firewall that dropped it without a word.
+"""End a wait on a PostgreSQL connection that stays silent, as behind a firewall that dropped it without a word.
 
 libpq waits for an answer without bound. TCP's own timers notice a peer that is gone; they notice neither a proxy that
 accepts and forwards nothing, nor one that holds the connection open after its server has gone.

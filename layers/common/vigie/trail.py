@@ -1,4 +1,4 @@
-"""Reads the sealed audit trail out of PostgreSQL: the whole log for verification, and proofs about parts of it.
+"""Read the sealed audit trail out of PostgreSQL: the whole log for verification, and proofs about parts of it.
 
 What is read is exported as it stands. A row that was changed or taken away since it was sealed makes an export that
 `vigie.verify` refuses, which is the purpose.

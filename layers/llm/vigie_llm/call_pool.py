@@ -1,4 +1,4 @@
-"""Runs the calls of a batch, in parallel and bounded: outcomes come back in chunks as they end."""
+"""Run the calls of a batch, in parallel and bounded: outcomes come back in chunks as they end."""
 
 import math
 import threading

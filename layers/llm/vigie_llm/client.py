@@ -52,7 +52,7 @@ ABOUT = "x-vigie-about"
 
 
 class GuardedTransport(httpx.BaseTransport):
-    """Scans every outgoing body for the identifiers of the customer it is about, then lets it through."""
+    """A transport that scans every outgoing body for the identifiers of the customer it is about."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner

@@ -111,7 +111,7 @@ class _Budget:
 
 
 class Pacer:
-    """Decides when the next call may leave. Knows no limit until a response names one.
+    """The decision when the next call may leave; without limit until a response names one.
 
     While it probes (at first, after a pause, and after a refusal that concerns every call) one call is under way at a
     time.

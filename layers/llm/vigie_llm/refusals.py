@@ -133,7 +133,7 @@ def _judge(status: int, error: ErrorBody) -> Refusal:
     known = _by_code(status, error)
     if known is not None:
         return known
-    # A gateway that says no more than "bad request" or "error" may pass on what it was told.
+    # A gateway that says no more than "bad request" or "error" may be passing on an upstream's refusal.
     if error.status is not None and (status == 400 or status >= 500):
         status = status if error.status == 400 else error.status
     if status in _BY_STATUS:

@@ -1,4 +1,4 @@
-"""Compares the customers of a run with those of training: stability, gaps, values out of range."""
+"""Compare the customers of a run with those of training: stability, gaps, values out of range."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from vigie_local.settings import LOOPBACK
 
 @dataclass
 class SilentProxy:
-    """Forwards to a port of this machine; what is open when `fall_silent` is called stays silent for good."""
+    """A proxy to a port of this machine; what is open when `fall_silent` is called stays silent for good."""
 
     target: int
     listener: socket.socket = field(default_factory=lambda: socket.create_server((LOOPBACK, 0)))

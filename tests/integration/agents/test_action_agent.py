@@ -75,7 +75,7 @@ def test_who_may_not_gets_a_segment_and_no_call(office: Office, predicted: Hire)
     assert office.ledger(customer_id) == []
 
 
-def test_the_model_is_told_nothing_that_identifies_the_customer(office: Office, predicted: Hire) -> None:
+def test_the_model_receives_nothing_that_identifies_the_customer(office: Office, predicted: Hire) -> None:
     predicted(1)
     office.act()
     [asked] = office.model.asked
@@ -121,7 +121,7 @@ def test_a_rejected_answer_becomes_the_catalogue_s_offer(office: Office, predict
     assert len(office.bank.events(office.run_id, "GUARD_REJECTED")) == 1
 
 
-def test_where_the_bank_offers_nothing_in_a_segment_nobody_is_asked(office: Office, predicted: Hire) -> None:
+def test_where_the_bank_offers_nothing_in_a_segment_no_one_is_asked(office: Office, predicted: Hire) -> None:
     [customer_id] = predicted(1)
     office.bank.query("UPDATE offers SET active = false WHERE 'Medium' = ANY(segments)")
     try:
@@ -223,7 +223,7 @@ def test_a_withdrawal_while_the_call_is_out_leaves_no_offer_and_without_profilin
     assert rows == [(None,)]
 
 
-def test_what_the_deadline_leaves_is_told_and_done_by_the_next_delivery(office: Office, predicted: Hire) -> None:
+def test_what_the_deadline_leaves_is_reported_and_done_by_the_next_delivery(office: Office, predicted: Hire) -> None:
     predicted(6)
     office.provider = FakeProvider(office.model, concurrency=1)
     office.seconds_left = lambda: PLENTY if len(office.model.asked) < 2 else SECONDS_TO_BEGIN - 1

@@ -126,7 +126,7 @@ def test_a_committed_event_is_logged_with_the_same_id(bank: Bank, caplog: pytest
     assert logged[0]["occurred_at"] == canonical_time(row[6])
 
 
-def test_what_the_database_refuses_is_told_without_the_row(bank: Bank, hire: Hire) -> None:
+def test_what_the_database_refuses_is_reported_without_the_row(bank: Bank, hire: Hire) -> None:
     [customer_id] = hire(1)
     database = bank.database("nlp_agent")
     with pytest.raises(StatementRefusedError) as caught, database.transaction(ORIGIN) as transaction:

@@ -138,7 +138,7 @@ def test_few_losses_are_counted_and_the_run_succeeds_by_the_share_it_was_planned
     assert_adds_up(ended["customers"])
 
 
-def test_an_analysis_that_nobody_ended_is_lost_too_under_its_own_name(office: Office, people: list[UUID]) -> None:
+def test_an_analysis_that_no_agent_ended_is_lost_too_under_its_own_name(office: Office, people: list[UUID]) -> None:
     planned(office)
     office.predict()
     office.act()
@@ -170,7 +170,7 @@ def test_lost_customers_are_taken_up_by_another_run_and_made_anew_while_the_earl
     assert office.bank.query("SELECT redriven_as FROM redrives WHERE run_id = %s", first) == [(office.run_id,)]
 
 
-def test_taken_up_twice_a_run_has_nobody_left_and_what_is_lost_again_is_taken_up_from_the_newer_run(
+def test_taken_up_twice_a_run_has_no_one_left_and_what_is_lost_again_is_taken_up_from_the_newer_run(
     office: Office, people: list[UUID]
 ) -> None:
     planned(office)

@@ -200,7 +200,7 @@ def test_a_consent_withdrawn_while_the_call_is_out_leaves_nothing_stored(office:
     assert office.counts()["feedback_analyses"] == 1
 
 
-def test_what_the_deadline_leaves_is_told_and_done_by_the_next_delivery(office: Office, hire: Hire) -> None:
+def test_what_the_deadline_leaves_is_reported_and_done_by_the_next_delivery(office: Office, hire: Hire) -> None:
     """One call at a time: the deadline comes during the first one, when two slices, of one and two, are entered."""
     plan(office, hire(10))
     office.provider = FakeProvider(office.model, concurrency=1)

@@ -66,7 +66,7 @@ def sizes(office: Office) -> list[int]:
     return [size for _, size in sorted(Counter(members(office).values()).items())]
 
 
-def test_everybody_due_is_planned_in_batches_and_nobody_without_consent(
+def test_everybody_due_is_planned_in_batches_and_no_one_without_consent(
     office: Office, store: FakeObjectStore, everybody: list[UUID]
 ) -> None:
     planned = plan(office, store, batch_size=3)
@@ -154,7 +154,7 @@ def test_a_limit_takes_so_many_of_those_who_consented(
     assert sorted(members(office).values()) == [0, 0, 1, 1, 2]
 
 
-def test_customers_chosen_by_id_are_planned_and_nobody_else(
+def test_customers_chosen_by_id_are_planned_and_no_one_else(
     office: Office, store: FakeObjectStore, everybody: list[UUID]
 ) -> None:
     chosen = everybody[2:4]
@@ -172,7 +172,7 @@ def test_unknown_customers_are_refused_by_id_and_nothing_is_planned(
     assert store.objects == {}
 
 
-def test_with_nobody_due_there_are_no_batches_and_the_run_succeeds(
+def test_with_no_one_due_there_are_no_batches_and_the_run_succeeds(
     office: Office, store: FakeObjectStore, bank: Bank
 ) -> None:
     bank.query("DELETE FROM customer_features")
@@ -299,7 +299,7 @@ def resume(office: Office, store: FakeObjectStore, run_id: str | None = None) ->
     return plan_run(request, SETTINGS, office.database("planner"), Manifests("runs", store), office.request("planner"))
 
 
-def test_an_execution_that_goes_on_gets_the_plan_that_there_is(
+def test_an_execution_that_continues_gets_the_plan_that_there_is(
     office: Office, store: FakeObjectStore, everybody: list[UUID]
 ) -> None:
     planned = plan(office, store, batch_size=3)

@@ -134,7 +134,7 @@ def test_a_scorer_is_loaded_once_for_all_batches_of_an_environment(office: Offic
     assert [event[1] for event in office.bank.events(office.run_id, "MODEL_LOADED")] == ["ok"]
 
 
-def test_a_run_goes_on_with_the_model_it_was_planned_with_after_that_is_retired(office: Office, hire: Hire) -> None:
+def test_a_run_continues_with_the_model_it_was_planned_with_after_that_is_retired(office: Office, hire: Hire) -> None:
     plan(office, hire(1))
     office.bank.query("UPDATE model_registry SET state = 'retired'")
     try:

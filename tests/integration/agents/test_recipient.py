@@ -58,7 +58,7 @@ def test_where_calls_go_is_frozen_and_audited_without_the_key(office: Office, hi
 
 
 @pytest.mark.parametrize("work", ["analyse", "act"])
-def test_a_batch_that_would_go_elsewhere_is_refused_and_nobody_is_burned(
+def test_a_batch_that_would_go_elsewhere_is_refused_and_no_customer_fails(
     office: Office, hire: Hire, in_force: list[LlmSecret], work: str
 ) -> None:
     plan(office, hire(2), endpoint_of(GROQ))
@@ -70,7 +70,7 @@ def test_a_batch_that_would_go_elsewhere_is_refused_and_nobody_is_burned(
     assert (status, details["batch_no"], details["address"]) == ("refused", 0, "https://llm.bank.example/v1")
 
 
-def test_a_run_that_an_earlier_version_planned_goes_on(office: Office, hire: Hire) -> None:
+def test_a_run_that_an_earlier_version_planned_continues(office: Office, hire: Hire) -> None:
     plan(office, hire(2), None)
     assert office.analyse() == {"outcomes": {"done": 2}, "remaining": 0}
     [(_, _, details)] = office.bank.events(office.run_id, "RUN_PLANNED")

@@ -35,7 +35,7 @@ def outcomes_in_the_ledger(office: Office) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("error", [REFUSED, NotNowError("busy", 432.0)])
-def test_a_refused_account_costs_one_call_a_round_and_ends_nobody(
+def test_a_refused_account_costs_one_call_a_round_and_ends_no_customer(
     one_by_one: Office, hire: Hire, error: Exception
 ) -> None:
     office = one_by_one

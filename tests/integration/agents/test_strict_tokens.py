@@ -32,7 +32,7 @@ def work_through(office: Office, token: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("token", ["late", "unknown"])
-def test_work_is_kept_though_nobody_waits_for_its_answer(planned: Office, token: str) -> None:
+def test_work_is_kept_though_no_one_waits_for_its_answer(planned: Office, token: str) -> None:
     planned.step_functions.timed_out.add("late")
     counts = work_through(planned, token)
     assert (counts["predictions"], counts["actions"], counts["run_steps"]) == (3, 3, 9)

@@ -153,7 +153,7 @@ MUTATIONS: dict[str, Mutation] = {
 
 
 def _shift(cursor: Cursor, after: int, by: int) -> None:
-    """Moves the places behind one; by way of negative numbers, because each must be unique at every moment."""
+    """Move the places behind one; by way of negative numbers, because each must be unique at every moment."""
     cursor.execute("UPDATE audit_leaf SET leaf_index = -leaf_index - 10 WHERE leaf_index > %s", (after,))
     cursor.execute("UPDATE audit_leaf SET leaf_index = -leaf_index - 10 + %s WHERE leaf_index < -1", (by,))
 

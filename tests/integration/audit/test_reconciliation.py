@@ -191,7 +191,7 @@ def test_a_missing_log_line_is_found(run: FinishedRun) -> None:
     assert reconcile(run).gaps == [Gap("decide", "cloudwatch", GapName.EVENT_NOT_LOGGED, run.customers[1], event_id)]
 
 
-def test_a_log_line_that_tells_something_else_is_found(run: FinishedRun) -> None:
+def test_a_log_line_that_differs_is_found(run: FinishedRun) -> None:
     event_id = run.event_id("PREDICTION_SAVED", 0)
     for line in run.logs.lines:
         if line["event_id"] == str(event_id):
@@ -214,7 +214,7 @@ def test_an_event_without_its_result_is_found(run: FinishedRun) -> None:
     }
 
 
-def test_a_told_step_end_that_no_record_holds_is_found(run: FinishedRun) -> None:
+def test_a_logged_step_end_without_a_record_is_found(run: FinishedRun) -> None:
     run.environment.tamper("DELETE FROM run_steps WHERE outcome = 'skipped'")
     event_id = run.event_id("STEP_ENDED", 3)
     assert set(reconcile(run).gaps) == {

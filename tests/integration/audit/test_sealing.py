@@ -53,7 +53,7 @@ def test_an_empty_log_is_not_signed(environment: AuditEnvironment) -> None:
     assert environment.s3.objects == {}
 
 
-def test_rows_that_commit_late_or_out_of_order_are_sealed_by_a_later_round_and_nobody_is_waited_for(
+def test_rows_that_commit_late_or_out_of_order_are_sealed_by_a_later_round_and_no_writer_is_waited_for(
     environment: AuditEnvironment,
 ) -> None:
     sealer = environment.sealer()
@@ -146,7 +146,7 @@ def test_several_sealers_and_writers_at_once_make_one_tree(
     assert environment.verify().valid
 
 
-def test_a_sealer_killed_at_any_statement_leaves_one_tree_from_which_the_next_goes_on(
+def test_a_sealer_killed_at_any_statement_leaves_one_tree_from_which_the_next_continues(
     environment: AuditEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sealing, "CHUNK", 4)

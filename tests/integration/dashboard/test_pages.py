@@ -159,7 +159,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(store: SecretStore) -
     assert (len(seen), len(set(seen))) == (196, 196)
 
 
-def test_a_customers_story_tells_all_that_happened_and_hides_the_feedbacks_words(store: SecretStore) -> None:
+def test_a_customers_story_shows_all_that_happened_and_hides_the_feedbacks_words(store: SecretStore) -> None:
     app = open_page("customer", lang="fr", id=customer_id(124))
     told = text(app)
     parts = (
@@ -187,7 +187,7 @@ def test_the_story_can_be_narrowed_to_one_run(store: SecretStore) -> None:
     assert "weekly-2026-47" not in told
 
 
-def test_a_withheld_consent_is_told_as_the_reason(store: SecretStore) -> None:
+def test_a_withheld_consent_is_shown_as_the_reason(store: SecretStore) -> None:
     told = text(open_page("customer", lang="en", id=customer_id(105)))
     assert "No analysis in this run: no consent" in told
 
@@ -287,14 +287,14 @@ def test_governance_shows_consents_egress_and_seal(store: SecretStore) -> None:
     assert re.search(r"Events sealed [\d,]+", told)
 
 
-def test_a_missing_secret_is_told_with_its_remedy(store: SecretStore) -> None:
+def test_a_missing_secret_is_reported_with_its_remedy(store: SecretStore) -> None:
     store.secrets.clear()
     told = text(open_page("overview", lang="en"))
     assert NAME in told
     assert "make deploy-local" in told
 
 
-def test_an_unreachable_database_is_told_with_its_address_and_never_its_password(
+def test_an_unreachable_database_is_reported_with_its_address_and_never_its_password(
     store: SecretStore, server: PostgresServer
 ) -> None:
     store.secrets[NAME] = secret_of(server, "vigie", password="wrong-password")

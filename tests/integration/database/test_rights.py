@@ -88,7 +88,7 @@ def test_every_column_of_every_table(
 
 
 @pytest.mark.parametrize("operation", WHOLE_TABLE)
-def test_nobody_deletes(
+def test_no_role_deletes(
     session: tuple[str, Connection], columns: dict[str, list[tuple[str, str]]], operation: str
 ) -> None:
     role, connection = session
@@ -112,7 +112,7 @@ def test_every_function(bank: Bank, session: tuple[str, Connection]) -> None:
     assert callable_by_role == set(STATED[role]["functions"])
 
 
-def test_nobody_makes_tables_or_roles_or_becomes_another(session: tuple[str, Connection]) -> None:
+def test_no_role_makes_tables_or_roles_or_becomes_another(session: tuple[str, Connection]) -> None:
     role, connection = session
     others = [other for other in (*FUNCTION_ROLES, "owner", "postgres") if other != role]
     made = ["CREATE TABLE mine ()", "CREATE ROLE another", "CREATE SCHEMA mine", "COPY (SELECT 1) TO PROGRAM 'true'"]

@@ -84,7 +84,7 @@ def test_withdrawing_offers_leaves_the_segment_and_takes_the_offer(bank: Bank, p
     assert steps(bank, customer_id)["decide"] == ("done", None)
 
 
-def test_what_the_model_answered_goes_with_the_consent_and_the_call_stays_told(
+def test_what_the_model_answered_goes_with_the_consent_and_the_call_stays_recorded(
     bank: Bank, people: Callable[[], UUID]
 ) -> None:
     customer_id = people()

@@ -29,7 +29,7 @@ def misbehave(function: Any, do: str) -> tuple[str, dict[str, Any]]:
     return answer["ResponseMetadata"]["RequestId"], json.loads(answer["Text"])
 
 
-def test_an_exception_is_the_error_and_the_process_goes_on(deploy: Any) -> None:
+def test_an_exception_is_the_error_and_the_process_continues(deploy: Any) -> None:
     function = deploy.function(MISBEHAVE)
     pid = json.loads(function.invoke()["Text"])
     request_id, error = misbehave(function, "raise ValueError('wrong')")
@@ -101,7 +101,7 @@ def test_too_much_memory_ends_the_process(deploy: Any) -> None:
     assert "FunctionError" not in function.invoke()
 
 
-def test_the_report_tells_the_most_memory_used(deploy: Any) -> None:
+def test_the_report_states_the_most_memory_used(deploy: Any) -> None:
     function = deploy.function(MISBEHAVE, MemorySize=512)
     function.invoke(json.dumps({"do": "x = b'x' * (200 << 20)"}))
     used = int(re.search(r"Max Memory Used: (\d+) MB", function.finished_messages()[-1])[1])  # type: ignore[index]

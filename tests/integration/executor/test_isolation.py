@@ -82,7 +82,7 @@ def test_arguments_and_inherited_files_tell_nothing(deploy: Any) -> None:
     assert set(seen["files"]) <= {"/dev/null", "/dev/urandom"}
 
 
-def test_context_tells_the_invocation(deploy: Any) -> None:
+def test_context_describes_the_invocation(deploy: Any) -> None:
     function = deploy.function(LOOK_AROUND, Timeout=9, MemorySize=300)
     answer = function.invoke()
     seen = json.loads(answer["Text"])

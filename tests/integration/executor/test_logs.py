@@ -166,7 +166,7 @@ def test_the_caller_gets_the_tail_when_it_asks(deploy: Any) -> None:
     assert short.decode().splitlines()[1] == "one"
 
 
-def test_each_environment_writes_to_the_stream_its_function_is_told(deploy: Any) -> None:
+def test_each_environment_writes_to_the_stream_of_its_function(deploy: Any) -> None:
     function = deploy.function("def handler(event, context): return context.log_stream_name")
     stream = json.loads(function.invoke()["Text"])
     function.finished_messages()

@@ -94,7 +94,7 @@ def python_without_native_client(tmp_path: Path, runtime_python: Path) -> Path:
     return tmp_path / "runtime" / "bin" / "python"
 
 
-def test_a_slow_start_goes_on_within_the_first_invocation(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_start_continues_within_the_first_invocation(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sandbox_module, "INIT_SECONDS", 0.01)
     source = """
     import time; time.sleep(0.5)
@@ -111,7 +111,7 @@ def test_a_start_slower_than_the_timeout_times_out(bench: Bench, monkeypatch: py
     assert json.loads(answer.outcome.payload)["errorType"] == "Sandbox.Timedout"
 
 
-def test_ending_removes_the_temporary_folder_and_tells_once(bench: Bench) -> None:
+def test_ending_removes_the_temporary_folder_and_reports_once(bench: Bench) -> None:
     async def retire_twice(sandbox: Sandbox) -> bool:
         await sandbox.start()
         there = (bench.folder / "temporary").is_dir()

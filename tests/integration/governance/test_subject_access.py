@@ -33,7 +33,7 @@ def filled(bank: Bank) -> Bank:
     return bank
 
 
-def test_everything_held_and_done_about_the_customer_is_told_and_nothing_about_another(filled: Bank) -> None:
+def test_everything_held_and_done_about_the_customer_is_listed_and_nothing_about_another(filled: Bank) -> None:
     connection = filled.connect()
     try:
         held = collect(connection, customer(ASKING))
@@ -71,7 +71,7 @@ def test_both_files_say_the_same_and_only_their_owner_can_open_them(filled: Bank
         assert "I am customer 1 and the app crashes." in text
 
 
-def test_somebody_whom_the_bank_does_not_know_is_told_so(filled: Bank) -> None:
+def test_an_unknown_customer_is_reported_as_such(filled: Bank) -> None:
     connection = filled.connect()
     try:
         with pytest.raises(UnknownCustomerError, match="is no customer's id"):

@@ -48,7 +48,7 @@ def test_it_is_postgresql_18_and_waits_for_the_disk_at_commit(server: PostgresSe
     assert ask(server, "SHOW fsync") == "on"
 
 
-def test_nobody_enters_without_the_password(server: PostgresServer) -> None:
+def test_no_one_enters_without_the_password(server: PostgresServer) -> None:
     for password in ("", "wrong"):
         with pytest.raises(psycopg2.OperationalError):
             server.connect("postgres", password=password)

@@ -148,7 +148,7 @@ def test_customers_that_the_file_does_not_hold_are_counted(load_as: Load, capsys
     assert "5 more customers are loaded under small and not in these files" in capsys.readouterr().out
 
 
-def test_nobody_is_replaced_under_a_run_that_is_under_way(
+def test_no_customer_is_replaced_under_a_run_that_is_under_way(
     load_as: Load, dsn: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert load_as() == 0

@@ -1,4 +1,4 @@
-"""Starting tells in words what is wrong."""
+"""Messages of a model server that cannot start."""
 
 import os
 import socket

@@ -178,7 +178,7 @@ def test_a_request_before_one_that_cannot_be_read_is_still_answered(
     assert statuses(read_to_the_end(connection)) == ([200, 413] if after.startswith(b"POST") else [200])
 
 
-def test_who_expects_to_be_told_to_go_on_is_told_so(connect: Connect) -> None:
+def test_an_expected_continue_is_sent(connect: Connect) -> None:
     connection = connect()
     asked = question(more=b"Expect: 100-continue\r\n")
     connection.sendall(asked.removesuffix(BODY))
@@ -187,7 +187,7 @@ def test_who_expects_to_be_told_to_go_on_is_told_so(connect: Connect) -> None:
     assert statuses(read_until(connection, b"service_tier")) == [200]
 
 
-def test_nobody_is_told_to_go_on_in_the_middle_of_an_earlier_answer(server: RunningServer, connect: Connect) -> None:
+def test_no_continue_is_sent_in_the_middle_of_an_earlier_answer(server: RunningServer, connect: Connect) -> None:
     server.set(latency_ms=50)
     connection = connect()
     connection.sendall(question() + question(more=b"Expect: 100-continue\r\n").removesuffix(BODY))

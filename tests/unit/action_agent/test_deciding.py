@@ -55,7 +55,7 @@ WORDED = {"offer_id": "fee_review", "reason": "Fees.", "message": "Let us talk."
     ("probability", "band"),
     [(0.0, "0.0-0.1"), (0.0999, "0.0-0.1"), (0.1, "0.1-0.2"), (0.73, "0.7-0.8"), (0.9, "0.9-1.0"), (1.0, "0.9-1.0")],
 )
-def test_the_model_is_told_a_band_and_not_the_probability(probability: float, band: str) -> None:
+def test_the_model_receives_a_band_and_not_the_probability(probability: float, band: str) -> None:
     assert probability_band(probability) == band
 
 
@@ -93,7 +93,7 @@ def test_without_consent_to_offers_there_is_a_segment_and_no_question() -> None:
         )
 
 
-def test_where_no_offer_may_be_made_nobody_is_asked() -> None:
+def test_where_no_offer_may_be_made_no_one_is_asked() -> None:
     decided = decide(CANDIDATE, DEFAULT, {"fr": OFFERS[3:]}, None)
     assert isinstance(decided, SettledAction)
     assert decided.action == Action(CUSTOMER, Segment.HIGH, 0.8, "fr", ActionSource.NONE, source_reason=Reason.NO_OFFER)
@@ -150,7 +150,7 @@ def test_the_model_s_words_are_stored_with_the_call_they_came_from() -> None:
     assert (action.egress_id, action.language, action.probability) == (EGRESS, "fr", 0.8)
 
 
-def test_the_case_tells_three_drivers_in_the_customer_s_language_and_no_value() -> None:
+def test_the_case_holds_three_drivers_in_the_customer_s_language_and_no_value() -> None:
     analysed = replace(CANDIDATE, analysis=AnalysisSummary("negative", ("fees",), "Trop cher."))
     case = asdict(replace(PROSPECT, candidate=analysed).as_case())
     assert [driver["words"] for driver in case["drivers"]] == ["fr 0", "fr 1", "fr 2"]

@@ -42,7 +42,7 @@ def test_what_the_source_raises_is_raised_after_what_came_before_it() -> None:
     assert taken == [1]
 
 
-def test_no_thread_is_left_when_nobody_takes_the_items() -> None:
+def test_no_thread_is_left_when_no_one_takes_the_items() -> None:
     before = threading.active_count()
     with pytest.raises(ZeroDivisionError), ReadAhead(iter(range(100)), 1):
         raise ZeroDivisionError

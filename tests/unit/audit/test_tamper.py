@@ -8,7 +8,7 @@ from tests.tamper.suite import run_honest, run_mutations
 ROUNDS = 25
 
 
-def test_every_tampering_is_found_and_its_place_told() -> None:
+def test_every_tampering_is_found_and_its_place_reported() -> None:
     result = run_mutations(ROUNDS * len(MUTATIONS), seed=20261123)
     assert result.missed == []
     assert dict(result.found) == dict.fromkeys(MUTATIONS, ROUNDS)

@@ -211,7 +211,7 @@ def test_the_one_file_checks_an_export_alone(folder: Path) -> None:
     assert said.startswith("VALID\nCheckpoint: vigie.example/audit, 40 events")
 
 
-def test_the_command_tells_what_is_wrong_and_where(folder: Path) -> None:
+def test_the_command_reports_what_is_wrong_and_where(folder: Path) -> None:
     (folder / "export.jsonl").write_bytes(b"".join(row.line() for row in ROWS[:5] + ROWS[6:]))
     code, said = _run(folder, "export", "export.jsonl", "--checkpoints", "checkpoints")
     assert code == 1

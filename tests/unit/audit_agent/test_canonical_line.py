@@ -88,7 +88,7 @@ def test_lines_that_differ_in_their_time_have_one_frame() -> None:
         BEFORE + EVENT + AFTER.replace("}", ',"event_id":"x","status":"y"}'),
     ],
 )
-def test_the_same_event_in_another_form_is_parsed_and_told_the_same(line: str) -> None:
+def test_the_same_event_in_another_form_is_parsed_to_the_same_event(line: str) -> None:
     left, seen = read(line)
     assert not seen
     assert [(each.event_id.bytes, each.fingerprint) for each in left] == [FOUND]

@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_everybody_consented_to_every_purpose_and_nobody_withdrew(folder: Path) -> None:
+def test_all_consented_to_every_purpose_and_none_withdrew(folder: Path) -> None:
     consents = read(folder / "consents.csv")
     given = {(row["customer_id"], row["purpose"]) for row in consents if row["granted"] == "true"}
     ids = {row["customer_id"] for row in read(folder / "customers.csv")}

@@ -57,7 +57,7 @@ def test_whole_runs_end_with_zero_and_a_summary(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_a_cloud")
-def test_a_broken_run_is_told_with_the_way_to_see_it_again(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_broken_run_is_reported_with_the_way_to_see_it_again(capsys: pytest.CaptureFixture[str]) -> None:
     assert suite.main(["--runs", "1", "--seed", "13", "--only", "poison"]) == 1
     assert "again: make chaos SEED=13 RUNS=1 ONLY=poison" in capsys.readouterr().out
 
@@ -76,7 +76,9 @@ def test_a_suite_that_breaks_off_does_not_end_with_zero(
 
 
 @pytest.mark.usefixtures("without_a_cloud")
-def test_an_interrupted_suite_tells_what_it_has_and_does_not_end_with_zero(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupted_suite_reports_what_it_has_and_does_not_end_with_zero(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     assert suite.main(["--runs", "3", "--seed", "96"]) == 1
     assert "Interrupted" in (said := capsys.readouterr()).err
     assert "seed 96" in said.out
@@ -92,12 +94,12 @@ def test_every_kind_comes_once_before_any_comes_twice(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("without_a_cloud")
-def test_a_fault_that_did_not_strike_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_fault_that_did_not_strike_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert suite.main(["--runs", "1", "--seed", "6"]) == 0
     assert "did not strike" in capsys.readouterr().out
 
 
-def test_a_death_that_nobody_died_is_known(tmp_path: Path) -> None:
+def test_a_planned_kill_that_did_not_happen_is_known(tmp_path: Path) -> None:
     environment = ChaosEnvironment(cast(Any, None), tmp_path)
     (tmp_path / "crossings").touch()
     assert environment.waiting_failpoints() == []

@@ -30,14 +30,14 @@ def run_with_a_reader_who_leaves(*command: str) -> tuple[int, str]:
     return process.wait(timeout=300), said
 
 
-def test_a_draft_is_written_although_nobody_reads_what_is_said(tmp_path: Path) -> None:
+def test_a_draft_is_written_although_no_one_reads_the_output(tmp_path: Path) -> None:
     out = tmp_path / "bom.toml"
     asked = ["--data", str(CASES / "bom.csv"), "--label", "churn", "--positive", "Yes", "--id", "id", "--no-cost"]
     assert run_with_a_reader_who_leaves("-m", "model.draft", *asked, "--out", str(out)) == (0, "")
     assert out.is_file()
 
 
-def test_work_goes_on_behind_a_closed_pipe_and_keeps_its_exit_code(tmp_path: Path) -> None:
+def test_work_continues_behind_a_closed_pipe_and_keeps_its_exit_code(tmp_path: Path) -> None:
     done = tmp_path / "done"
     program = (
         "from vigie.command_line import run_command\nfrom pathlib import Path\n"

@@ -40,7 +40,7 @@ def test_every_error_says_when_it_is_raised(module: ModuleType) -> None:
             assert (error.__doc__ or "").startswith("When "), name
 
 
-def test_a_refused_statement_tells_code_table_and_constraint() -> None:
+def test_a_refused_statement_reports_code_table_and_constraint() -> None:
     error = vigie.errors.StatementRefusedError("23505", "predictions", "predictions_pkey")
     assert str(error) == "the database refused a statement: 23505, table predictions, constraint predictions_pkey"
     assert error.code == "23505"

@@ -45,7 +45,7 @@ def test_every_missing_variable_is_named_at_once() -> None:
     assert "template.yaml" in str(caught.value)
 
 
-def test_a_value_of_the_wrong_type_is_named_beside_what_is_missing() -> None:
+def test_a_value_of_the_wrong_type_is_named_with_what_is_missing() -> None:
     with pytest.raises(SettingsError) as caught:
         Example.from_environment({"COUNT": "many", "SHARE": "x"})
     assert str(caught.value) == (

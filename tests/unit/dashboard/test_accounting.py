@@ -37,7 +37,7 @@ def test_customers_are_counted_by_outcome_and_reason() -> None:
     assert analyse.seconds == 40
 
 
-def test_a_step_that_nobody_reached_is_empty() -> None:
+def test_a_step_that_no_customer_reached_is_empty() -> None:
     assert account_for([])[Step.DECIDE].ended == 0
     assert account_for([])[Step.DECIDE].seconds is None
 

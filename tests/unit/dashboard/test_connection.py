@@ -61,7 +61,7 @@ def test_each_trouble_with_the_secret_has_its_own_error(
         read_credentials()
 
 
-def test_a_malformed_secret_is_told_without_its_content(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_malformed_secret_is_reported_without_its_content(monkeypatch: pytest.MonkeyPatch) -> None:
     use_secrets(monkeypatch, '{"host": "h", "password": "do-not-tell"}')
     with pytest.raises(SecretMalformedError) as raised:
         read_credentials()

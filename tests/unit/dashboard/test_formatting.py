@@ -27,7 +27,7 @@ def test_percentages_and_amounts_follow_the_language() -> None:
     assert (FRENCH.euros(2510), ENGLISH.euros(2510)) == ("2\u202f510\u00a0€", "€2,510")
 
 
-def test_a_moment_is_told_in_the_readers_time_zone() -> None:
+def test_a_moment_is_shown_in_the_readers_time_zone() -> None:
     assert FRENCH.moment(MIDNIGHT) == "1er\u00a0févr.\u00a02026 à 00:30"
     assert ENGLISH.moment(MIDNIGHT) == "31\u00a0Jan\u00a02026, 23:30"
     assert FRENCH.clock(MIDNIGHT) == "00:30:05,120"

@@ -57,7 +57,7 @@ def is_used(section: str, key: str) -> bool:
     return f"{section}.{key}" in SOURCES or (made is not None and any(f'"{part}"' in SOURCES for part in parts))
 
 
-def test_nobody_reads_that_masked_data_is_anonymous() -> None:
+def test_no_text_calls_masked_data_anonymous() -> None:
     said = " ".join(text for keys in load_texts().values() for texts in keys.values() for text in texts.values())
     assert "pseudonymis" in said
     assert "anonym" not in said.replace("pseudonym", "")

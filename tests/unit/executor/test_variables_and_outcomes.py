@@ -55,7 +55,7 @@ def test_numbers_become_text() -> None:
         (-64, "Runtime exited with error: signal: signal 64"),
     ],
 )
-def test_an_exit_is_told_as_aws_does(status: int, reason: str) -> None:
+def test_an_exit_is_reported_as_aws_does(status: int, reason: str) -> None:
     outcome = exited("id", status, out_of_memory=False)
     assert json.loads(outcome.payload)["errorMessage"] == f"RequestId: id Error: {reason}"
 

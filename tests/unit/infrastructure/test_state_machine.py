@@ -77,7 +77,7 @@ def test_what_is_only_set_off_cannot_stop_the_run(all_tasks: dict[str, Json], aw
         assert {catch["Next"] for catch in task["Catch"]} == {task["Next"]}, name
 
 
-def test_a_batch_without_analysis_goes_on_and_one_without_prediction_fails_alone(definition: Json) -> None:
+def test_a_batch_without_analysis_continues_and_one_without_prediction_fails_alone(definition: Json) -> None:
     batches = definition["States"]["Batches"]
     inner = batches["ItemProcessor"]["States"]
     assert inner["Analyse"]["Catch"][-1]["Next"] == "Predict"
@@ -125,7 +125,7 @@ def inner(definition: Json) -> Json:
 
 
 @pytest.mark.parametrize("task", LOOPS)
-def test_a_round_in_which_nobody_ended_is_repeated_after_a_wait_and_only_so_often(
+def test_a_round_in_which_no_customer_ended_is_repeated_after_a_wait_and_only_so_often(
     inner: Json, template: Json, task: str
 ) -> None:
     stalled, count, wait, goes_on, all_done = LOOPS[task]

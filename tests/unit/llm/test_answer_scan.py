@@ -60,5 +60,5 @@ def test_plain_words_are_not(text: str, known: KnownIdentity) -> None:
     assert scan_words([text], known) == []
 
 
-def test_each_label_is_told_once(known: KnownIdentity) -> None:
+def test_each_label_is_reported_once(known: KnownIdentity) -> None:
     assert scan_words(["80% off", "50% off"], known) == ["PERCENTAGE"]

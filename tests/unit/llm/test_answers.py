@@ -132,7 +132,7 @@ def test_an_action_that_breaks_its_schema_or_makes_another_offer_is_rejected(
     assert caught.value.found == {"SCHEMA": 1}
 
 
-def test_the_case_tells_the_model_nothing_that_identifies_the_customer(action_request: ChatRequest) -> None:
+def test_the_case_holds_nothing_that_identifies_the_customer(action_request: ChatRequest) -> None:
     told = action_request.user + action_request.system
     for identifier in ("Vandermeulen", "Éloïse", "+33612345678", "CUST-00481516"):
         assert identifier not in told

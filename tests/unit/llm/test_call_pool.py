@@ -102,7 +102,7 @@ def test_as_many_calls_as_allowed_are_under_way_at_once_and_never_more(request_a
         (ModelUnavailableError("down"), "unavailable", {}),
     ],
 )
-def test_what_went_wrong_is_told_in_the_ledger_s_words(
+def test_what_went_wrong_is_recorded_in_the_ledger_s_words(
     request_about: ChatRequest, error: Exception, how: str, found: dict[str, int]
 ) -> None:
     [outcome] = run_all(FakeChatModel(failing_with(error)), calls_of(request_about, 1))
@@ -269,7 +269,7 @@ def test_what_was_entered_is_handed_over_before_a_slice_s_error_is_raised(reques
     assert [outcome.status for outcome in outcomes] == ["answered"] * 3
 
 
-def test_no_call_begins_once_nobody_takes_the_outcomes(
+def test_no_call_begins_once_no_one_takes_the_outcomes(
     request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(vigie_llm.call_pool, "CHUNK_SECONDS", 0.01)
@@ -329,7 +329,9 @@ def test_an_account_that_is_refused_in_mid_run_keeps_what_was_answered(request_a
     assert len(model.asked) == 6
 
 
-def test_refusals_of_everything_without_a_word_stop_after_so_many_and_end_nobody(request_about: ChatRequest) -> None:
+def test_refusals_of_everything_without_a_word_stop_after_so_many_and_end_no_customer(
+    request_about: ChatRequest,
+) -> None:
     model = FakeChatModel(failing_with(ModelRefusedError(400)))
     plan = CallPlan(range(40), 8)
     outcomes = run_sliced(model, plan, lambda some: calls_of(request_about, len(some)))
@@ -345,7 +347,7 @@ def test_refusals_of_a_model_that_answers_are_of_their_calls(request_about: Chat
 
 
 @pytest.mark.parametrize(("seconds", "asked"), [(432.0, 1), (2.0, DOWN_AFTER)])
-def test_a_provider_that_asks_for_patience_is_left_alone_and_ends_nobody(
+def test_a_provider_that_asks_for_patience_is_left_alone_and_ends_no_customer(
     request_about: ChatRequest, seconds: float, asked: int
 ) -> None:
     model = FakeChatModel(failing_with(NotNowError("busy", seconds)))

@@ -84,7 +84,7 @@ def test_passing_trouble_is_tried_again(
         assert 0.25 * 2**attempt <= pause <= 1.5 * 0.25 * 2**attempt
 
 
-def test_nobody_listening_is_tried_again_and_then_unavailable(request_about: ChatRequest, clock: Clock) -> None:
+def test_a_refused_connection_is_tried_again_and_then_unavailable(request_about: ChatRequest, clock: Clock) -> None:
     nobody = ScriptedProvider(url="http://127.0.0.1:9")
     with pytest.raises(ModelUnavailableError, match=f"no answer from model-1 after {TRIES} attempts"):
         ask(nobody, request_about, clock)

@@ -139,7 +139,7 @@ def test_a_closed_port_is_refused(request_about: ChatRequest) -> None:
     assert cause(request_about, f"http://127.0.0.1:{closed_port()}") == "Refused"
 
 
-def test_a_name_that_nobody_knows_is_a_dns_matter(request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unknown_host_name_is_a_dns_matter(request_about: ChatRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*arguments: Any, **options: Any) -> Any:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 

@@ -101,7 +101,7 @@ def test_each_outcome_is_audited_as_what_it_is(
     assert transaction.ended[0][:2] == (outcome.call.egress_id, how)
 
 
-def test_an_answer_s_cost_is_told_and_its_words_are_kept_in_the_ledger_only(
+def test_an_answer_s_cost_is_reported_and_its_words_are_kept_in_the_ledger_only(
     ledger: Ledger, transaction: Any, request_about: ChatRequest
 ) -> None:
     words = Words("Trop cher, à son avis.")
@@ -123,7 +123,7 @@ def test_figures_that_no_column_holds_do_not_spoil_the_others(
 
 
 @pytest.mark.parametrize("how", [CallStatus.UNSENT, CallStatus.LOST])
-def test_a_call_that_was_never_made_or_never_heard_of_again_is_closed_as_such(
+def test_a_call_that_was_never_made_or_never_answered_is_closed_as_such(
     ledger: Ledger, transaction: Any, how: CallStatus
 ) -> None:
     egress_id = uuid7()

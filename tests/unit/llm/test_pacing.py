@@ -99,7 +99,7 @@ def test_the_budget_is_used_and_next_to_nothing_refused(
     assert provider.refused <= 0.005 * provider.admitted
 
 
-def test_without_limits_nothing_waits_once_an_answer_was_heard(clock: Clock) -> None:
+def test_without_limits_nothing_waits_once_an_answer_arrived(clock: Clock) -> None:
     pacer = Pacer(clock)
     assert pacer.seconds_to_wait() == 0
     pacer.record_sent()

@@ -133,7 +133,7 @@ def test_constant_headers_leave_a_pace(headers: Headers, least_a_minute: float) 
 
 
 def test_an_outage_without_headers_is_over_when_it_is_over() -> None:
-    """Reproduces the run of 60 that never ended: resets during a whole run, with a token limit in force before."""
+    """The run of 60 that never ended: resets during a whole run, with a token limit in force before."""
     known = limits("tokens", 30_000, 29_000, "2s")
     sent = simulate(lambda number: ({}, 0, 0.1) if 5 < number < 300 else (known, 600, 0.3), seconds=1200)
     assert longest_silence(sent) <= LONGEST_SILENCE

@@ -77,7 +77,7 @@ def test_a_key_that_is_simply_wrong_is_read_again_once_for_a_whole_batch(
     assert len(scripted.received) == 1
 
 
-def test_a_key_that_is_refused_in_round_after_round_costs_one_call_each_and_goes_on_when_mended(
+def test_a_key_that_is_refused_in_round_after_round_costs_one_call_each_and_continues_when_mended(
     scripted: ScriptedProvider, vault: Vault, provider: Provider, request_about: ChatRequest
 ) -> None:
     scripted.replies = [REFUSED, REFUSED, REFUSED, Reply()]

@@ -79,7 +79,7 @@ def restored(manager: SecretsManager, tmp_path: Path, planned: LocalSettings, **
     return restore_secrets(LocalSettings(home=tmp_path, **now), manager, endpoint_of(planned.provider))  # type: ignore[arg-type]
 
 
-def test_a_run_that_goes_on_changes_no_secret_whatever_the_shell_says(tmp_path: Path) -> None:
+def test_a_resumed_run_changes_no_secret_whatever_the_shell_says(tmp_path: Path) -> None:
     manager, deployed = SecretsManager(), LocalSettings(home=tmp_path, groq_api_key="gsk_x")
     publish_secrets(deployed, manager)
     before = dict(manager.content)

@@ -97,7 +97,7 @@ def test_what_only_sounds_like_it_is_not(name: str, values: str) -> None:
         ("device_name", "A B"),
     ],
 )
-def test_two_values_identify_nobody(name: str, values: str) -> None:
+def test_two_values_identify_no_one(name: str, values: str) -> None:
     assert judge(name, *values.split()).type
 
 

@@ -214,7 +214,7 @@ def test_noise_passes_the_gate_by_chance_less_than_once_in_twenty() -> None:
 def test_a_segment_that_no_score_reaches_is_named_with_a_threshold_that_is_reached() -> None:
     scores = np.linspace(0.001, 0.08, 5000)
     high, medium = describe_reach(scores)
-    assert high.startswith("WARNING nobody would be in segment High: the highest score is 0.080, the threshold 0.70")
+    assert high.startswith("WARNING no customer would be in segment High: the highest score is 0.080, the threshold ")
     assert "HighThreshold 0.079" in high
     assert "(50)" in high
     assert "MediumThreshold 0.076" in medium

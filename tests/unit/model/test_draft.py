@@ -106,10 +106,10 @@ def test_a_column_that_gives_the_answer_away_is_reported_and_is_no_input(
     assert main([*arguments, "--out", str(tmp_path / "b.toml")]) == 0
     said = capsys.readouterr().out
     for reason in (
-        "LEAK? Complain: tells who leaves almost alone (AUC 1.000)",
-        "LEAK? Naive_Bayes_Classifier_Dependent_count_1: tells who leaves almost alone",
+        "LEAK? Complain: predicts the outcome almost by itself (AUC 1.000)",
+        "LEAK? Naive_Bayes_Classifier_Dependent_count_1: predicts the outcome almost by itself",
         "LEAK? Exit_reason: its name speaks of leaving",
-        'nobody would be predicted: CONSENTS="on what ground"',
+        'no customer would be predicted: CONSENTS="on what ground"',
     ):
         assert reason in said
 

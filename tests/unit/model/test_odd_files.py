@@ -207,7 +207,7 @@ def test_what_is_read_says_what_became_of_the_odd_cells(draft: Draft, kind: str)
     assert max(map(len, output.splitlines())) < 500
 
 
-def test_what_nobody_sees_makes_no_second_word(draft: Draft) -> None:
+def test_invisible_characters_make_no_second_word(draft: Draft) -> None:
     _, output = draft(READ["spaces that nobody sees"][0])
     assert sum(int(n) for n in re.findall(r"(?:Pro|Plus|Basic) \((\d+)\)", output)) == 120
 

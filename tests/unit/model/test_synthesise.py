@@ -42,7 +42,7 @@ def test_another_seed_writes_other_customers(tmp_path: Path) -> None:
     assert (tmp_path / "a/features.csv").read_bytes() != (tmp_path / "b/features.csv").read_bytes()
 
 
-def test_contact_details_can_belong_to_nobody(bank: Path) -> None:
+def test_contact_details_can_belong_to_no_one(bank: Path) -> None:
     for row in read(bank, "customers.csv"):
         assert re.fullmatch(r"\+3363998\d{4}|\+447700900\d{3}", row["phone"])
         assert row["email"].endswith(("@example.org", "@example.net", ".example"))

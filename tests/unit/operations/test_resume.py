@@ -8,7 +8,7 @@ from vigie_operations.resume import next_name
 ENDED = ("FAILED", "ABORTED", "TIMED_OUT", "SUCCEEDED")
 
 
-def test_a_run_whose_execution_is_lost_goes_on_under_its_own_name() -> None:
+def test_a_run_whose_execution_is_lost_continues_under_its_own_name() -> None:
     assert next_name("run-1", dict[str, str]().get) == "run-1"
 
 
@@ -19,7 +19,7 @@ def test_where_the_execution_ended_the_next_has_a_number(status: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["run-1", "run-1--resume-2"])
-def test_a_run_under_way_is_not_started_beside_itself(name: str) -> None:
+def test_a_run_under_way_is_not_started_twice(name: str) -> None:
     executions = {"run-1": "FAILED"} | {name: "RUNNING"}
     with pytest.raises(RunError, match=f"RUN='run-1' is under way as execution {name}. Wait for its end"):
         next_name("run-1", executions.get)

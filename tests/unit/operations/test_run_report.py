@@ -70,12 +70,12 @@ def test_the_summary_says_why_calls_had_no_answer() -> None:
     assert line in replace(REPORT, notes=(line,)).lines()
 
 
-def test_a_run_of_nobody_says_why_and_what_to_do() -> None:
-    nobody = RunReport(run_id="run-2", status="succeeded", seconds=1.0, customers={"planned": 0}, left_out=10_000)
-    assert "declare [consents] in the\ncontract and load again" in "\n".join(nobody.lines())
+def test_a_run_without_customers_says_why_and_what_to_do() -> None:
+    empty = RunReport(run_id="run-2", status="succeeded", seconds=1.0, customers={"planned": 0}, left_out=10_000)
+    assert "declare\n[consents] in the contract and load again" in "\n".join(empty.lines())
     unknown = RunReport(run_id="run-3", status="succeeded", seconds=1.0, customers={"planned": 0})
     assert "make load" in unknown.lines()[-1]
-    assert "Nobody" not in "\n".join(REPORT.lines())
+    assert "No customer" not in "\n".join(REPORT.lines())
 
 
 def test_losses_are_lines_with_their_reasons_and_what_was_made_without_them() -> None:

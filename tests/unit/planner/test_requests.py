@@ -121,6 +121,6 @@ def test_of_an_input_full_of_unknown_fields_little_is_repeated() -> None:
 
 
 @pytest.mark.parametrize("number", [2, 13])
-def test_an_execution_that_goes_on_names_its_run(number: int) -> None:
+def test_an_execution_that_continues_names_its_run(number: int) -> None:
     assert parse({}, f"run-1--resume-{number}") == PlanRequest("run-1", resumes=True)
     assert not parse({}, "run-1--resume-").resumes

@@ -103,7 +103,7 @@ def test_dates_of_birth_are_found_beside_other_dates() -> None:
         assert scan_outgoing(body(other), KNOWN) == [], other
 
 
-def test_words_of_our_instructions_are_nobodys_name() -> None:
+def test_words_of_our_instructions_are_no_one_s_name() -> None:
     known = KnownIdentity(first_name="Claire", last_name="Read")
     assert scan_outgoing(body("<NAME_1> écrit", system="You read, card, feedback, claire"), known) == []
 

@@ -56,7 +56,7 @@ def test_an_unknown_group_is_a_group_too(watched: Scorer) -> None:
     assert {d.subject for d in found} == {"gender: (missing)", "gender: female"}
 
 
-def test_watching_nobody_measures_nothing(watched: Scorer) -> None:
+def test_watching_no_customer_measures_nothing(watched: Scorer) -> None:
     assert watch(watched, [], np.empty(0), 0.7, 0.35) == []
 
 

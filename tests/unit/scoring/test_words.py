@@ -45,7 +45,7 @@ def test_no_more_drivers_than_asked_and_none_that_hardly_count(scorer: Scorer) -
     assert drivers(scorer, {"balance": 499.0}, "en")[0]["feature"] != "balance"
 
 
-def test_a_gap_is_told_as_not_known(scorer: Scorer) -> None:
+def test_a_gap_is_worded_as_not_known(scorer: Scorer) -> None:
     told = drivers(scorer, {}, "fr")
     assert told[0]["words"] == "Solde : non renseigné : augmente légèrement le risque"
 

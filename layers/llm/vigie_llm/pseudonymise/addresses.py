@@ -187,7 +187,7 @@ def _follows_connector(clean: str, start: int, content: int) -> bool:
 
 
 def _is_street_joint(clean: str, position: int) -> bool:
-    """ "rue du Moulin a Vent - 69008": the street goes on when the town comes later."""
+    """ "rue du Moulin a Vent - 69008": the street continues where the town follows it."""
     return re.match(r" [^\W\d_]+(?: ?[-,(] ?|\s)\s?\d{5}", clean[position:]) is not None
 
 

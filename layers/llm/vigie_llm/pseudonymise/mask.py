@@ -1,4 +1,4 @@
-"""Runs every detector over one message and replaces what they found."""
+"""Run every detector over one message and replace what they found."""
 
 from vigie_llm.identity import KnownIdentity, Pseudonymised
 from vigie_llm.pseudonymise.addresses import find_addresses
