@@ -1,7 +1,8 @@
 """The claims register and what its tests last said, from two files.
 
-`docs/governance/claims.toml` holds tables `[[claim]]` with `id`, the sentence (`en` and `fr`), `articles` and `test`;
-`.local/claims.json` a list of objects with `id`, `status` (passed, failed, not_run), `date`, `commit`, `evidence`.
+`docs/governance/claims.toml` holds tables `[[claim]]` with `id`, the sentence (`en` and `fr`), `articles`, `against`
+(whom it holds) and `tests`; `.local/claims.json` a list of objects with `id`, `status` (passed, failed, not_run),
+`date`, `commit`, `evidence`.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ class ClaimsFileError(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """A governance sentence, the test that proves it, and what that test last said."""
+    """A governance sentence, against whom it holds, the tests that prove it, and their last result."""
 
     id: str
     sentence: Mapping[str, str]
     articles: str
-    test: str
+    against: tuple[str, ...]
+    tests: str
     status: str = "not_run"
     tested_at: datetime | None = None
     commit: str = ""
@@ -69,20 +71,17 @@ def _load_results(results: Path) -> list[dict[str, Any]]:
         found = json.loads(results.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ClaimsFileError(results, error) from error
-    entries = found.get("claims", []) if isinstance(found, dict) else found
-    return [entry for entry in entries if entry.get("id")]
+    return [entry for entry in found if entry.get("id")]
 
 
 def _claim(entry: Mapping[str, Any], said: Mapping[str, Any]) -> Claim:
-    sentence = entry.get("sentence", entry)
-    articles = entry.get("articles", entry.get("article", ""))
-    tests = entry.get("tests", entry.get("test", ""))
     status = said.get("status", "not_run")
     return Claim(
         id=entry["id"],
-        sentence={"en": sentence["en"], "fr": sentence["fr"]},
-        articles=articles if isinstance(articles, str) else ", ".join(map(str, articles)),
-        test=tests if isinstance(tests, str) else ", ".join(map(str, tests)),
+        sentence={"en": entry["en"], "fr": entry["fr"]},
+        articles=", ".join(entry["articles"]),
+        against=tuple(entry["against"]),
+        tests=", ".join(entry["tests"]),
         status=status if status in STATUSES else "not_run",
         tested_at=_moment(said.get("date")),
         commit=str(said.get("commit", ""))[:10],

@@ -17,12 +17,13 @@ def show_claims(view: View, claims: list[Claim]) -> None:
         [
             markup.join((claim.sentence[view.language], markup.tag("div", claim.id, css="note"))),
             claim.articles,
+            ", ".join(words(f"adversary.{name}") for name in claim.against),
             markup.pill(words(f"claims.{claim.status}"), TONES[claim.status]),
-            markup.join((markup.tag("code", claim.test), markup.tag("div", claim.evidence, css="note"))),
+            markup.join((markup.tag("code", claim.tests), markup.tag("div", claim.evidence, css="note"))),
         ]
         for claim in claims
     ]
-    heads = [words(f"claims.{key}") for key in ("claim", "article", "status", "evidence")]
+    heads = [words(f"claims.{key}") for key in ("claim", "article", "against", "status", "evidence")]
     show(markup.table(words("claims.caption"), heads, rows))
 
 

@@ -25,6 +25,10 @@ from vigie.command_line import run_command
 from vigie_local.settings import REPOSITORY, load_settings
 
 REGISTER = REPOSITORY / "docs" / "governance" / "claims.toml"
+# Who may try to make a claim's sentence false; dashboard/texts.toml says it in words.
+ADVERSARIES = (
+    "fault", "mistake", "customer", "model", "web_page", "network", "agent", "staff", "owner", "owner_with_key",
+)  # fmt: skip
 COLOURS = {"passed": "green", "failed": "red", "not_run": "yellow"}
 
 
@@ -34,12 +38,13 @@ class RegisterError(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """A governance sentence in both languages, the articles it serves, and the tests that execute it."""
+    """A governance sentence in both languages, the articles it serves, against whom it holds, and its tests."""
 
     id: str
     en: str
     fr: str
     articles: tuple[str, ...]
+    against: tuple[str, ...]
     tests: tuple[str, ...]
 
 
@@ -95,7 +100,10 @@ def load_register(path: Path = REGISTER) -> list[Claim]:
     """
     try:
         entries = tomllib.loads(path.read_text(encoding="utf-8"))["claim"]
-        return [Claim(e["id"], e["en"], e["fr"], tuple(e["articles"]), tuple(e["tests"])) for e in entries]
+        return [
+            Claim(e["id"], e["en"], e["fr"], tuple(e["articles"]), tuple(e["against"]), tuple(e["tests"]))
+            for e in entries
+        ]
     except (OSError, tomllib.TOMLDecodeError, KeyError, TypeError) as error:
         raise RegisterError(f"{path}: {error!r}") from error
 
@@ -168,11 +176,12 @@ def clean_environment() -> dict[str, str]:
 def show(claims: Sequence[Claim], results: Sequence[Result]) -> None:
     """Print what was claimed and what the tests said."""
     table = Table(show_lines=True)
-    for column in ("claim", "serves", "status", "evidence"):
+    for column in ("claim", "serves", "against", "status", "evidence"):
         table.add_column(column)
     for claim, result in zip(claims, results, strict=True):
         status = f"[{COLOURS[result.status]}]{result.status.replace('_', ' ')}[/]"
-        table.add_row(f"{claim.en}\n[dim]{claim.id}[/]", "\n".join(claim.articles), status, result.evidence)
+        against = "\n".join(claim.against).replace("_", " ")
+        table.add_row(f"{claim.en}\n[dim]{claim.id}[/]", "\n".join(claim.articles), against, status, result.evidence)
     console = Console()
     console.print(table)
     passed = sum(result.status == "passed" for result in results)

@@ -15,14 +15,16 @@ id = "consent-first"
 en = "Nothing is analysed without consent."
 fr = "Rien n’est analysé sans consentement."
 articles = ["GDPR 6", "GDPR 7"]
-test = "tests/integration/test_consent.py::test_refused"
+against = ["agent"]
+tests = ["tests/integration/test_consent.py::test_refused"]
 
 [[claim]]
 id = "no-names-out"
 en = "No name leaves."
 fr = "Aucun nom ne sort."
 articles = ["GDPR 25"]
-test = "tests/unit/test_names.py"
+against = ["fault", "mistake"]
+tests = ["tests/unit/test_names.py"]
 """
 
 
@@ -45,6 +47,7 @@ def test_each_claim_carries_what_its_test_last_said(tmp_path: Path) -> None:
         "passed", "abcdef0123", "3 passed", "GDPR 6, GDPR 7",
     )  # fmt: skip
     assert first.tested_at is not None
+    assert (first.against, second.against) == (("agent",), ("fault", "mistake"))
     assert (second.status, second.tested_at) == ("not_run", None)
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from dashboard.claims import load_claims
+from dashboard.wording import LANGUAGES, Wording
 from tests.evaluations import claims
 from tests.evaluations.claims import (
+    ADVERSARIES,
     REGISTER,
     CaseCount,
     Claim,
@@ -39,6 +41,8 @@ def faults(claim: Claim) -> list[str]:
     found += [f"wording: {word}" for word in FORBIDDEN.findall(f"{claim.en} {claim.fr}")]
     found += [] if claim.tests else ["no test"]
     found += [f"no such test: {test}" for test in claim.tests if not exists(test)]
+    found += [] if claim.against else ["against no one"]
+    found += [f"unknown adversary: {name}" for name in claim.against if name not in ADVERSARIES]
     found += [] if claim.articles else ["no article"]
     found += [f"unknown article: {article}" for article in claim.articles if not ARTICLE.fullmatch(article)]
     return found
@@ -74,7 +78,7 @@ def test_every_article_that_was_promised_is_served() -> None:
     assert served == {f"GDPR {n}" for n in (5, 6, 7, 15, 17, 22, 25, 30, 32)} | {"AI Act 12", "AI Act 14"}
 
 
-GOOD = Claim("a", "A sentence long enough.", "Une phrase assez longue.", ("GDPR 5",), (CLAIMS[0].tests[0],))
+GOOD = Claim("a", "A sentence long enough.", "Une phrase assez longue.", ("GDPR 5",), ("fault",), (CLAIMS[0].tests[0],))
 
 
 @pytest.mark.parametrize(
@@ -89,12 +93,21 @@ GOOD = Claim("a", "A sentence long enough.", "Une phrase assez longue.", ("GDPR 
         ({"fr": "Les données sont anonymes, assure-t-on."}, "wording"),
         ({"articles": ("GDPR 99",)}, "unknown article"),
         ({"articles": ()}, "no article"),
+        ({"against": ()}, "against no one"),
+        ({"against": ("everyone",)}, "unknown adversary"),
     ],
 )
 def test_a_claim_that_will_not_do_is_found(changed: dict[str, object], fault: str) -> None:
     bad = Claim(**{**GOOD.__dict__, **changed})
     assert faults(GOOD) == []
     assert [said for said in faults(bad) if said.startswith(fault)]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_dashboard_has_words_for_every_adversary_and_the_register_names_each(language: str) -> None:
+    words = Wording(language)
+    assert len({words(f"adversary.{name}") for name in ADVERSARIES}) == len(ADVERSARIES)
+    assert {name for claim in CLAIMS for name in claim.against} == set(ADVERSARIES)
 
 
 def test_a_claim_passes_when_all_its_tests_ran_and_none_failed() -> None:
