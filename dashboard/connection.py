@@ -152,10 +152,12 @@ class Database:
 
 
 def _connect(credentials: DatabaseSecret) -> Connection:
+    try:
+        parameters = credentials.parameters()
+    except errors.SettingsError:
+        raise SecretMalformedError(secret=secret_name(), fields="ca_bundle") from None
     connection: Connection = psycopg2.connect(
-        host=credentials.host, port=credentials.port, dbname=credentials.dbname,
-        user=credentials.username, password=credentials.password,
-        connect_timeout=5, options=_OPTIONS, application_name="vigie-dashboard", **TCP_PARAMETERS,
+        **parameters, connect_timeout=5, options=_OPTIONS, application_name="vigie-dashboard", **TCP_PARAMETERS,
     )  # fmt: skip
     connection.autocommit = True
     return connection

@@ -6,23 +6,32 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import psycopg2
+from psycopg2.extensions import parse_dsn
 
+from vigie.errors import SettingsError
 from vigie.silence import TCP_PARAMETERS
+from vigie.transport import tls_parameters
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 
 class DatabaseUnknownError(ValueError):
-    """When nothing says which database to use."""
+    """When nothing says which database to use, or how to know it."""
 
 
 def connect(dsn: str | None = None) -> "Connection":
     """Open a connection to `dsn`, or to what PGHOST, PGPORT, PGUSER and their kin name."""
     if not dsn and not names_database():
         raise DatabaseUnknownError("no database is named: use make (which names it), --dsn, or PGHOST and its kin")
+    given = parse_dsn(dsn or "")
+    host = given.get("host") or os.environ.get("PGHOST", "")
+    try:
+        tls = tls_parameters(host, given.get("sslrootcert") or os.environ.get("PGSSLROOTCERT", ""))
+    except SettingsError as error:
+        raise DatabaseUnknownError(str(error)) from error
     opened: Connection = psycopg2.connect(
-        dsn or "", connect_timeout=10, application_name="vigie-model", **TCP_PARAMETERS
+        dsn or "", connect_timeout=10, application_name="vigie-model", **TCP_PARAMETERS, **tls
     )
     return opened
 

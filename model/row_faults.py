@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
+from vigie.spreadsheets import as_text_cell
+
 SHOWN = 20
 # Beyond these, reading stops: one cause, such as a wrong separator, spoils every row alike.
 MOST_FAULTS = 10_000
@@ -55,4 +57,4 @@ class DataError(ValueError):
 
 
 def _as_rows(faults: Iterable[Fault]) -> Iterable[tuple[object, ...]]:
-    return (astuple(fault) for fault in faults)
+    return (tuple(map(as_text_cell, astuple(fault))) for fault in faults)

@@ -20,7 +20,7 @@ from model.base_rate_gate import describe_gate
 from model.candidates import OUTER_BAGS, Candidate, EbmSettings, find_candidate
 from model.compare import RULE, Comparison, Progress, compare
 from model.contract import Contract, ContractError, Feature, contract_path, load_contract
-from model.database import connect, names_database
+from model.database import DatabaseUnknownError, connect, names_database
 from model.design import Matrix, design_matrix
 from model.display import Effort
 from model.export import EXPORTER, export_scorer, write_scorer
@@ -86,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("".join(f"{line}\n" for line in effort.describe(len(table))), end="")
         if names_database() and not given.no_register:
             print(_register(folder, given.contract, given.demo))
-    except (ContractError, SourceError, TrainingError, RegistryError, OutOfTimeError) as exc:
+    except (ContractError, DatabaseUnknownError, SourceError, TrainingError, RegistryError, OutOfTimeError) as exc:
         print(exc, file=sys.stderr)
         return 1
     except DataError as exc:

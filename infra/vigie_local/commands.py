@@ -18,6 +18,7 @@ from vigie_local import demo_bank, doctor, services, summary
 from vigie_local.build import build
 from vigie_local.console_steps import step
 from vigie_local.container import names_this_machine
+from vigie_local.database_certificate import make_certificate
 from vigie_local.deploy import deploy, is_broken
 from vigie_local.errors import ServiceError
 from vigie_local.localstack import aws_client
@@ -137,8 +138,9 @@ def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
 
 
 def make_password(settings: LocalSettings, _options: argparse.Namespace) -> int:
-    """Make the superuser's password for a database that a container runs; keep one that exists."""
+    """Make the superuser's password and the certificate of a database that a container runs; keep those that exist."""
     path = services.database_server(settings).password_file
+    make_certificate(path.parent, settings.postgres_host)
     if not path.exists():
         write_private(path, secrets.token_urlsafe(32))
     return 0

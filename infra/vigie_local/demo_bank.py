@@ -8,12 +8,13 @@ import sys
 from pathlib import Path
 
 from vigie_local.console_steps import run_tool, step
+from vigie_local.database_certificate import CERTIFICATE
 from vigie_local.errors import StepError
 from vigie_local.localstack import CREDENTIALS
 from vigie_local.migrations import OWNER
 from vigie_local.secrets import role_passwords
 from vigie_local.services import database_server
-from vigie_local.settings import DATABASE, REPOSITORY, LocalSettings, service_environment, tool_environment
+from vigie_local.settings import DATABASE, LOOPBACK, REPOSITORY, LocalSettings, service_environment, tool_environment
 
 
 def fill_bank(settings: LocalSettings) -> None:
@@ -50,6 +51,7 @@ def tool_variables(settings: LocalSettings) -> dict[str, str]:
         "PGDATABASE": DATABASE,
         "PGUSER": OWNER,
         "PGPASSWORD": role_passwords(settings.private)[OWNER],
+        "PGSSLROOTCERT": str(settings.private / CERTIFICATE) if settings.postgres_host != LOOPBACK else "",
     }
 
 

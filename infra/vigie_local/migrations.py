@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from vigie_local.errors import ServiceError, StepError
 from vigie_local.postgres import SUPERUSER, PostgresServer
@@ -91,7 +91,7 @@ def apply_migrations(
     from yoyo import get_backend, read_migrations  # type: ignore[import-untyped]
 
     uri = f"postgresql://{OWNER}:{quote(owner_password, safe='')}@{server.host}:{server.port}/{dbname}"
-    backend = get_backend(uri)
+    backend = get_backend(f"{uri}?{urlencode(server.tls_parameters())}")
     try:
         with backend.lock():
             waiting = backend.to_apply(read_migrations(glob.escape(str(folder))))

@@ -20,10 +20,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vigie.silence import TCP_PARAMETERS
+from vigie.transport import tls_parameters
 from vigie_local.accounts import Account, give_folder, unprivileged_account
+from vigie_local.database_certificate import CERTIFICATE
 from vigie_local.errors import ServiceError
 from vigie_local.ports import free_port
 from vigie_local.postgres_files import (
@@ -121,6 +123,7 @@ class PostgresServer:
         opened: Connection = psycopg2.connect(
             host=self.host, port=self.port, dbname=dbname, user=user,
             password=self.superuser_password() if password is None else password, connect_timeout=10, **TCP_PARAMETERS,
+            **self.tls_parameters(),
         )  # fmt: skip
         return opened
 
@@ -131,6 +134,11 @@ class PostgresServer:
             raise ServiceError(
                 f"{self.password_file} is missing: no role can connect to the database. Start afresh: make clean."
             ) from error
+
+    def tls_parameters(self) -> dict[str, Any]:
+        """What libpq needs to know a server on another host, whose certificate lies beside its password."""
+        certificate = self.password_file.parent / CERTIFICATE
+        return tls_parameters(self.host, str(certificate) if self.host != LOOPBACK else "")
 
     def initialise(self) -> None:
         """Make the cluster and its superuser's password; do nothing when it exists."""

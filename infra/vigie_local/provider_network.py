@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from vigie_llm.recipients import is_loopback
+from vigie.transport import is_loopback
 from vigie_local.errors import SettingError
 
 NO_PROXY = ("LLM_NO_PROXY", "NO_PROXY", "no_proxy")

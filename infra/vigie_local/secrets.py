@@ -16,14 +16,15 @@ from vigie.endpoint import Endpoint
 from vigie.errors import SettingsError
 from vigie.secrets import LlmSecret
 from vigie_llm.recipients import endpoint_of
+from vigie_local.database_certificate import CERTIFICATE
 from vigie_local.migrations import ROLES, set_password
 from vigie_local.postgres import SUPERUSER, PostgresServer
-from vigie_local.settings import DATABASE, LocalSettings, ModelProvider
+from vigie_local.settings import DATABASE, LOOPBACK, LocalSettings, ModelProvider
 from vigie_operations.errors import RunError
 from vigie_operations.private_files import write_private
 
 LLM_SECRET = "vigie/llm"
-NETWORK_FIELDS = ("proxy_url", "no_proxy", "ca_bundle")
+NETWORK_FIELDS = ("proxy_url", "no_proxy", "ca_bundle", "allow_cleartext")
 
 
 def database_secret(role: str) -> str:
@@ -110,13 +111,15 @@ def _database_secrets(settings: LocalSettings) -> dict[str, Mapping[str, object]
 
 def connection_facts(role: str, password: str, settings: LocalSettings) -> dict[str, object]:
     """The content of a role's secret."""
+    certificate = settings.private / CERTIFICATE
+    ours = settings.postgres_host == LOOPBACK
     return {
         "host": settings.postgres_host,
         "port": settings.postgres_port,
         "dbname": DATABASE,
         "username": role,
         "password": password,
-    }
+    } | ({} if ours else {"ca_bundle": certificate.read_text(encoding="utf-8")})
 
 
 def provider_facts(provider: ModelProvider) -> dict[str, object]:

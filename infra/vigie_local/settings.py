@@ -40,6 +40,7 @@ class ModelProvider:
     proxy_url: str = field(default="", repr=False)
     no_proxy: str = ""
     ca_bundle: str = field(default="", repr=False)
+    allow_cleartext: str = ""
 
     @property
     def leaves_machine(self) -> bool:
@@ -73,6 +74,7 @@ class LocalSettings:
     llm_base_url: str = ""
     llm_model: str = ""
     llm_api_key: str = field(default="", repr=False)
+    llm_allow_cleartext: str = ""
     # The provider's proxy, exceptions and certificates, from the shell's variables (`vigie_local.provider_network`).
     network: Mapping[str, str] = field(default_factory=dict, repr=False)
     layer_platform: str = ""
@@ -152,11 +154,13 @@ class LocalSettings:
             raise SettingError("LLM_MODEL", "", "name the model to ask at LLM_BASE_URL")
         key = self.llm_api_key or "none"
         address = seen_from_container(self.llm_base_url, self.host_machine)
-        provider = ModelProvider("openai-compatible", address, self.llm_model, key)
+        # Written as this machine's, and reached from a container of it.
+        allow = "true" if address != self.llm_base_url else self.llm_allow_cleartext
+        provider = ModelProvider("openai-compatible", address, self.llm_model, key, allow_cleartext=allow)
         try:
             endpoint_of(provider)
         except SettingsError as error:
-            raise SettingError("LLM_BASE_URL", self.llm_base_url, "give an address alone, without a query") from error
+            raise SettingError("LLM_BASE_URL", self.llm_base_url, str(error)) from error
         return provider
 
 
@@ -184,6 +188,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
         llm_base_url=environment.get("LLM_BASE_URL", "").strip(),
         llm_model=environment.get("LLM_MODEL", "").strip(),
         llm_api_key=read_key(environment, "LLM_API_KEY"),
+        llm_allow_cleartext=environment.get("LLM_ALLOW_CLEARTEXT", "").strip(),
         network={name: environment[name] for name in NETWORK_VARIABLES if environment.get(name, "").strip()},
         layer_platform=environment.get("VIGIE_LAYER_PLATFORM", "").strip(),
         model_server_switches=_starting_with(environment, "VIGIE_MODEL_SERVER_"),

@@ -106,10 +106,10 @@ class ModelServer:
     async def answer(self, request: Request) -> Reply:
         """The answer to a request; everything but control requests is recorded and logged."""
         target = urlsplit(request.target)
-        host, origin, fetch_site = (request.header(name) for name in (b"host", b"origin", b"sec-fetch-site"))
+        host, *sender = (request.header(name) for name in (b"host", b"origin", b"sec-fetch-site", b"user-agent"))
         # Any host name may lead here, as to a provider; records and control are for this machine alone.
         is_control = target.path.startswith("/_control")
-        if is_cross_site(host, origin, fetch_site) or (is_control and not is_local_name(host)):
+        if is_cross_site(host, *sender) or (is_control and not is_local_name(host)):
             return error_reply(403, REMEDY, code="other_site", outcome="other_site")
         if is_control:
             return control_reply(self, request, target.path, parse_qs(target.query))

@@ -17,12 +17,14 @@ from vigie.run_export import export_run
 from vigie.trail import Trail, TrailError
 from vigie.verify import CheckpointError, key_id, parse_checkpoint
 from vigie_operations.errors import OperationError
+from vigie_operations.private_files import owner_only, private_folder
 from vigie_operations.targets import Target
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 
+@owner_only()
 def write_run(target: Target, run_id: str = "", folder: Path | None = None) -> list[Path]:
     """Write a run's files, the newest run's unless one is named; return their paths, the cover sheet first.
 
@@ -36,7 +38,9 @@ def write_run(target: Target, run_id: str = "", folder: Path | None = None) -> l
             raise TrailError(f"there is no run yet: {target.command('run')}")
         key = public_key(target)
         checkpoints, _ = split_by_key(Trail(connection).checkpoints(), key)
-        return export_run(connection, run_id, folder or target.folder / "audit" / run_id, checkpoints, as_pem(key))
+        return export_run(
+            connection, run_id, folder or private_folder(target.folder / "audit") / run_id, checkpoints, as_pem(key)
+        )
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class ExportedLog:
         return subprocess.run(command, env={"PATH": os.environ.get("PATH", "")}).returncode
 
 
+@owner_only()
 def export_log(target: Target, folder: Path | None = None) -> ExportedLog:
     """Write the log, its checkpoints (the database's and the write-once store's) and the public key.
 
@@ -80,7 +85,7 @@ def export_log(target: Target, folder: Path | None = None) -> ExportedLog:
     Raises:
         OperationError: no checkpoint is signed with the present key, or the target cannot be reached.
     """
-    folder = folder or target.folder / "audit" / "log"
+    folder = folder or private_folder(target.folder / "audit") / "log"
     folder.mkdir(parents=True, exist_ok=True)
     key = public_key(target)
     (folder / "key.pem").write_bytes(as_pem(key))
@@ -151,8 +156,9 @@ def write_consistency(
     return _write_proof(target, folder, f"consistency-{first}-{second}.json", proof, "consistency")
 
 
+@owner_only()
 def _write_proof(target: Target, folder: Path | None, name: str, proof: str, kind: str) -> WrittenProof:
-    folder = folder or target.folder / "audit"
+    folder = folder or private_folder(target.folder / "audit")
     folder.mkdir(parents=True, exist_ok=True)
     written = WrittenProof(folder / name, folder / "key.pem", kind)
     written.path.write_text(proof, encoding="utf-8")

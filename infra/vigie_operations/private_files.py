@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+
+@contextlib.contextmanager
+def owner_only() -> Iterator[None]:
+    """Let files and folders that are made in this block be their owner's only, whatever the shell's umask says."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def private_folder(path: Path) -> Path:
+    """Return a folder that only its owner may enter, made where it is missing: older files in it are closed too."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o700)
+    return path
 
 
 def write_private(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from vigie.endpoint import Endpoint
-from vigie_llm.recipients import LOCAL_MODEL, LOCAL_RULES
+from vigie_llm.recipients import LOCAL_MODEL, LOCAL_RULES, is_cleartext
 
 SEGMENTS = ("High", "Medium", "Low")
 REASONS = {
@@ -137,4 +137,5 @@ def endpoint_line(endpoint: Endpoint) -> str:
     if endpoint.recipient == LOCAL_RULES:
         return f"Language model: {endpoint.model}, rules on this machine (nothing leaves it)"
     place = "on this machine, at " if endpoint.recipient == LOCAL_MODEL else "at "
-    return f"Language model: {endpoint.model} {place}{endpoint.address} (pseudonymised feedback is sent there)"
+    way = ", NOT ENCRYPTED ON THE WAY" if is_cleartext(endpoint.address) else ""
+    return f"Language model: {endpoint.model} {place}{endpoint.address} (pseudonymised feedback is sent there{way})"

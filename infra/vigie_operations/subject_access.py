@@ -18,7 +18,7 @@ from psycopg2 import sql
 from psycopg2.extras import RealDictCursor
 
 from vigie_operations.errors import OperationError
-from vigie_operations.private_files import write_private
+from vigie_operations.private_files import private_folder, write_private
 from vigie_operations.targets import OWNER, Target
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def export_customer(target: Target, customer_id: uuid.UUID, folder: Path | None 
     """
     with target.connected(OWNER) as connection:
         held = collect(connection, customer_id)
-    paths = write_answer(folder or target.folder / "subject-access", customer_id, held)
+    paths = write_answer(folder or private_folder(target.folder / "subject-access"), customer_id, held)
     return Answer(paths, {table: len(rows) for table, rows in held.items()})
 
 

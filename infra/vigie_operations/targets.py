@@ -10,7 +10,6 @@ address and credentials from Secrets Manager.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,6 +21,8 @@ import psycopg2
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from vigie.errors import SettingsError
+from vigie.secrets import DatabaseSecret
 from vigie_operations.errors import TargetError
 
 if TYPE_CHECKING:
@@ -111,13 +112,13 @@ class Target:
             return self.connector(role)
         secret = self._database_secret(role)
         try:
-            return psycopg2.connect(
-                host=secret["host"], port=secret["port"], dbname=secret["dbname"],
-                user=secret["username"], password=secret["password"], connect_timeout=_CONNECT_SECONDS,
-            )  # fmt: skip
+            opened: Connection = psycopg2.connect(**secret.parameters(), connect_timeout=_CONNECT_SECONDS)
+        except SettingsError as error:
+            raise TargetError(str(error)) from error
         except psycopg2.OperationalError as error:
             reason = str(error).strip().splitlines()[0]
             raise TargetError(f"The database of target {self.name} cannot be reached as {role}: {reason}") from error
+        return opened
 
     @contextlib.contextmanager
     def connected(self, role: str = READER) -> Iterator[Connection]:
@@ -148,7 +149,7 @@ class Target:
     def _hint(self) -> str:
         return self.start_hint or "Check the region, the profile and the stack's name (vigie --help)."
 
-    def _database_secret(self, role: str) -> dict[str, Any]:
+    def _database_secret(self, role: str) -> DatabaseSecret:
         name = f"{self.output('DatabaseSecretPrefix')}/{role}"
         try:
             text = self.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"]
@@ -160,8 +161,10 @@ class Target:
             ) from error
         except BotoCoreError as error:
             raise self.unreachable(error) from error
-        secret: dict[str, Any] = json.loads(text)
-        return secret
+        try:
+            return DatabaseSecret.parse(name, text)
+        except SettingsError as error:
+            raise TargetError(str(error)) from error
 
 
 def local_target(port: int, home: Path) -> Target:

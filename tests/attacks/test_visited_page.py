@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 import time
 import urllib.error
@@ -28,7 +29,23 @@ CROSS = [
     {"Host": "attacker.example:4566"},
     {"Host": "127.0.0.1.attacker.example"},
     {"Host": "localhost.attacker.example"},
+    {"Host": "0.0.0.0:4566"},
+    {"Host": "[::]:4566"},
+    {"Host": "192.168.1.7:4566"},
+    {"Host": "@attacker.example"},
+    {"Host": "localhost@attacker.example"},
+    # An image without a referrer from a name that a browser does not take for this machine's: it says nothing else.
+    {"User-Agent": "Mozilla/5.0", "Host": "localhost.localstack.cloud:4566"},
+    {"User-Agent": "Mozilla/5.0", "Host": "host.docker.internal:4566"},
+    {"User-Agent": "Mozilla/5.0", "Host": "[::ffff:127.0.0.1]:4566"},
+    {"User-Agent": "mozilla/5.0 (an old browser)", "Host": "localhost"},
+    {"Sec-Fetch-Site": "cross-site", "Host": "[::1]:4566"},
+    {"Origin": "null", "Host": "[::1]:4566"},
+    {"Origin": "http://localhost:3000", "Host": "localhost:4566"},
+    {"Origin": "https://app.localstack.cloud", "Host": "localhost:4566"},
 ]
+# Those that only `Host` shows; the model server may stand for a provider under any name.
+REBOUND = [headers for headers in CROSS if set(headers) == {"Host"}]
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +85,7 @@ def test_the_model_server_refuses_what_another_site_s_page_sends(
     assert status(url, headers) == 403
     settings = json.dumps({"latency_ms": 9000}).encode()
     assert status(url, headers, "PUT", settings) == 403
-    if "Host" not in headers:  # it may stand for a provider under any name; nothing of anybody's is read there
+    if headers not in REBOUND:  # it may stand for a provider under any name; nothing of anybody's is read there
         assert status(f"{server_process.url}/v1/models", headers) == 403
     assert server_process.control()["settings"]["latency_ms"] != 9000
 
@@ -76,7 +93,9 @@ def test_the_model_server_refuses_what_another_site_s_page_sends(
 @pytest.mark.parametrize(
     "headers",
     [{}, {"Sec-Fetch-Site": "none"}, {"Host": "localhost:4566"}, {"Host": "cloud:4566"}, {"Host": "[::1]:4566"},
-     {"Host": "customers.s3.localhost.localstack.cloud:4566"}, {"Host": "host.docker.internal"}],
+     {"Host": "customers.s3.localhost.localstack.cloud:4566"}, {"Host": "host.docker.internal"},
+     {"Host": "localhost.", "User-Agent": "Boto3/1.40"}, {"Host": "127.0.0.1", "Sec-Fetch-Site": "none",
+     "User-Agent": "Mozilla/5.0"}],
     ids=str,
 )  # fmt: skip
 def test_programs_and_the_developer_s_own_addresses_pass(cloud: LocalStack, headers: dict[str, str]) -> None:
@@ -86,6 +105,18 @@ def test_programs_and_the_developer_s_own_addresses_pass(cloud: LocalStack, head
 def test_a_page_of_the_server_s_own_may_ask_it() -> None:
     assert not is_of_another_site("localhost:4566", "http://localhost:4566", "same-origin")
     assert is_of_another_site("localhost:4566", "http://localhost:3000", "")
+
+
+@pytest.mark.parametrize("headers", [*CROSS, {"Origin": "http://x.example", "Host": "x.example"}], ids=str)
+def test_no_web_socket_of_another_site_s_page_is_opened(cloud: LocalStack, headers: dict[str, str]) -> None:
+    asked = {"Host": "localhost"} | headers | {
+        "Connection": "Upgrade", "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "x" * 22 + "==",
+    }  # fmt: skip
+    with socket.create_connection(("127.0.0.1", cloud.port), timeout=10) as connection:
+        lines = [f"{name}: {value}" for name, value in asked.items()]
+        connection.sendall("\r\n".join(["GET /_aws/lambda/runtimes HTTP/1.1", *lines, "", ""]).encode())
+        assert connection.recv(100).split()[1] == b"403"
 
 
 @contextlib.contextmanager
@@ -120,13 +151,19 @@ def test_a_browser_that_visits_the_attacker_deletes_nothing_and_learns_nothing(c
         pytest.skip("no Chromium")
     queue = cloud.client("sqs").create_queue(QueueName="visited")["QueueUrl"]
     image = f"{cloud.endpoint}/?Action=DeleteQueue&QueueUrl={quote(queue)}"
-    page_text = f'<img referrerpolicy="no-referrer" src="{image.replace("&", "&amp;")}">'
-    rules = f"--host-resolver-rules=MAP {OTHER_SITE} 127.0.0.1"
+    nameless = image.replace("127.0.0.1", "localhost.localstack.cloud", 1)
+    page_text = "".join(
+        f'<img referrerpolicy="no-referrer" src="{address.replace("&", "&amp;")}">' for address in (image, nameless)
+    )
+    rules = f"--host-resolver-rules=MAP {OTHER_SITE} 127.0.0.1,MAP localhost.localstack.cloud 127.0.0.1"
     with site(page_text) as port, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=[*FLAGS, rules])
         page = browser.new_page()
-        with page.expect_event("requestfailed", lambda request: request.url == image):
-            page.goto(f"http://{OTHER_SITE}:{port}/")
+        asked: list[str] = []
+        page.on("requestfailed", lambda request: asked.append(request.url))
+        page.goto(f"http://{OTHER_SITE}:{port}/")  # until its images have come, or failed
+        assert {image, nameless} <= set(asked)
+        assert_exists(cloud, "visited")
         rebound = page.goto(f"http://{OTHER_SITE}:{cloud.port}/_localstack/health")
         assert rebound is not None
         assert rebound.status == 403

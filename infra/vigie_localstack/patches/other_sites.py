@@ -17,7 +17,7 @@ from vigie_loopback.browser_requests import REMEDY, is_of_another_site
 def refuse_other_sites(chain: Any, context: Any, response: Any) -> None:
     """End the chain with 403 before anything else looks at the request."""
     headers = context.request.headers
-    given = (headers.get(name) or "" for name in ("Host", "Origin", "Sec-Fetch-Site"))
+    given = (headers.get(name) or "" for name in ("Host", "Origin", "Sec-Fetch-Site", "User-Agent"))
     if is_of_another_site(*given):
         response.status_code = 403
         response.data = json.dumps({"message": REMEDY})

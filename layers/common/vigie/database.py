@@ -155,11 +155,7 @@ class Database:
 
     def _connect(self, secret: DatabaseSecret) -> Connection:
         connection: Connection = psycopg2.connect(
-            host=secret.host,
-            port=secret.port,
-            dbname=secret.dbname,
-            user=secret.username,
-            password=secret.password,
+            **secret.parameters(),
             connect_timeout=CONNECT_SECONDS,
             cursor_factory=DatabaseCursor,
             application_name="vigie",

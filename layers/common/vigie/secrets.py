@@ -2,14 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, fields
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
 from vigie.errors import SecretMalformedError, SettingsError, TransientError
+from vigie.transport import needs_certificates, tls_parameters
 
 MAX_AGE_SECONDS = 300
 # What a header may hold.
@@ -35,6 +36,7 @@ class Secret:
             values = None
         given = {key: cls.read_value(value) for key, value in values.items()} if isinstance(values, dict) else {}
         missing = [field.name for field in fields(cls) if field.default is MISSING and not given.get(field.name)]
+        missing += cls.also_missing(given)
         if missing:
             raise SecretMalformedError(name, missing)
         return cls(**{field.name: given[field.name] for field in fields(cls) if given.get(field.name)})
@@ -44,16 +46,40 @@ class Secret:
         """A field's text; empty where it is missing."""
         return str(value or "")
 
+    @staticmethod
+    def also_missing(_given: Mapping[str, str]) -> list[str]:
+        """Fields with a default that these others make necessary."""
+        return []
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DatabaseSecret(Secret):
-    """Where the database is, and one role's credentials."""
+    """Where the database is, and one role's credentials.
+
+    `ca_bundle` holds the certificates (PEM, or a file's path) that the server's is verified by; a database on another
+    machine has to have it.
+    """
 
     host: str
     port: str
     dbname: str
     username: str
     password: str
+    ca_bundle: str = ""
+
+    @staticmethod
+    def also_missing(_given: Mapping[str, str]) -> list[str]:
+        """The certificates, for a database on another machine."""
+        return (
+            ["ca_bundle"]
+            if needs_certificates(_given.get("host") or "localhost") and not _given.get("ca_bundle")
+            else []
+        )
+
+    def parameters(self) -> dict[str, Any]:
+        """What psycopg2 connects by; errors as for `tls_parameters`."""
+        place = {"host": self.host, "port": self.port, "dbname": self.dbname}
+        return place | {"user": self.username, "password": self.password} | tls_parameters(self.host, self.ca_bundle)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -61,7 +87,8 @@ class LlmSecret(Secret):
     """Which model answers, the key to it, and the way there.
 
     `base_url` may end with `/openai/v1` or `/v1`, or before it. `ca_bundle` holds certificates (PEM) that are trusted
-    besides the public ones. It says who receives what leaves, so that it is read again much sooner than others.
+    besides the public ones; `allow_cleartext` set to true lets an http:// address be another machine's. The secret says
+    who receives what leaves, so that it is read again much sooner than others.
 
     Raises:
         SettingsError: the key holds what no header can.
@@ -76,6 +103,7 @@ class LlmSecret(Secret):
     proxy_url: str = ""
     no_proxy: str = ""
     ca_bundle: str = ""
+    allow_cleartext: str = ""
 
     def __post_init__(self) -> None:
         if not _KEY.fullmatch(self.api_key):

@@ -12,6 +12,8 @@ from typing import Any, cast
 import httpcore
 import httpx
 
+from vigie.transport import is_loopback
+
 # A hundred times the longest answer that is asked for.
 MOST_BYTES = 4_000_000
 PACKED = frozenset({"gzip", "x-gzip", "deflate"})
@@ -46,8 +48,15 @@ class BoundedNetwork(httpcore.NetworkBackend):
         self, host: str, port: int, timeout: float | None = None, local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:  # fmt: skip
-        """Connect; the connection is bounded."""
+        """Connect; the connection is bounded.
+
+        Raises:
+            httpcore.ConnectError: there is no connection, or a name for this machine led to another.
+        """
         inner = self._inner.connect_tcp(host, port, self.seconds_left(timeout), local_address, socket_options)
+        if is_loopback(host.rstrip(".")) and not is_loopback(inner.get_extra_info("server_addr")[0]):
+            inner.close()
+            raise httpcore.ConnectError(f"{host} is another machine's address here")
         return _BoundedConnection(inner, self)
 
 

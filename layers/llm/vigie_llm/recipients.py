@@ -3,7 +3,6 @@
 All of it follows from the address that is called, not from what the secret calls its provider.
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +10,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from vigie.endpoint import Endpoint
 from vigie.errors import SettingsError
+from vigie.transport import is_loopback
 
 GROQ_PATH = "/openai/v1"
 OPENAI_PATH = "/v1"
@@ -30,6 +30,8 @@ class ProviderAddress(Protocol):
     def base_url(self) -> str: ...
     @property
     def model(self) -> str: ...
+    @property
+    def allow_cleartext(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +54,38 @@ def recipient_of(secret: ProviderAddress) -> Recipient:
     host = _host(_split(secret.base_url))
     if is_loopback(host) and secret.provider == "local":
         return Recipient(LOCAL_RULES, "none", "nothing is kept")
-    if host == "groq.com" or host.endswith(".groq.com"):
+    if _split(secret.base_url).scheme == "https" and f".{host}".endswith(".groq.com"):
         return Recipient("Groq", "US", "as agreed with Groq; zero data retention is a setting of the account")
     name = LOCAL_MODEL if is_loopback(host) else host
     return Recipient(name, "where the model is operated", "as agreed with its operator")
 
 
 def endpoint_of(secret: ProviderAddress) -> Endpoint:
-    """Recipient, address and model; errors as for `recipient_of`."""
+    """Recipient, address and model.
+
+    Raises:
+        SettingsError: `base_url` is no address, or whoever is on the way could read what is sent.
+    """
     parts = _split(provider_root(secret))
     host = _host(parts)
+    if is_cleartext(secret.base_url) and secret.allow_cleartext.lower() != "true":
+        raise SettingsError(
+            "base_url of the model provider's secret begins with http:// and is another machine's: whoever is on the "
+            "way could read the feedback and the key. Write https://, or, where you answer for that network, set "
+            "allow_cleartext to true in the secret (LLM_ALLOW_CLEARTEXT=true for make deploy-local)"
+        )
     place = f"[{host}]" if ":" in host else host
     if parts.port and parts.port != DEFAULT_PORTS[parts.scheme]:
         place += f":{parts.port}"
     # Without credentials: the address is stored and shown.
     path = quote(parts.path.rstrip("/"), safe="/%~") + api_path(secret)
     return Endpoint(recipient_of(secret).name, f"{parts.scheme}://{place}{path}", secret.model)
+
+
+def is_cleartext(base_url: str) -> bool:
+    """Whether what is sent to an address crosses a network without encryption; errors as for `recipient_of`."""
+    parts = _split(base_url)
+    return parts.scheme == "http" and not is_loopback(_host(parts))
 
 
 def call_url(secret: ProviderAddress) -> str:
@@ -86,16 +104,6 @@ def provider_root(secret: ProviderAddress) -> str:
     root = secret.base_url.strip().rstrip("/").removesuffix("/chat/completions").rstrip("/")
     root = root.removesuffix(OPENAI_PATH).rstrip("/")
     return root.removesuffix("/openai").rstrip("/") if api_path(secret) == GROQ_PATH else root
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine itself."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost"
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return (mapped or address).is_loopback
 
 
 def _split(base_url: str) -> SplitResult:

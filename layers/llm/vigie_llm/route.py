@@ -9,10 +9,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from vigie.errors import SettingsError
+from vigie.transport import PEM_BEGINS, is_loopback
 from vigie_llm.bounds import BoundedNetwork
-from vigie_llm.recipients import is_loopback
-
-PEM_BEGINS = "-----BEGIN CERTIFICATE-----"
 
 
 @dataclass(frozen=True, slots=True)

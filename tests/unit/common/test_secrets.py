@@ -11,12 +11,12 @@ from vigie.errors import SettingsError, TransientError
 from vigie.secrets import DatabaseSecret, LlmSecret, read_secret
 
 NAME = "vigie/database/planner"
-VALUES = {"host": "db", "port": 5432, "dbname": "vigie", "username": "planner", "password": "hunter2-and-more"}
+VALUES = {"host": "127.0.0.1", "port": 5432, "dbname": "vigie", "username": "planner", "password": "hunter2-and-more"}
 
 
 def test_a_secret_is_read_into_its_fields() -> None:
     secret = DatabaseSecret.parse(NAME, json.dumps(VALUES))
-    assert (secret.host, secret.port, secret.password) == ("db", "5432", "hunter2-and-more")
+    assert (secret.host, secret.port, secret.password) == ("127.0.0.1", "5432", "hunter2-and-more")
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", "null", '"text"'])
@@ -115,5 +115,5 @@ def test_a_key_that_no_header_can_hold_is_refused_without_its_value(key: str) ->
 
 
 def test_a_password_is_taken_as_it_is() -> None:
-    fields = dict.fromkeys(("host", "port", "dbname", "username"), "x") | {"password": ' "p"\n'}
+    fields = dict.fromkeys(("host", "port", "dbname", "username", "ca_bundle"), "x") | {"password": ' "p"\n'}
     assert DatabaseSecret.parse("vigie/db", json.dumps(fields)).password == ' "p"\n'

@@ -20,7 +20,7 @@ from dashboard.errors import (
 )
 from vigie.secrets import DatabaseSecret
 
-SECRET = '{"host": "h", "port": 1, "dbname": "d", "username": "dashboard", "password": "old"}'
+SECRET = '{"host": "::1", "port": 1, "dbname": "d", "username": "dashboard", "password": "old"}'
 
 
 class FakeSecrets:
@@ -50,7 +50,7 @@ def use_secrets(monkeypatch: pytest.MonkeyPatch, answer: str | Exception) -> Non
         (refuse("AccessDeniedException"), SecretUnreadableError),
         (EndpointConnectionError(endpoint_url="http://127.0.0.1:1"), SecretUnreadableError),
         ("not json", SecretMalformedError),
-        ('{"host": "h", "port": 1, "dbname": "d", "username": "u"}', SecretMalformedError),
+        ('{"host": "::1", "port": 1, "dbname": "d", "username": "u"}', SecretMalformedError),
     ],
 )
 def test_each_trouble_with_the_secret_has_its_own_error(
@@ -65,7 +65,7 @@ def test_a_malformed_secret_is_reported_without_its_content(monkeypatch: pytest.
     use_secrets(monkeypatch, '{"host": "h", "password": "do-not-tell"}')
     with pytest.raises(SecretMalformedError) as raised:
         read_credentials()
-    assert raised.value.values["fields"] == "port, dbname, username"
+    assert raised.value.values["fields"] == "port, dbname, username, ca_bundle"
     assert "do-not-tell" not in str(raised.value)
 
 
@@ -132,7 +132,7 @@ class Credentials:
 
     def __call__(self) -> DatabaseSecret:
         self.reads += 1
-        return DatabaseSecret("h", "1", "d", "u", self.password)
+        return DatabaseSecret("::1", "1", "d", "u", self.password)
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ def test_a_database_that_stays_away_is_named_without_its_password(server: FakeSe
     server.password = "changed by somebody"
     with pytest.raises(DatabaseUnreachableError) as raised:
         Database(Credentials()).fetch("SELECT")
-    assert raised.value.values == {"host": "h", "port": "1", "dbname": "d"}
+    assert raised.value.values == {"host": "::1", "port": "1", "dbname": "d"}
     assert "old" not in str(raised.value)
 
 

@@ -22,7 +22,7 @@ from vigie_llm.recipients import LOCAL_MODEL, LOCAL_RULES, call_url, endpoint_of
 
 
 def secret(provider: str, base_url: str) -> LlmSecret:
-    return LlmSecret(provider, base_url, "key-1", "model-1")
+    return LlmSecret(provider, base_url, "key-1", "model-1", allow_cleartext="true")
 
 
 @pytest.mark.parametrize("provider", ["local", "groq", "openai-compatible", "anything"])

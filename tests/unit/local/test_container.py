@@ -33,7 +33,7 @@ INSIDE = {"VIGIE_HOST_MACHINE": HOST, "POSTGRES_HOST": "postgres", "DASHBOARD_HO
     ],
 )
 def test_localhost_means_the_machine_that_runs_the_containers(given: str, asked: str) -> None:
-    variables = {"LLM_BASE_URL": given, "LLM_MODEL": "m"}
+    variables = {"LLM_BASE_URL": given, "LLM_MODEL": "m", "LLM_ALLOW_CLEARTEXT": "true"}
     assert load_settings(INSIDE | variables).provider.base_url == asked
     assert load_settings(variables).provider.base_url == given
     assert names_this_machine(given) == (given != asked)

@@ -27,7 +27,7 @@ def test_a_groq_key_is_read_from_the_file_that_the_setting_names(file: Path, con
 
 def test_a_private_models_key_is_read_from_a_file(file: Path) -> None:
     file.write_text(KEY)
-    variables = {"LLM_BASE_URL": "http://10.0.0.9:8000", "LLM_MODEL": "m", "LLM_API_KEY_FILE": str(file)}
+    variables = {"LLM_BASE_URL": "https://10.0.0.9:8000", "LLM_MODEL": "m", "LLM_API_KEY_FILE": str(file)}
     assert load_settings(variables).provider.api_key == KEY
 
 

@@ -60,7 +60,7 @@ def test_only_our_own_rules_on_this_machine_are_said_to_send_nothing() -> None:
     assert "on this machine, at http://localhost:11434/v1 (pseudonymised feedback is sent there)" in endpoint_line(
         endpoint_of(near)
     )
-    misnamed = ModelProvider("local", "http://10.0.0.5:4570", "vigie-local-rules", "k")
+    misnamed = ModelProvider("local", "https://10.0.0.5:4570", "vigie-local-rules", "k")
     assert misnamed.leaves_machine
     assert "nothing leaves it" not in endpoint_line(endpoint_of(misnamed))
 
