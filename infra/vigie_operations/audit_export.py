@@ -4,24 +4,39 @@ from __future__ import annotations
 
 import base64
 import gzip
+import json
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import vigie.verify
+from vigie.checkpoint import signed_note
 from vigie.run_export import export_run
 from vigie.trail import Trail, TrailError
-from vigie.verify import CheckpointError, key_id, parse_checkpoint
+from vigie.verify import (
+    ECDSA,
+    LISTING,
+    format_verifier_key,
+    is_stored_note,
+    key_change_text,
+    parse_checkpoint,
+)
 from vigie_operations.errors import OperationError
 from vigie_operations.private_files import owner_only, private_folder
 from vigie_operations.targets import Target
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
+
+STORE = "write-once-store"
+# A checkpoint of sixteen signatures is below 3 KB.
+MAX_NOTE_BYTES = 1 << 16
 
 
 @owner_only()
@@ -36,73 +51,60 @@ def write_run(target: Target, run_id: str = "", folder: Path | None = None) -> l
         run_id = run_id or _newest_run(connection)
         if not run_id:
             raise TrailError(f"there is no run yet: {target.command('run')}")
-        key = public_key(target)
-        checkpoints, _ = split_by_key(Trail(connection).checkpoints(), key)
-        return export_run(
-            connection, run_id, folder or private_folder(target.folder / "audit") / run_id, checkpoints, as_pem(key)
-        )
+        checkpoints, pem = Trail(connection).checkpoints(), as_pem(public_key(target))
+        folder = folder or private_folder(target.folder / "audit") / run_id
+        return export_run(connection, run_id, folder, checkpoints, pem)
 
 
 @dataclass(frozen=True)
 class ExportedLog:
-    """The files of an exported log, and how many checkpoints there are of which kind."""
+    """The files of an exported log, and how many checkpoints the database and the write-once store hold."""
 
     folder: Path
+    trust: Path
     checkpoints: int
     published: int
-    of_other_keys: int
 
     def lines(self) -> list[str]:
         """Return what to print of it."""
-        lines = [
-            f"Exported to {self.folder}: {self.checkpoints} checkpoints, "
-            f"{self.published} of them from the write-once store too"
+        return [
+            f"Exported to {self.folder}: {self.checkpoints} checkpoints of the database, {self.published} objects of "
+            "the write-once store, every version of each"
         ]
-        if self.of_other_keys:
-            lines.append(
-                f"{self.of_other_keys} checkpoints are signed with another key than the present one "
-                "(LocalStack forgets its key when it stops); the newer ones vouch for the same events."
-            )
-        return lines
 
-    def verify(self, as_json: bool = False) -> int:
+    def verify(self, as_json: bool = False, extra: Sequence[str] = ()) -> int:
         """Run the offline verifier on the files alone, printing its verdict; return its exit code."""
-        published = [str(self.folder / "write-once-store")] if self.published else []
         command = [
             sys.executable, vigie.verify.__file__, "export", str(self.folder / "log.jsonl.gz"),
-            "--key", str(self.folder / "key.pem"), "--checkpoints", str(self.folder / "checkpoints.txt"), *published,
-            *(["--json"] if as_json else []),
+            "--key", str(self.folder / "key.pem"), "--checkpoints", str(self.folder / "checkpoints.txt"),
+            "--store", str(self.folder / STORE), "--trust", str(self.trust), *extra, *(["--json"] if as_json else []),
         ]  # fmt: skip
         return subprocess.run(command, env={"PATH": os.environ.get("PATH", "")}).returncode
 
 
 @owner_only()
-def export_log(target: Target, folder: Path | None = None) -> ExportedLog:
+def export_log(target: Target, folder: Path | None = None, trust: Path | None = None) -> ExportedLog:
     """Write the log, its checkpoints (the database's and the write-once store's) and the public key.
 
-    The log grows during a run: every checkpoint is read before the log, which then covers each of them.
+    The log grows during a run. Every checkpoint is read before the log, which then covers each of them, and the
+    database's published ones before the store, which then holds each of them. `trust` is the auditor's own file.
 
     Raises:
-        OperationError: no checkpoint is signed with the present key, or the target cannot be reached.
+        OperationError: nothing was signed yet, or the target cannot be reached.
     """
     folder = folder or private_folder(target.folder / "audit") / "log"
     folder.mkdir(parents=True, exist_ok=True)
-    key = public_key(target)
-    (folder / "key.pem").write_bytes(as_pem(key))
-    # A checkpoint that was signed before LocalStack stopped may have been published after it.
-    published = download_checkpoints(target, folder / "write-once-store")
-    published -= set_aside_others(folder / "write-once-store", key)
+    (folder / "key.pem").write_bytes(as_pem(public_key(target)))
     with target.connected() as connection:
         trail = Trail(connection)
-        ours, others = split_by_key(trail.checkpoints(), key)
+        checkpoints = trail.published_checkpoints()
+        published = download_checkpoints(target, folder / STORE)
         with gzip.open(folder / "log.jsonl.gz", "wb", compresslevel=1) as log:
             log.writelines(trail.lines())
-    if not ours:
-        raise OperationError(
-            f"No checkpoint is signed with the present key yet: {target.command('run')}, or wait a minute after one."
-        )
-    (folder / "checkpoints.txt").write_text("".join(ours), encoding="utf-8")
-    return ExportedLog(folder, len(ours), published, len(others))
+    if not checkpoints and not published:
+        raise OperationError(f"No checkpoint was signed yet: {target.command('run')}, or wait a minute after one.")
+    (folder / "checkpoints.txt").write_text("".join(checkpoints), encoding="utf-8")
+    return ExportedLog(folder, trust or target.folder / "audit" / "trust.json", len(checkpoints), published)
 
 
 @dataclass(frozen=True)
@@ -112,11 +114,12 @@ class WrittenProof:
     path: Path
     key: Path
     kind: str
+    origin: str
 
     @property
     def check(self) -> str:
         """The command that checks the proof, without the database."""
-        return f".venv/bin/python -m vigie.verify {self.kind} {self.path} --key {self.key}"
+        return f".venv/bin/python -m vigie.verify {self.kind} {self.path} --key {self.key} --origin {self.origin}"
 
     def lines(self) -> list[str]:
         """Return what to print of it."""
@@ -144,13 +147,13 @@ def write_consistency(
     """Write the proof that the log only grew between two checkpoints (the oldest and newest by default).
 
     Raises:
-        TrailError: there is no checkpoint of the present key.
+        TrailError: nothing was signed yet.
     """
     with target.connected() as connection:
         trail = Trail(connection)
-        sizes = [parse_checkpoint(note).size for note in split_by_key(trail.checkpoints(), public_key(target))[0]]
+        sizes = [parse_checkpoint(note).size for note in trail.checkpoints()]
         if not sizes:
-            raise TrailError("no checkpoint is signed with the present key yet")
+            raise TrailError("no checkpoint was signed yet")
         first, second = first or sizes[0], second or sizes[-1]
         proof = trail.consistency(first, second)
     return _write_proof(target, folder, f"consistency-{first}-{second}.json", proof, "consistency")
@@ -160,15 +163,39 @@ def write_consistency(
 def _write_proof(target: Target, folder: Path | None, name: str, proof: str, kind: str) -> WrittenProof:
     folder = folder or private_folder(target.folder / "audit")
     folder.mkdir(parents=True, exist_ok=True)
-    written = WrittenProof(folder / name, folder / "key.pem", kind)
+    content = json.loads(proof)
+    origin = parse_checkpoint(content.get("checkpoint") or content["second"]).origin
+    written = WrittenProof(folder / name, folder / "key.pem", kind, origin)
     written.path.write_text(proof, encoding="utf-8")
     written.key.write_bytes(as_pem(public_key(target)))
     return written
 
 
-def public_key(target: Target) -> bytes:
-    """Return the log's public key, SPKI DER, from the key service."""
-    return bytes(target.client("kms").get_public_key(KeyId=target.audit_key)["PublicKey"])
+def public_key(target: Target, key: str = "") -> bytes:
+    """Return the log's public key, SPKI DER, from the key service; or that of another key."""
+    return bytes(target.client("kms").get_public_key(KeyId=key or target.audit_key)["PublicKey"])
+
+
+def record_key_change(target: Target, old: str, new: str) -> str:
+    """Have the old key state in the store that the new one signs from here on; return the statement.
+
+    Raises:
+        OperationError: nothing was signed yet, so that there is nothing to hand over.
+    """
+    with target.connected() as connection:
+        notes = Trail(connection).checkpoints()
+    if not notes:
+        raise OperationError("Nothing was signed yet: deploy with the new key, no record is needed.")
+    newest, successor = parse_checkpoint(notes[-1]), public_key(target, new)
+    text = key_change_text(newest.origin, newest.size, format_verifier_key(newest.origin, ECDSA, successor))
+    signed = target.client("kms").sign(
+        KeyId=old, Message=text.encode(), MessageType="RAW", SigningAlgorithm="ECDSA_SHA_256"
+    )
+    note = signed_note(text, public_key(target, old), signed["Signature"])
+    target.client("s3").put_object(
+        Bucket=target.checkpoint_bucket, Key=f"keys/{newest.size:020d}.txt", Body=note.encode(), IfNoneMatch="*"
+    )
+    return note
 
 
 def as_pem(der: bytes) -> bytes:
@@ -178,41 +205,21 @@ def as_pem(der: bytes) -> bytes:
 
 
 def download_checkpoints(target: Target, folder: Path) -> int:
-    """Fetch what the write-once store holds, one file a checkpoint; return how many."""
-    s3 = target.client("s3")
-    bucket = target.checkpoint_bucket
-    folder.mkdir(exist_ok=True)
-    for old in folder.glob("*.txt"):
-        old.unlink()
-    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="checkpoints/")
-    keys = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
-    for key in keys:
-        s3.download_file(bucket, key, str(folder / Path(key).name))
-    return len(keys)
-
-
-def set_aside_others(folder: Path, der: bytes) -> int:
-    """Move the checkpoints that another key signed into a folder next to this one; return how many."""
-    aside = folder.with_name("signed-with-forgotten-keys")
-    aside.mkdir(exist_ok=True)
-    others = [path for path in folder.glob("*.txt") if split_by_key([path.read_text(encoding="utf-8")], der)[1]]
-    for path in others:
-        path.replace(aside / path.name)
-    return len(others)
-
-
-def split_by_key(notes: list[str], der: bytes) -> tuple[list[str], list[str]]:
-    """Return the checkpoints that name this key among their signatures, and all others."""
-    wanted = key_id(der)
-    ours: list[str] = []
-    others: list[str] = []
-    for note in notes:
-        try:
-            signed = any(signature.key_id == wanted for signature in parse_checkpoint(note).signatures)
-        except CheckpointError:
-            signed = True  # malformed: for the verifier to say so
-        (ours if signed else others).append(note)
-    return ours, others
+    """Fetch every version that the write-once store holds, as the verifier reads it; return how many there are."""
+    s3, bucket = target.client("s3"), target.checkpoint_bucket
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    listing: dict[str, list[dict[str, Any]]] = {"Versions": [], "DeleteMarkers": []}
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for kind in listing:
+            listing[kind] += page.get(kind, [])
+    (folder / LISTING).write_text(json.dumps(listing, default=str), encoding="utf-8")
+    for number, version in enumerate(listing["Versions"]):
+        # Names and sizes are whoever writes to the store: neither is used as a path, nor fetched without bound.
+        if is_stored_note(version["Key"]):
+            got = s3.get_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
+            (folder / f"{number}.txt").write_bytes(got["Body"].read(MAX_NOTE_BYTES))
+    return len(listing["Versions"])
 
 
 def _newest_run(connection: Connection) -> str:

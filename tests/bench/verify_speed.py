@@ -99,7 +99,7 @@ def _shape(random: Random, number: int) -> str:
 
 def _verify(folder: Path, jobs: int) -> Any:
     command = [sys.executable, verify.__file__, "export", "export.jsonl.gz", "--checkpoints", "checkpoints.txt"]
-    options = ["--key", "key.pem", "--jobs", str(jobs), "--json"]
+    options = ["--key", "key.pem", "--origin", ORIGIN, "--jobs", str(jobs), "--json"]
     result = subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True)
     return json.loads(result.stdout)
 

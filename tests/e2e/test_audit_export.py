@@ -125,4 +125,5 @@ def test_the_state_of_the_stack_is_shown(cloud: Cloud, events: list[tuple[str]])
 
 def _verify(kind: str, proof: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "vigie.verify", kind, str(proof), "--key", str(proof.with_name("key.pem"))]
+    command += ["--origin", "vigie.local/audit"]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)

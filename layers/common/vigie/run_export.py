@@ -132,7 +132,8 @@ def _cover(
     yield "\n## Files\n\n| file | SHA-256 |\n|---|---|"
     for path in files:
         yield f"| `{path.name}` | `{sha256(path.read_bytes()).hexdigest()}` |"
-    yield HOW_TO_VERIFY
+    origin = parse_checkpoint(checkpoints[-1]).origin if checkpoints else "NAME"
+    yield HOW_TO_VERIFY.replace("NAME", origin)
 
 
 def _about_run(run: dict[str, Any]) -> Iterator[str]:
@@ -209,7 +210,7 @@ HOW_TO_VERIFY = """
 With Python 3.13 and the package `cryptography`, in this folder, offline:
 
 ```
-python verify.py export log.jsonl.gz --checkpoints checkpoints.txt --key key.pem --partial
+python verify.py export log.jsonl.gz --checkpoints checkpoints.txt --key key.pem --origin NAME --partial
 ```
 
 It must print `VALID`. `log.jsonl.gz` holds a fingerprint of every event of the whole log, and the text of this run's
@@ -217,4 +218,6 @@ events only; `--partial` accepts that the other texts are withheld. `events.csv`
 events, with their place in the log (`leaf_index`).
 
 Trust nothing that came with this sheet more than it deserves: take `verify.py` from the project's repository, the key
-from whoever runs the log's key service, and the checkpoints from the write-once store, and compare."""
+and the log's name from whoever runs the log's key service, and the checkpoints from the write-once store, and compare.
+With `--trust FILE` the first time pins key and name for the next. Whoever holds the signing key can sign another log
+for you than for others: `--witness-key` demands that a witness whom you trust has seen the same."""

@@ -29,6 +29,10 @@ SEALED = f"""
 SELECT f.leaf_index, f.leaf_hash, {COLUMNS}
 FROM audit_leaf f LEFT JOIN audit_log l USING (event_id) ORDER BY f.leaf_index
 """  # noqa: S608  (constants)
+PUBLISHED = """
+SELECT note FROM audit_checkpoint
+WHERE tree_size <= coalesce((SELECT max(tree_size) FROM audit_publication), 9223372036854775807) ORDER BY tree_size
+"""
 ONE = f"""
 SELECT f.leaf_index, {COLUMNS} FROM audit_leaf f JOIN audit_log l USING (event_id) WHERE f.event_id = %s
 """  # noqa: S608  (constants)
@@ -58,6 +62,13 @@ class Trail:
     def checkpoints(self) -> list[str]:
         """The signed checkpoints as the database holds them, oldest first."""
         return [row[0] for row in self._fetch("SELECT note FROM audit_checkpoint ORDER BY tree_size")]
+
+    def published_checkpoints(self) -> list[str]:
+        """Those that the write-once store must hold; all of them where the database says that it holds none.
+
+        They are published in order: what is older than one that was published, was published too.
+        """
+        return [row[0] for row in self._fetch(PUBLISHED)]
 
     def checkpoint(self, size: int) -> str:
         """The signed checkpoint of this size.

@@ -1,8 +1,9 @@
 """Checks Vigie's audit trail offline: this file, the standard library and `cryptography` are all it takes.
 
-What is trusted: the public key, and the checkpoints that verify under it. Nothing in an export is trusted: an
-event counts only because the fingerprints of all events, combined, give the root that a checkpoint signs.
-docs/governance/audit-format.md describes every format byte for byte.
+What is trusted: the public key, the log's name, and the checkpoints that verify under them. Nothing in an export is
+trusted: an event counts only because the fingerprints of all events, combined, give the root that a checkpoint signs.
+Who holds the signing key could show two auditors two logs: witnesses' cosignatures, where they are demanded, are
+against that. docs/governance/audit-format.md describes every format byte for byte.
 
 Exit codes: 0 valid, 1 not valid, 2 could not be checked.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import gc
 import gzip
 import io
@@ -18,12 +20,14 @@ import json
 import os
 import re
 import sys
+import tempfile
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
-from hashlib import sha256
+from hashlib import sha256, sha512
 from itertools import chain, permutations
 from json.encoder import encode_basestring
 from pathlib import Path
@@ -262,12 +266,66 @@ def _plain(number: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
-# --- Checkpoints: c2sp.org/tlog-checkpoint in a c2sp.org/signed-note --------------------------------------
+# --- Ed25519: RFC 8032, section 5.1.7, for it has to be checked where there is no `cryptography` too ----------
 
+_P = 2**255 - 19
+_ORDER = 2**252 + 27742317777372353535851937790883648493
+_D = -121665 * pow(121666, -1, _P) % _P
+type _Point = tuple[int, int, int, int]  # extended coordinates
+_NEUTRAL: _Point = (0, 1, 1, 0)
+
+
+def verify_ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether a signature of 64 bytes over a message is by this key of 32 bytes."""
+    key, scalar = _point(public), int.from_bytes(signature[32:], "little")
+    if key is None or len(signature) != 64 or scalar >= _ORDER:
+        return False
+    hashed = int.from_bytes(sha512(signature[:32] + public + message).digest(), "little") % _ORDER
+    minus = (_P - key[0], key[1], key[2], _P - key[3])
+    # Both multiples in one go, bit by bit: scalar times the base point, less the hash times the key.
+    table, sum_ = (_NEUTRAL, _BASE, minus, _add(_BASE, minus)), _NEUTRAL
+    for bit in range(252, -1, -1):
+        sum_ = _add(_add(sum_, sum_), table[scalar >> bit & 1 | (hashed >> bit & 1) << 1])
+    inverse = pow(sum_[2], -1, _P)
+    x, y = sum_[0] * inverse % _P, sum_[1] * inverse % _P
+    return (y | (x & 1) << 255).to_bytes(32, "little") == signature[:32]
+
+
+def _add(p: _Point, q: _Point) -> _Point:
+    a, b = (p[1] - p[0]) * (q[1] - q[0]) % _P, (p[1] + p[0]) * (q[1] + q[0]) % _P
+    c, d = 2 * _D * p[3] * q[3] % _P, 2 * p[2] * q[2] % _P
+    e, f, g, h = b - a, d - c, d + c, b + a
+    return e * f % _P, g * h % _P, f * g % _P, e * h % _P
+
+
+def _point(data: bytes) -> _Point | None:
+    """The point that 32 bytes encode; None where they encode none, or one under which anybody can sign."""
+    number = int.from_bytes(data, "little")
+    y, sign = number & (1 << 255) - 1, number >> 255
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
+    x = pow(square, (_P + 3) // 8, _P)
+    if x * x % _P != square:
+        x = x * pow(2, (_P - 1) // 4, _P) % _P
+    if len(data) != 32 or y >= _P or x * x % _P != square or (x == 0 and sign):
+        return None
+    x = _P - x if x & 1 != sign else x
+    eightfold = point = (x, y, 1, x * y % _P)
+    for _ in range(3):
+        eightfold = _add(eightfold, eightfold)
+    return None if eightfold[0] % _P == 0 else point
+
+
+_BASE = _point((4 * pow(5, -1, _P) % _P).to_bytes(32, "little")) or _NEUTRAL
+
+
+# --- Keys and signed notes: c2sp.org/signed-note -----------------------------------------------------------
+
+ED25519, ECDSA, COSIGNATURE = 0x01, 0x02, 0x04
 MAX_SIGNATURES = 16
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 _SIGNATURE_LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
+_VERIFIER_KEY = re.compile(r"([^\s+]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]+={0,2})")
 
 
 class CheckpointError(ValueError):
@@ -286,25 +344,39 @@ class Signature:
     key_id: bytes
     signature: bytes
 
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A signed statement: the log `origin`, at `size` events, has this `root`. `text` is what is signed."""
-
-    origin: str
-    size: int
-    root: bytes
-    extensions: tuple[str, ...]
-    text: str
-    signatures: tuple[Signature, ...]
+    def line(self) -> str:
+        """The line as it stands in a note."""
+        return f"— {self.name} {base64.b64encode(self.key_id + self.signature).decode()}\n"
 
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A P-256 key and the ID by which signature lines name it."""
+    """A key and the ID by which signature lines name it: P-256, or Ed25519 as 32 bytes."""
 
-    key: EllipticCurvePublicKey
+    key: EllipticCurvePublicKey | bytes
     key_id: bytes
+
+    def has_signed(self, data: bytes, signature: bytes) -> bool:
+        """Whether this key made this signature."""
+        if isinstance(self.key, bytes):
+            return verify_ed25519(self.key, data, signature)
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+        from cryptography.hazmat.primitives.hashes import SHA256
+
+        try:
+            self.key.verify(signature, data, ECDSA(SHA256()))
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class VerifierKey(PublicKey):
+    """A key with the name under which it signs and the kind of its signatures, as one line holds it."""
+
+    name: str
+    kind: int
 
 
 def key_id(public_key_der: bytes) -> bytes:
@@ -312,11 +384,18 @@ def key_id(public_key_der: bytes) -> bytes:
     return sha256(public_key_der).digest()[:4]
 
 
+def ed25519_key_id(name: str, kind: int, public: bytes) -> bytes:
+    """The same for Ed25519, whose rule names the signer and the kind of signature."""
+    return sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
+
+
 def load_public_key(data: bytes) -> PublicKey:
-    """A P-256 public key from PEM or DER (SubjectPublicKeyInfo). Raises ValueError on anything else."""
+    """A P-256 key from PEM or DER (SubjectPublicKeyInfo), or a verifier key. Raises ValueError on anything else."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
+    if data.isascii() and _VERIFIER_KEY.fullmatch(data.decode().strip()):
+        return parse_verifier_key(data.decode().strip())
     pem = b"-----BEGIN" in data
     key = (serialization.load_pem_public_key if pem else serialization.load_der_public_key)(data)
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
@@ -325,30 +404,60 @@ def load_public_key(data: bytes) -> PublicKey:
     return PublicKey(key, key_id(der))
 
 
-def parse_checkpoint(note: str) -> Checkpoint:
-    """Parse one signed checkpoint strictly, without checking its signature. Raises CheckpointError."""
+def parse_verifier_key(text: str) -> VerifierKey:
+    """A key as one line: name+ID+base64 of its kind and its bytes. Raises ValueError that says what is wrong."""
+    match = _VERIFIER_KEY.fullmatch(text)
+    material = base64.b64decode(match[3]) if match and len(match[3]) % 4 == 0 else b""
+    if not match or len(material) < 2:
+        raise ValueError(f"verifier key {text!r} is not name+ID+key: copy the whole line")
+    name, kind, public = match[1], material[0], material[1:]
+    key: EllipticCurvePublicKey | bytes = public
+    if kind == ECDSA:
+        key, wanted = load_public_key(public).key, key_id(public)
+    elif kind in (ED25519, COSIGNATURE) and _point(public):
+        wanted = ed25519_key_id(name, kind, public)
+    else:
+        raise ValueError(f"verifier key {text!r} is of no known kind, or one under which anybody can sign")
+    if wanted.hex() != match[2]:
+        raise ValueError(f"verifier key {text!r} was altered: its ID should be {wanted.hex()}")
+    return VerifierKey(key, wanted, name, kind)
+
+
+def format_verifier_key(name: str, kind: int, public: bytes) -> str:
+    """The one line of a key: SPKI DER for ECDSA, 32 bytes for Ed25519."""
+    wanted = key_id(public) if kind == ECDSA else ed25519_key_id(name, kind, public)
+    return f"{name}+{wanted.hex()}+{base64.b64encode(bytes([kind]) + public).decode()}"
+
+
+def as_verifier_key(origin: str, key: PublicKey) -> str:
+    """The one line of a log's key."""
+    if isinstance(key.key, bytes):
+        return format_verifier_key(origin, ED25519, key.key)
+    from cryptography.hazmat.primitives import serialization
+
+    encoding, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return format_verifier_key(origin, ECDSA, key.key.public_bytes(encoding, form))
+
+
+def parse_note(note: str) -> tuple[str, tuple[Signature, ...]]:
+    """The text of a signed note, and its signatures, unchecked. Raises CheckpointError."""
     text, blank, signatures = note.rpartition("\n\n")
     if not blank or not signatures.endswith("\n") or _CONTROL.search(note):
         raise _malformed("it is not a text, an empty line and signature lines, each ended by a newline")
-    lines = text.split("\n")
-    if len(lines) < 3 or "" in lines:
+    if len(lines := text.split("\n")) < 3 or "" in lines:
         raise _malformed("its text does not have an origin, a size and a root, each on a line")
-    if not _SIZE.fullmatch(lines[1]):
-        raise _malformed(f"its size is {lines[1]!r}, not a number in plain digits")
-    root = _base64(lines[2])
-    if len(root) != HASH_SIZE:
-        raise _malformed(f"its root has {len(root)} bytes, not 32")
     signed = tuple(_parse_signature(line) for line in signatures[:-1].split("\n"))
     if len(signed) > MAX_SIGNATURES:
         raise _malformed(f"it has {len(signed)} signatures, more than {MAX_SIGNATURES}")
-    return Checkpoint(lines[0], int(lines[1]), root, tuple(lines[3:]), text + "\n", signed)
+    return text + "\n", signed
 
 
 def _malformed(why: str) -> CheckpointError:
     return CheckpointError("malformed checkpoint", f"the checkpoint cannot be read: {why}")
 
 
-def _base64(text: str) -> bytes:
+def decode_base64(text: str) -> bytes:
+    """The bytes that a text in base64 stands for. Raises CheckpointError, also where it is not the canonical form."""
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError as error:
@@ -360,36 +469,10 @@ def _base64(text: str) -> bytes:
 
 def _parse_signature(line: str) -> Signature:
     match = _SIGNATURE_LINE.fullmatch(line)
-    data = _base64(match[2]) if match else b""
+    data = decode_base64(match[2]) if match else b""
     if not match or len(data) <= 4:
         raise _malformed(f"{line!r} is not a signature line")
     return Signature(match[1], data[:4], data[4:])
-
-
-def check_signature(checkpoint: Checkpoint, key: PublicKey, origin: str | None = None) -> None:
-    """Return when the log itself signed this checkpoint with this key. Raises CheckpointError.
-
-    Signatures under other names or key IDs are ignored, as signed-note demands. With `origin`, the checkpoint
-    must be of that log.
-    """
-    if origin is not None and checkpoint.origin != origin:
-        raise CheckpointError("wrong log", f"it is of the log {checkpoint.origin!r}, not of {origin!r}")
-    ours = [s for s in checkpoint.signatures if (s.name, s.key_id) == (checkpoint.origin, key.key_id)]
-    if not ours:
-        raise CheckpointError("unknown key", f"no signature is by {checkpoint.origin} with key {key.key_id.hex()}")
-    for each in ours:
-        _check_ecdsa(checkpoint.text.encode(), each.signature, key)
-
-
-def _check_ecdsa(data: bytes, signature: bytes, key: PublicKey) -> None:
-    from cryptography.exceptions import InvalidSignature
-    from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
-    from cryptography.hazmat.primitives.hashes import SHA256
-
-    try:
-        key.key.verify(signature, data, ECDSA(SHA256()))
-    except InvalidSignature:
-        raise CheckpointError("bad signature", f"its signature is not by key {key.key_id.hex()}") from None
 
 
 def split_notes(text: str) -> Iterator[str]:
@@ -405,17 +488,140 @@ def split_notes(text: str) -> Iterator[str]:
         yield "\n".join(note)
 
 
+# --- Checkpoints: c2sp.org/tlog-checkpoint, c2sp.org/tlog-cosignature -------------------------------------
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A signed statement: the log `origin`, at `size` events, has this `root`. `text` is what is signed."""
+
+    origin: str
+    size: int
+    root: bytes
+    extensions: tuple[str, ...]
+    text: str
+    signatures: tuple[Signature, ...]
+
+    def note(self) -> str:
+        """The note, with every signature."""
+        return self.text + "\n" + "".join(each.line() for each in self.signatures)
+
+
+def parse_checkpoint(note: str) -> Checkpoint:
+    """Parse one signed checkpoint strictly, without checking its signature. Raises CheckpointError."""
+    text, signed = parse_note(note)
+    lines = text[:-1].split("\n")
+    if not _SIZE.fullmatch(lines[1]):
+        raise _malformed(f"its size is {lines[1]!r}, not a number in plain digits")
+    root = decode_base64(lines[2])
+    if len(root) != HASH_SIZE:
+        raise _malformed(f"its root has {len(root)} bytes, not 32")
+    return Checkpoint(lines[0], int(lines[1]), root, tuple(lines[3:]), text, signed)
+
+
+def check_signature(checkpoint: Checkpoint, key: PublicKey, origin: str | None = None) -> None:
+    """Return when the log itself signed this checkpoint with this key. Raises CheckpointError.
+
+    Signatures under other names or key IDs are ignored, as signed-note demands. With `origin`, the checkpoint
+    must be of that log.
+    """
+    if origin is not None and checkpoint.origin != origin:
+        raise CheckpointError("wrong log", f"it is of the log {checkpoint.origin!r}, not of {origin!r}")
+    _check_signed(checkpoint.origin, checkpoint.text, checkpoint.signatures, key)
+
+
+def _check_signed(name: str, text: str, signatures: Sequence[Signature], key: PublicKey) -> None:
+    ours = [s for s in signatures if (s.name, s.key_id) == (name, key.key_id)]
+    if not ours:
+        raise CheckpointError("unknown key", f"no signature is by {name} with key {key.key_id.hex()}")
+    if not all(key.has_signed(text.encode(), each.signature) for each in ours):
+        raise CheckpointError("bad signature", f"its signature is not by key {key.key_id.hex()}")
+
+
+def cosigned_bytes(text: str, timestamp: int) -> bytes:
+    """What a witness signs: that at this time (POSIX seconds) it saw this checkpoint as the log's newest."""
+    return f"cosignature/v1\ntime {timestamp}\n{text}".encode()
+
+
+def has_cosigned(checkpoint: Checkpoint, witness: VerifierKey) -> bool:
+    """Whether this witness cosigned. Raises CheckpointError when a line says so and is wrong."""
+    lines = [s.signature for s in checkpoint.signatures if (s.name, s.key_id) == (witness.name, witness.key_id)]
+    for each in lines:
+        timestamp, signature = int.from_bytes(each[:8]), each[8:]
+        if not 0 < timestamp < 1 << 63 or not witness.has_signed(cosigned_bytes(checkpoint.text, timestamp), signature):
+            raise CheckpointError("bad signature", f"its cosignature is not by the witness {witness.name}")
+    return bool(lines)
+
+
+_CHANGE = re.compile(r"key change after (0|[1-9][0-9]{0,18})")
+
+
+def key_change_text(origin: str, size: int, new_key: str) -> str:
+    """What the old key signs: checkpoints of more than `size` events are signed by this verifier key."""
+    return f"{origin}\nkey change after {size}\n{new_key}\n"
+
+
+@dataclass(frozen=True)
+class KeyChange:
+    """A key's statement that checkpoints of more than `size` events are signed by another."""
+
+    origin: str
+    size: int
+    key: PublicKey
+    text: str
+    signatures: tuple[Signature, ...]
+
+
+def parse_key_change(note: str) -> KeyChange | None:
+    """The key change that a note states, unchecked; None for a note that states none. Raises CheckpointError."""
+    text, signed = parse_note(note)
+    lines = text[:-1].split("\n")
+    if not (match := _CHANGE.fullmatch(lines[1])):
+        return None
+    try:
+        new = parse_verifier_key(lines[2])
+    except ValueError as error:
+        raise _malformed(str(error)) from error
+    return KeyChange(lines[0], int(match[1]), new, text, signed)
+
+
+def keys_by_size(key: PublicKey, changes: Iterable[KeyChange], origin: str | None) -> list[tuple[int, PublicKey]]:
+    """Every key of a log with the size after which it signs, from this key on. Raises CheckpointError."""
+    keys, waiting = [(-1, key)], list(changes)
+    while waiting:
+        start, last = keys[-1]
+        signed = [c for c in waiting if any(s.key_id == last.key_id for s in c.signatures)]
+        if not signed:
+            raise CheckpointError(
+                "unknown key", f"a key change is signed by neither {key.key_id.hex()} nor a successor"
+            )
+        change = signed[0]
+        if len({c.text for c in signed}) > 1 or change.size < start:
+            raise CheckpointError("forked", f"key {last.key_id.hex()} named two successors, or one for the past")
+        if origin is not None and change.origin != origin:
+            raise CheckpointError("wrong log", f"a key change is of the log {change.origin!r}, not of {origin!r}")
+        _check_signed(change.origin, change.text, change.signatures, last)
+        keys.append((change.size, change.key))
+        waiting = [c for c in waiting if c.text != change.text]
+    return keys
+
+
 # --- The export: JSON Lines, one event a line -------------------------------------------------------------
 
 BLOCK_BYTES = 1 << 21
+ID_SIZE = 16
 _NO_INDEX = -1
 _INDEX = rb"(0|[1-9][0-9]{0,17})"
 _WORD = rb'"[ !#-\[\]-~]*+"'  # printable ASCII that needs no escape
 _MAYBE = rb"(?:null|" + _WORD + rb")"
+_ID = rb"([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
+_HOUR = rb"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+# RFC 3339, with its zone. Whether there is such a day, the calendar says.
+_TIME = rb"([0-9]{4}-[0-9]{2}-[0-9]{2})T" + _HOUR + rb":[0-5][0-9](?:\.[0-9]+)?(?:Z|[+-]" + _HOUR + rb")"
 _USUAL_LINE = re.compile(
     rb'^\{"index":' + _INDEX + rb',"event":(\{"agent":' + _WORD + rb',"customer_id":' + _MAYBE
-    + rb',"details":(\{[^\n]*\}),"event_id":' + _WORD + rb',"event_type":' + _WORD + rb',"occurred_at":' + _WORD
-    + rb',"request_id":' + _MAYBE + rb',"run_id":' + _MAYBE + rb',"status":' + _WORD
+    + rb',"details":(\{[^\n]*\}),"event_id":"' + _ID + rb'","event_type":' + _WORD + rb',"occurred_at":"' + _TIME
+    + rb'","request_id":' + _MAYBE + rb',"run_id":' + _MAYBE + rb',"status":' + _WORD
     + rb'\}),"leaf_hash":"([0-9a-f]{64})"\}\n',
     re.MULTILINE,
 )  # fmt: skip
@@ -442,11 +648,13 @@ class Finding:
 class Export:
     """What an export holds. Position i is its i-th line, whatever index that line gives itself.
 
-    `leaves` is the fingerprint of each event as computed here, 32 bytes a line. `claimed` holds the fingerprints
-    that lines give themselves, where they differ. `faults` are lines that could not be taken as they stand.
+    `leaves` is the fingerprint of each event as computed here, 32 bytes a line. `ids` are the events' ids, 16 bytes a
+    line; where a line gives none, the start of its fingerprint. `claimed` holds the fingerprints that lines give
+    themselves, where they differ. `faults` are lines that could not be taken as they stand.
     """
 
     leaves: bytearray = field(default_factory=bytearray)
+    ids: bytearray = field(default_factory=bytearray)
     indices: array[int] = field(default_factory=lambda: array("q"))
     claimed: dict[int, bytes] = field(default_factory=dict)
     faults: dict[int, tuple[str, str]] = field(default_factory=dict)
@@ -464,6 +672,7 @@ class Export:
         """Append what the next block of lines holds."""
         start = len(self)
         self.leaves += block.leaves
+        self.ids += block.ids
         self.indices.extend(block.indices)
         self.claimed.update((start + at, leaf) for at, leaf in block.claimed.items())
         self.faults.update((start + at, fault) for at, fault in block.faults.items())
@@ -524,16 +733,26 @@ def _whole_lines(stream: IO[bytes]) -> Iterator[bytes]:
 
 def _read_block(block: bytes) -> Export:
     """Some whole lines. Lines of the usual shape are read many at once, any other block line by line."""
-    rows: list[tuple[bytes, bytes, bytes, bytes]] = _USUAL_LINE.findall(block)
-    if len(rows) != block.count(b"\n") or not _all_canonical({row[2] for row in rows}):
+    rows: list[tuple[bytes, ...]] = _USUAL_LINE.findall(block)
+    usual = len(rows) == block.count(b"\n") and all(_is_day(day) for day in {row[4] for row in rows})
+    if not usual or not _all_canonical({row[2] for row in rows}):
         return _read_lines(block[:-1].split(b"\n"))
     leaves = [sha256(b"\x00" + row[1]).digest() for row in rows]
-    export = Export(bytearray(b"".join(leaves)), array("q", [int(row[0]) for row in rows]))
-    claimed = bytes.fromhex(b"".join([row[3] for row in rows]).decode())
+    ids = bytes.fromhex(b"".join([row[3] for row in rows]).replace(b"-", b"").decode())
+    export = Export(bytearray(b"".join(leaves)), bytearray(ids), array("q", [int(row[0]) for row in rows]))
+    claimed = bytes.fromhex(b"".join([row[5] for row in rows]).decode())
     if claimed != export.leaves:
         own = (claimed[at : at + HASH_SIZE] for at in range(0, len(claimed), HASH_SIZE))
         export.claimed = {at: c for at, (c, leaf) in enumerate(zip(own, leaves, strict=True)) if c != leaf}
     return export
+
+
+def _is_day(text: bytes) -> bool:
+    try:
+        date.fromisoformat(text.decode())
+    except ValueError:
+        return False
+    return True
 
 
 def _all_canonical(texts: set[bytes]) -> bool:
@@ -559,36 +778,47 @@ def _all_canonical(texts: set[bytes]) -> bool:
 def _read_lines(lines: list[bytes]) -> Export:
     export = Export()
     for position, line in enumerate(lines):
-        match = _ANY_LINE.fullmatch(line)
-        if not match:
-            export.faults[position] = ("unreadable", "the line is not a line of an export")
-            export.leaves += bytes(HASH_SIZE)
-            export.indices.append(_NO_INDEX)
-            continue
-        claimed = leaf = bytes.fromhex(match[3].decode())
-        if match[2] is None:
-            export.withheld.append(position)
-        else:
-            leaf = leaf_hash(match[2])
-            if problem := _event_problem(match[2]):
-                export.faults[position] = ("not canonical", problem)
-        if leaf != claimed:
-            export.claimed[position] = claimed
+        index, leaf, own_id = _NO_INDEX, bytes(HASH_SIZE), b""
+        fault: tuple[str, str] | None = ("unreadable", "the line is not a line of an export")
+        if match := _ANY_LINE.fullmatch(line):
+            index, leaf, fault = int(match[1]), bytes.fromhex(match[3].decode()), None
+            if match[2] is None:
+                export.withheld.append(position)
+            else:
+                own_id, fault = _read_event(match[2])
+                if (computed := leaf_hash(match[2])) != leaf:
+                    export.claimed[position], leaf = leaf, computed
+        if fault:
+            export.faults[position] = fault
         export.leaves += leaf
-        export.indices.append(int(match[1]))
+        export.ids += own_id or leaf[:ID_SIZE]
+        export.indices.append(index)
     return export
 
 
-def _event_problem(event: bytes) -> str | None:
+def _read_event(event: bytes) -> tuple[bytes, tuple[str, str] | None]:
+    """The id of an event, and what is wrong with its text."""
     try:
         text = event.decode()
         value = _decode(text)
         if not isinstance(value, dict) or list(value) != EVENT_FIELDS:
-            return "the event does not have the fields of an audit event, in their order"
+            return b"", ("not canonical", "the event does not have the fields of an audit event, in their order")
         same = canonical_text(text) == text
     except (ValueError, RecursionError):
-        return "the event is not JSON"
-    return None if same else "the event is not in canonical form, so two readers might read it differently"
+        return b"", ("not canonical", "the event is not JSON")
+    if not same:
+        return b"", ("not canonical", "the event is not in canonical form, so two readers might read it differently")
+    found = re.fullmatch(_ID, str(value["event_id"]).encode())
+    if not found:
+        return b"", ("malformed event", f"event_id {value['event_id']!r} is not a UUID in lower case")
+    own_id = bytes.fromhex(found[1].decode().replace("-", ""))
+    time = re.fullmatch(_TIME, str(value["occurred_at"]).encode())
+    if not time or not _is_day(time[1]):
+        return own_id, (
+            "malformed event",
+            f"occurred_at {value['occurred_at']!r} is not a time with its zone (RFC 3339)",
+        )
+    return own_id, None
 
 
 # --- The diagnosis: what is wrong, and where --------------------------------------------------------------
@@ -627,11 +857,15 @@ def verify_export(
     origin: str | None = None,
     partial: bool = False,
     jobs: int = 1,
+    witnesses: Sequence[VerifierKey] = (),
+    required: int = 0,
+    known: Sequence[Finding] = (),
 ) -> Verdict:
     """Check an export against checkpoint files, given as (name, text), and the public key.
 
     `origin` demands checkpoints of that log; without it they must all be of one. `partial` accepts events whose
-    text is withheld and only their fingerprint given.
+    text is withheld and only their fingerprint given. So many of the `witnesses` as `required` says must have
+    cosigned the newest checkpoint. `known` are findings about where the checkpoints come from.
     """
     checkpoints, findings = read_checkpoints(checkpoint_files, key, origin)
     export = read_export(stream, [each.size for each in checkpoints], jobs)
@@ -640,6 +874,8 @@ def verify_export(
     findings += _root_findings(export, checkpoints, findings)
     if not findings:
         findings += _sealed_twice(export)
+    findings += _witness_findings(checkpoints, witnesses, required)
+    findings += known
     findings.sort(key=lambda f: (f.first is not None, f.first or 0))
     newest = checkpoints[-1] if checkpoints else None
     return Verdict(tuple(findings), len(export), len(export.withheld), newest, len(checkpoints))
@@ -648,26 +884,76 @@ def verify_export(
 def read_checkpoints(
     files: Iterable[tuple[str, str]], key: PublicKey, origin: str | None = None
 ) -> tuple[list[Checkpoint], list[Finding]]:
-    """The checkpoints that count, by size, one a size; and what is wrong with any."""
+    """The checkpoints that count, by size, one a size with everybody's signatures; and what is wrong with any."""
     good: list[Checkpoint] = []
     findings: list[Finding] = []
-    for name, text in files:
-        seen: dict[str, int] = {}
-        for number, note in enumerate(split_notes(text), 1):
-            try:
-                checkpoint = parse_checkpoint(note)
-                check_signature(checkpoint, key, origin)
-                origin = checkpoint.origin
-                _require_order(checkpoint, note, seen)
-                good.append(checkpoint)
-            except CheckpointError as error:
-                findings.append(Finding(error.kind, f"{name}, checkpoint {number}: {error}"))
-    by_size = {each.size: each for each in good}
+    notes = [(name, number, note) for name, text in files for number, note in enumerate(split_notes(text), 1)]
+    keys, seen = _read_keys(notes, key, origin, findings), dict[str, dict[str, int]]()
+    for name, number, note in notes:
+        try:
+            if _change_in(note):
+                continue
+            checkpoint = parse_checkpoint(note)
+            check_signature(checkpoint, next(k for after, k in reversed(keys) if checkpoint.size > after), origin)
+            origin = checkpoint.origin
+            _require_order(checkpoint, note, seen.setdefault(name, {}))
+            good.append(checkpoint)
+        except CheckpointError as error:
+            findings.append(Finding(error.kind, f"{name}, checkpoint {number}: {error}"))
+    by_size: dict[int, Checkpoint] = {}
     for each in good:
-        if each.root != by_size[each.size].root:
+        known = by_size.setdefault(each.size, each)
+        if each.root != known.root:
             message = f"two signed checkpoints give the log of {each.size} events different roots"
             findings.append(Finding("forked", message, 0, each.size - 1))
+        elif each.text == known.text:
+            both = tuple(dict.fromkeys(known.signatures + each.signatures))
+            by_size[each.size] = replace(known, signatures=both)
     return [by_size[size] for size in sorted(by_size)], findings
+
+
+def _read_keys(
+    notes: Sequence[tuple[str, int, str]], key: PublicKey, origin: str | None, findings: list[Finding]
+) -> list[tuple[int, PublicKey]]:
+    try:
+        return keys_by_size(key, [change for *_, note in notes if (change := _change_in(note))], origin)
+    except CheckpointError as error:
+        findings.append(Finding(error.kind, str(error)))
+        return [(-1, key)]
+
+
+def _change_in(note: str) -> KeyChange | None:
+    """The key change in a note; None also where the note cannot be read, of which others speak."""
+    try:
+        return parse_key_change(note)
+    except CheckpointError:
+        return None
+
+
+def require_witnesses(checkpoint: Checkpoint, witnesses: Sequence[VerifierKey], required: int) -> None:
+    """Return when so many of these witnesses cosigned. Raises CheckpointError. A key counts once, whatever its name."""
+    count = len({witness.key for witness in witnesses if has_cosigned(checkpoint, witness)})
+    if count < required:
+        who = f"{count} of the {required} witnesses that you require have cosigned it"
+        raise CheckpointError("not witnessed", f"the checkpoint of {checkpoint.size} events: {who}")
+
+
+def _witness_findings(
+    checkpoints: Sequence[Checkpoint], witnesses: Sequence[VerifierKey], required: int
+) -> list[Finding]:
+    """Whether the newest checkpoint is cosigned; if not, up to where the log is."""
+    problem = None
+    for checkpoint in reversed(checkpoints if required else ()):
+        try:
+            require_witnesses(checkpoint, witnesses, required)
+        except CheckpointError as error:
+            problem = problem or (error.kind, f"{error}; no older one is cosigned either")
+        else:
+            if problem:
+                message = problem[1].rpartition("; ")[0] + f"; witnessed are the first {checkpoint.size} events only"
+                return [Finding(problem[0], message, checkpoint.size, checkpoints[-1].size - 1)]
+            break
+    return [Finding(*problem)] if problem else []
 
 
 def _require_order(checkpoint: Checkpoint, note: str, seen: dict[str, int]) -> None:
@@ -850,16 +1136,119 @@ def _explain_order(base: Frontier, leaves: list[bytes], checkpoint: Checkpoint) 
 
 
 def _sealed_twice(export: Export) -> list[Finding]:
-    """One event must be one leaf, even though a signed log that says otherwise was not tampered with."""
-    leaves = [bytes(export.leaves[at : at + HASH_SIZE]) for at in range(0, len(export.leaves), HASH_SIZE)]
-    if len(set(leaves)) == len(leaves):
+    """One event id must be one leaf, even though a signed log that says otherwise was not tampered with."""
+    ids = [bytes(export.ids[at : at + ID_SIZE]) for at in range(0, len(export.ids), ID_SIZE)]
+    if len(set(ids)) == len(ids):
         return []
     seen: set[bytes] = set()
-    for index, leaf in enumerate(leaves):
-        if leaf in seen:
-            return [Finding("duplicated", "the same event was sealed before, under a lower index", index, index)]
-        seen.add(leaf)
+    for index, own_id in enumerate(ids):
+        if own_id in seen:
+            return [Finding("duplicated", "an event with this id was sealed before, under a lower index", index, index)]
+        seen.add(own_id)
     return []
+
+
+# --- The write-once store, as somebody may have treated it ------------------------------------------------
+
+LISTING = "versions.json"
+_STORED = re.compile(r"(checkpoints|cosignatures|keys)/([0-9]{20})(?:-[0-9a-f]{8})?\.txt")
+
+
+def is_stored_note(name: str) -> bool:
+    """Whether an object of the store is one that the log puts there."""
+    return _STORED.fullmatch(name) is not None
+
+
+def read_store(folder: Path, demanded: Iterable[str]) -> tuple[list[tuple[str, str]], list[Finding]]:
+    """The notes of a store, every version of each, and what is wrong with it.
+
+    The folder holds `versions.json`, as `aws s3api list-object-versions` answers it, and `N.txt`, the content of the
+    N-th of its `Versions`, from 0 on. `demanded` are checkpoints that the store must hold.
+    """
+    try:
+        listing = json.loads((folder / LISTING).read_text(encoding="utf-8"))
+        versions = [str(version["Key"]) for version in listing.get("Versions") or []]
+        hidden = [str(marker["Key"]) for marker in listing.get("DeleteMarkers") or []]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{folder / LISTING} is not a listing of the store's versions") from error
+    findings = [Finding("hidden", f"{name}: a delete marker hides it") for name in hidden]
+    for name, count in Counter(versions).items():
+        if not is_stored_note(name):
+            findings.append(Finding("foreign object", f"{name}: no object of the log has such a name"))
+        elif count > 1:
+            findings.append(Finding("overwritten", f"{name}: it was overwritten, the store holds {count} versions"))
+    files: list[tuple[str, str]] = []
+    stored: set[int] = set()
+    for number, name in enumerate(versions):
+        if match := _STORED.fullmatch(name):
+            text = (folder / f"{number}.txt").read_text(encoding="utf-8", errors="replace")
+            files.append((f"{name} (version {number})", text))
+            if match[1] == "checkpoints":
+                stored.add(int(match[2]))
+            findings += [f for note in split_notes(text) if (f := _misnamed(name, int(match[2]), note))]
+    for checkpoint in _readable(demanded):
+        if checkpoint.size not in stored:
+            message = f"the store lacks the checkpoint of {checkpoint.size} events, which was published"
+            findings.append(Finding("missing checkpoint", message))
+    return files, findings
+
+
+def _misnamed(name: str, size: int, note: str) -> Finding | None:
+    note_size = change.size if (change := _change_in(note)) else next((c.size for c in _readable([note])), size)
+    if note_size == size and bool(change) == name.startswith("keys/"):
+        return None
+    return Finding("replaced checkpoint", f"{name}: it holds another statement, about {note_size} events")
+
+
+def _readable(notes: Iterable[str]) -> Iterator[Checkpoint]:
+    for note in notes:
+        with contextlib.suppress(CheckpointError):
+            yield parse_checkpoint(note)
+
+
+# --- What the auditor remembers from one time to the next -------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The log's name, its first key, and the newest checkpoint that was found valid: what the auditor's file pins."""
+
+    origin: str
+    key: str
+    checkpoint: str
+
+    @classmethod
+    def read(cls, path: Path) -> Trust | None:
+        """What the file pins; None when there is none yet. Raises ValueError for a file that cannot be relied on."""
+        if not path.exists():
+            return None
+        if path.stat().st_mode & 0o022:
+            raise ValueError(f"{path} can be written by others than its owner: check what it pins, then chmod 600 it")
+        try:
+            trust = cls(**json.loads(path.read_text(encoding="utf-8")))
+            load_public_key(trust.key.encode())
+            parse_checkpoint(trust.checkpoint)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} is no trust file: {error}. Put it back from a copy, or begin anew") from error
+        return trust
+
+    def write(self, path: Path) -> None:
+        """Write the file whole or not at all, for its owner only."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            json.dump(vars(self), file, indent=1)
+        Path(file.name).replace(path)
+
+    def changes(self, given: PublicKey | None, origin: str | None) -> list[Finding]:
+        """What differs between what is pinned and what is given now."""
+        pinned = load_public_key(self.key.encode())
+        findings = []
+        if given and given.key_id != pinned.key_id:
+            message = f"the key given is {given.key_id.hex()}, the trust file pins {pinned.key_id.hex()}"
+            findings.append(Finding("not trusted", message))
+        if origin and origin != self.origin:
+            findings.append(Finding("not trusted", f"the log given is {origin!r}, the trust file pins {self.origin!r}"))
+        return findings
 
 
 # --- Proofs about single events and single checkpoints ----------------------------------------------------
@@ -868,24 +1257,30 @@ INCLUSION = "vigie inclusion proof"
 CONSISTENCY = "vigie consistency proof"
 
 
-def check_inclusion_file(text: str, key: PublicKey, origin: str | None = None) -> tuple[str, int, Checkpoint]:
+def check_inclusion_file(
+    text: str, key: PublicKey, origin: str | None = None, witnesses: Sequence[VerifierKey] = (), required: int = 0
+) -> tuple[str, int, Checkpoint]:
     """Check an inclusion proof file; return the event's canonical text, its index and the checkpoint.
 
     Raises ProofError when the event is not proved, CheckpointError when the checkpoint does not count.
     """
     proof = _proof_object(text, INCLUSION, {"index": int, "event": dict, "proof": list, "checkpoint": str})
     checkpoint = _checked(proof["checkpoint"], key, origin)
+    require_witnesses(checkpoint, witnesses, required)
     event = _encode(proof["event"])
     leaf = leaf_hash(event.encode())
     verify_inclusion(proof["index"], checkpoint.size, leaf, _hashes(proof["proof"]), checkpoint.root)
     return event, proof["index"], checkpoint
 
 
-def check_consistency_file(text: str, key: PublicKey, origin: str | None = None) -> tuple[Checkpoint, Checkpoint]:
+def check_consistency_file(
+    text: str, key: PublicKey, origin: str | None = None, witnesses: Sequence[VerifierKey] = (), required: int = 0
+) -> tuple[Checkpoint, Checkpoint]:
     """Check a consistency proof file; return the older and the newer checkpoint. Raises as the above."""
     proof = _proof_object(text, CONSISTENCY, {"first": str, "second": str, "proof": list})
     first = _checked(proof["first"], key, origin)
     second = _checked(proof["second"], key, first.origin)
+    require_witnesses(second, witnesses, required)
     verify_consistency(first.size, second.size, first.root, second.root, _hashes(proof["proof"]))
     return first, second
 
@@ -942,13 +1337,22 @@ KINDS = {
     "bad signature": "A checkpoint was changed, or its signature forged.",
     "wrong log": "A checkpoint belongs to another log.",
     "replaced checkpoint": "A checkpoint was put in the place of another.",
+    "malformed event": "An event has no proper id or time.",
+    "overwritten": "A checkpoint in the store was overwritten.",
+    "hidden": "Something in the store was deleted: a delete marker hides it.",
+    "foreign object": "The store holds something that the log did not put there.",
+    "missing checkpoint": "A published checkpoint is not in the store any more.",
+    "not trusted": "The key or the log's name is another than the one you pinned.",
+    "not witnessed": "Too few of the witnesses you named have cosigned the newest checkpoint.",
 }
 EXPLANATION = """\
 Checks that an audit trail is complete and unchanged since it was sealed.
 
-You need three things, from three places if you can: the export (from whoever is audited), the checkpoints (best
-fetched by yourself from the write-once store) and the public key (from a source you trust). The log may have
-grown since the newest checkpoint; those newer events are counted but not vouched for.
+You need four things, from different places if you can: the export (from whoever is audited), the checkpoints (best
+fetched by yourself from the write-once store, with all their versions), the public key and the log's name (from a
+source you trust). Keep a trust file: it pins key, name and the newest checkpoint from the first time on. The log may
+have grown since the newest checkpoint; those newer events are counted but not vouched for. Whoever holds the signing
+key can show you another log than others: only witnesses that you choose yourself are against that.
 
 Exit code: 0 valid, 1 not valid, 2 could not be checked."""
 
@@ -957,8 +1361,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        key = load_public_key(Path(options.key).read_bytes())
-        return int(options.run(options, key))
+        trust = Trust.read(Path(options.trust)) if options.trust else None
+        if not options.key and not trust:
+            raise ValueError("no public key: give --key FILE, or a --trust FILE that pins it")
+        if not options.origin and not options.trust:
+            raise ValueError("whose log? Give its name (--origin NAME), or a file that pins it (--trust FILE)")
+        options.witnesses = [parse_verifier_key(each) for each in options.witness_key]
+        options.required = len(options.witnesses) if options.required is None else options.required
+        if any(each.kind != COSIGNATURE for each in options.witnesses):
+            raise ValueError("a --witness-key is not a witness's: its kind is not cosignature/v1 (4)")
+        if not 0 <= options.required <= len({each.key for each in options.witnesses}):
+            raise ValueError(f"--required {options.required}: there are {len(options.witnesses)} --witness-key")
+        return int(options.run(options, trust))
     except (OSError, EOFError, ValueError) as error:
         _say(f"COULD NOT BE CHECKED: {error}")
         return NOT_CHECKED
@@ -970,11 +1384,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="export | inclusion | consistency")
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--key", required=True, help="the public key of the audit log (PEM or DER)")
-    common.add_argument("--origin", help="the name of the log; without it, whatever the checkpoints say")
+    common.add_argument("--key", help="the public key of the audit log (PEM, DER, or its one line in a file)")
+    common.add_argument("--origin", help="the name of the log; what the trust file pins unless given")
+    common.add_argument("--trust", metavar="FILE", help="your file that pins key and name; made on first use")
+    common.add_argument("--witness-key", action="append", default=[], metavar="NAME+ID+KEY", help="a witness you trust")
+    common.add_argument("--required", type=int, metavar="N", help="how many of them must have cosigned; all by default")
     export = commands.add_parser("export", parents=[common], help="check a whole log: nothing changed or missing")
     export.add_argument("export", help="the log, one event a line (.jsonl or .jsonl.gz)")
     export.add_argument("--checkpoints", required=True, nargs="+", help="checkpoint files, or folders of them")
+    export.add_argument(
+        "--store", metavar="FOLDER", help="the write-once store, every version (versions.json, 0.txt, …)"
+    )
     export.add_argument("--partial", action="store_true", help="accept events whose text is withheld")
     export.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes to use")
     export.add_argument("--json", action="store_true", help="answer in JSON")
@@ -992,14 +1412,51 @@ def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def _run_export(options: argparse.Namespace, key: PublicKey) -> int:
+def _run_export(options: argparse.Namespace, trust: Trust | None) -> int:
+    key, origin = _pinned(options, trust)
     files = [(str(path), path.read_text(encoding="utf-8")) for path in _files(options.checkpoints)]
     if not files:
         raise ValueError(f"no checkpoint file in {', '.join(options.checkpoints)}")
+    known = trust.changes(_given_key(options), options.origin) if trust else []
+    if options.store:
+        stored, problems = read_store(Path(options.store), [note for _, text in files for note in split_notes(text)])
+        files, known = files + stored, known + problems
+    if trust:
+        files.append((options.trust, trust.checkpoint))
     with _open_export(options.export) as stream:
-        verdict = verify_export(stream, files, key, origin=options.origin, partial=options.partial, jobs=options.jobs)
-    _say(_as_json(verdict) if options.json else "\n".join(_as_text(verdict)))
+        verdict = verify_export(
+            stream, files, key, origin=origin, partial=options.partial, jobs=options.jobs,
+            witnesses=options.witnesses, required=options.required, known=known,
+        )  # fmt: skip
+    _say(_as_json(verdict) if options.json else "\n".join(_as_text(verdict, options.required)))
+    if verdict.valid and verdict.checkpoint and options.trust:
+        _pin(options, trust, verdict.checkpoint)
     return VALID if verdict.valid else NOT_VALID
+
+
+def _given_key(options: argparse.Namespace) -> PublicKey | None:
+    return load_public_key(Path(options.key).read_bytes()) if options.key else None
+
+
+def _pinned(options: argparse.Namespace, trust: Trust | None) -> tuple[PublicKey, str | None]:
+    """The key and the name that count: what is pinned, and only without that what is given."""
+    if trust:
+        return load_public_key(trust.key.encode()), trust.origin
+    return load_public_key(Path(options.key).read_bytes()), options.origin
+
+
+def _pin(options: argparse.Namespace, trust: Trust | None, newest: Checkpoint) -> None:
+    if trust:
+        replace(trust, checkpoint=newest.note()).write(Path(options.trust))
+        return
+    line = as_verifier_key(newest.origin, load_public_key(Path(options.key).read_bytes()))
+    Trust(newest.origin, line, newest.note()).write(Path(options.trust))
+    if not options.json:
+        _say(
+            f"\nTrust on first use: nothing was pinned before. {options.trust} pins from now on the log "
+            f"{newest.origin}, the key\n{line}\nand this checkpoint. Compare name and key with what their owner "
+            "published elsewhere, keep the file, and give it (--trust) each time."
+        )
 
 
 def _files(names: Sequence[str]) -> Iterator[Path]:
@@ -1013,7 +1470,7 @@ def _open_export(name: str) -> IO[bytes]:
     return Path(name).open("rb")
 
 
-def _as_text(verdict: Verdict) -> Iterator[str]:
+def _as_text(verdict: Verdict, required: int = 0) -> Iterator[str]:
     counts = Counter(finding.kind for finding in verdict.findings)
     yield "VALID" if verdict.valid else "NOT VALID"
     if verdict.checkpoint:
@@ -1026,6 +1483,8 @@ def _as_text(verdict: Verdict) -> Iterator[str]:
     yield f"Events: {verdict.events}, of which the checkpoint covers {verdict.sealed}"
     if verdict.events > verdict.sealed and verdict.valid:
         yield f"The last {verdict.events - verdict.sealed} are newer than the checkpoint: nothing is said of them."
+    if required and not any(finding.kind == "not witnessed" for finding in verdict.findings) and verdict.checkpoint:
+        yield f"Witnesses: at least {required} of those you named have cosigned the newest checkpoint"
     if verdict.withheld:
         yield f"Events whose text is withheld: {verdict.withheld}"
     for kind, count in counts.items():
@@ -1059,31 +1518,37 @@ def _as_json(verdict: Verdict) -> str:
     )
 
 
-def _run_inclusion(options: argparse.Namespace, key: PublicKey) -> int:
+def _run_inclusion(options: argparse.Namespace, trust: Trust | None) -> int:
     def answer(text: str) -> str:
-        event, index, checkpoint = check_inclusion_file(text, key, options.origin)
+        event, index, checkpoint = check_inclusion_file(
+            text, *_pinned(options, trust), options.witnesses, options.required
+        )
         return (
             f"This event is event {index} of the {checkpoint.size} events that checkpoint "
             f"{checkpoint.root.hex()} of {checkpoint.origin} seals:\n{event}"
         )
 
-    return _run_proof(options.proof, answer)
+    return _run_proof(options, trust, answer)
 
 
-def _run_consistency(options: argparse.Namespace, key: PublicKey) -> int:
+def _run_consistency(options: argparse.Namespace, trust: Trust | None) -> int:
     def answer(text: str) -> str:
-        first, second = check_consistency_file(text, key, options.origin)
+        first, second = check_consistency_file(text, *_pinned(options, trust), options.witnesses, options.required)
         return (
             f"{first.origin} only grew: its first {first.size} events are still the same, in the same order, "
             f"now that it has {second.size}."
         )
 
-    return _run_proof(options.proof, answer)
+    return _run_proof(options, trust, answer)
 
 
-def _run_proof(name: str, answer: Callable[[str], str]) -> int:
-    text = Path(name).read_text(encoding="utf-8")
+def _run_proof(options: argparse.Namespace, trust: Trust | None, answer: Callable[[str], str]) -> int:
+    if options.trust and not trust:
+        raise ValueError(f"{options.trust} is not there yet: the command `export` makes it, from the whole log")
+    text = Path(options.proof).read_text(encoding="utf-8")
     try:
+        for change in trust.changes(_given_key(options), options.origin) if trust else []:
+            raise CheckpointError(change.kind, change.message)
         _say("VALID\n" + answer(text))
     except (ProofError, CheckpointError) as error:
         _say(f"NOT VALID\n{error}")

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import serialization
 
 from tests.integration.audit.audit_environment import AuditEnvironment, request
 from tests.integration.audit.finished_run import RUN, FinishedRun
+from tests.tamper.sealed_log import ORIGIN
 from vigie.run_export import export_run
 from vigie.trail import Trail, TrailError
 from vigie.verify import check_consistency_file, check_inclusion_file
@@ -29,7 +30,11 @@ def test_a_run_is_exported_with_all_it_takes_to_verify_it(environment: AuditEnvi
         cover, *_ = export_run(connection, RUN, tmp_path, Trail(connection).checkpoints(), pem)
     command = [sys.executable, "verify.py", "export", "log.jsonl.gz", "--checkpoints", "checkpoints.txt"]
     checked = subprocess.run(
-        [*command, "--key", "key.pem", "--partial"], cwd=tmp_path, env={}, capture_output=True, text=True
+        [*command, "--key", "key.pem", "--origin", ORIGIN, "--partial"],
+        cwd=tmp_path,
+        env={},
+        capture_output=True,
+        text=True,
     )
     assert checked.stdout.startswith("VALID\n"), checked.stderr
     rows = list(csv.DictReader((tmp_path / "events.csv").open(encoding="utf-8")))

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from vigie import verify
-from vigie.checkpoint import verifier_key
 
 PAGE = (Path(__file__).parents[3] / "docs" / "governance" / "audit-format.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"<!-- file: (\S+) -->\n```\n(.*?)```\n", PAGE, re.DOTALL))
@@ -54,11 +53,8 @@ def test_the_fingerprints_of_the_page_follow_from_its_rules_with_a_hash_function
 
 
 def test_the_one_line_key_of_the_page_is_its_public_key() -> None:
-    from cryptography.hazmat.primitives import serialization
-
-    key = verify.load_public_key(FILES["key.pem"].encode()).key
-    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    assert f"`{verifier_key('vigie.example/audit', der)}`" in PAGE
+    key = verify.load_public_key(FILES["key.pem"].encode())
+    assert f"`{verify.as_verifier_key('vigie.example/audit', key)}`" in PAGE
 
 
 def test_the_page_lists_every_kind_of_fault() -> None:

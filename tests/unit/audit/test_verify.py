@@ -199,14 +199,14 @@ def folder(tmp_path: Path) -> Path:
 
 
 def _run(folder: Path, *arguments: str) -> tuple[int, str]:
-    command = [sys.executable, "-I", "verify.py", *arguments, "--key", "key.der"]
+    command = [sys.executable, "-I", "verify.py", *arguments, "--key", "key.der", "--origin", ORIGIN]
     environment = {**os.environ, "PYTHONIOENCODING": "utf-8"}
     result = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", env=environment)
     return result.returncode, result.stdout + result.stderr
 
 
 def test_the_one_file_checks_an_export_alone(folder: Path) -> None:
-    code, said = _run(folder, "export", "export.jsonl.gz", "--checkpoints", "checkpoints", "--origin", ORIGIN)
+    code, said = _run(folder, "export", "export.jsonl.gz", "--checkpoints", "checkpoints")
     assert code == 0, said
     assert said.startswith("VALID\nCheckpoint: vigie.example/audit, 40 events")
 
@@ -277,3 +277,119 @@ def test_a_log_can_be_proved_to_have_only_grown(folder: Path) -> None:
     forked = SIGNER.checkpoint([*LEAVES[:9], LEAVES[30]])
     (folder / "proof.json").write_text(consistency_proof_file(forked, NOTES[2], _range_root), encoding="utf-8")
     assert _run(folder, "consistency", "proof.json")[0] == 1
+
+
+# --- What a signed log may not hold: an event twice, and a time that is none ---
+
+
+def _signed(rows: list[Row]) -> verify.Verdict:
+    return SealedLog(rows, [SIGNER.checkpoint(row.leaf for row in rows)], [], [len(rows)]).verify(SIGNER.public)
+
+
+def test_an_event_id_sealed_twice_is_named_although_the_events_differ() -> None:
+    other = {**ROWS[5].event, "event_id": ROWS[2].event["event_id"]}
+    verdict = _signed([*ROWS[:5], sealed_row(5, other), *ROWS[6:]])
+    assert _only(verdict) == ("duplicated", 5, 5)
+    # The same where lines are read one by one.
+    odd = {**other, "agent": 'a "quoted" one'}
+    assert _only(_signed([*ROWS[:5], sealed_row(5, odd), *ROWS[6:]])) == ("duplicated", 5, 5)
+
+
+def _with(name: str, value: str) -> verify.Verdict:
+    event = EVENT.replace(str(json.loads(EVENT)[name]).encode(), value.encode())
+    leaf = verify.leaf_hash(event)
+    lines = [row.line() for row in ROWS[:3]] + [verify.export_line(3, event, leaf)]
+    notes = [("notes", SIGNER.checkpoint([*LEAVES[:3], leaf]))]
+    return verify.verify_export(io.BytesIO(b"".join(lines)), notes, SIGNER.public)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "", "yesterday", "2026-11-23", "2026-11-23T07:00:00", "2026-11-23T07:00:00.000001", "2026-13-01T00:00:00Z",
+        "2026-02-30T00:00:00Z", "2026-11-23T24:00:00Z", "2026-11-23T07:60:00Z", "2026-11-23 07:00:00Z",
+        "2026-11-23T07:00:00+25:00", "2026-11-23T07:00:00Zx", "0000-01-01T00:00:00Z", "२०२६-11-23T07:00:00Z",
+    ],
+)  # fmt: skip
+def test_a_time_that_is_none_is_named_although_it_is_sealed(moment: str) -> None:
+    assert _only(_with("occurred_at", moment)) == ("malformed event", 3, 3)
+
+
+@pytest.mark.parametrize("moment", ["2024-02-29T23:59:59.999999Z", "2026-11-23T07:00:00Z", "2026-11-23T07:00:00+05:30"])
+def test_a_time_with_its_zone_is_one(moment: str) -> None:
+    assert _with("occurred_at", moment).valid
+
+
+@pytest.mark.parametrize(
+    "own_id", ["", "1", "018F2D7E-0000-7000-8000-000000000001", "018f2d7e000070008000000000000001"]
+)
+def test_an_id_that_is_none_is_named_although_it_is_sealed(own_id: str) -> None:
+    assert _only(_with("event_id", own_id)) == ("malformed event", 3, 3)
+
+
+# --- Whose log, and what was seen before ---
+
+CHECK = ("export", "export.jsonl.gz", "--checkpoints", "checkpoints")
+
+
+def _alone(folder: Path, *arguments: str) -> tuple[int, str]:
+    command = [sys.executable, "-I", "verify.py", *arguments]
+    result = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
+    return result.returncode, result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("command", [CHECK, ("inclusion", "proof.json"), ("consistency", "proof.json")])
+def test_a_log_without_its_name_is_not_checked(folder: Path, command: tuple[str, ...]) -> None:
+    code, said = _alone(folder, *command, "--key", "key.der")
+    assert (code, said) == (
+        2, "COULD NOT BE CHECKED: whose log? Give its name (--origin NAME), or a file that pins it (--trust FILE)\n",
+    )  # fmt: skip
+    assert _alone(folder, *CHECK, "--key", "key.der", "--origin", "vigie.example/other")[0] == 1
+
+
+def test_what_was_trusted_on_first_use_is_demanded_ever_after(folder: Path) -> None:
+    code, said = _alone(folder, *CHECK, "--key", "key.der", "--trust", "trust.json")
+    assert code == 0
+    assert (
+        "Trust on first use: nothing was pinned before. trust.json pins from now on the log vigie.example/audit" in said
+    )
+    assert (folder / "trust.json").stat().st_mode & 0o777 == 0o600
+    pinned = (folder / "trust.json").read_bytes()
+    code, said = _alone(folder, *CHECK, "--trust", "trust.json")
+    assert (code, "Trust on first use" in said) == (0, False)
+    thief = Signer()
+    (folder / "key.der").write_bytes(thief.der)
+    code, said = _alone(folder, *CHECK, "--key", "key.der", "--trust", "trust.json")
+    assert code == 1
+    assert f"the key given is {thief.public.key_id.hex()}, the trust file pins {SIGNER.public.key_id.hex()}" in said
+    code, said = _alone(folder, *CHECK, "--origin", "vigie.example/other", "--trust", "trust.json")
+    assert (code, "the log given is 'vigie.example/other', the trust file pins 'vigie.example/audit'" in said) == (
+        1,
+        True,
+    )
+    assert (folder / "trust.json").read_bytes() == pinned
+    proof = inclusion_proof_file(EVENT, 3, NOTES[-1], _range_root)
+    (folder / "proof.json").write_text(proof, encoding="utf-8")
+    assert _alone(folder, "inclusion", "proof.json", "--trust", "trust.json")[0] == 0
+    assert _alone(folder, "inclusion", "proof.json", "--trust", "trust.json", "--key", "key.der")[0] == 1
+    assert _alone(folder, "inclusion", "proof.json", "--trust", "none.json", "--key", "key.der")[0] == 2
+
+
+def test_a_log_that_is_not_valid_pins_nothing(folder: Path) -> None:
+    (folder / "checkpoints" / "x.txt").write_text(Signer().checkpoint(LEAVES), encoding="utf-8")
+    assert _alone(folder, *CHECK, "--key", "key.der", "--trust", "trust.json")[0] == 1
+    assert not (folder / "trust.json").exists()
+
+
+def test_a_trust_file_that_cannot_be_relied_on_is_refused(folder: Path) -> None:
+    assert _alone(folder, *CHECK, "--key", "key.der", "--trust", "trust.json")[0] == 0
+    trust = folder / "trust.json"
+    trust.chmod(0o620)
+    code, said = _alone(folder, *CHECK, "--trust", "trust.json")
+    assert (code, "can be written by others than its owner" in said) == (2, True)
+    trust.chmod(0o600)
+    good = json.loads(trust.read_text(encoding="utf-8"))
+    for bad in ("", "{}", "[]", json.dumps({**good, "key": "x"}), json.dumps({**good, "checkpoint": "x"})):
+        trust.write_text(bad, encoding="utf-8")
+        code, said = _alone(folder, *CHECK, "--key", "key.der", "--trust", "trust.json")
+        assert (code, "is no trust file" in said) == (2, True), bad
