@@ -16,7 +16,7 @@ from vigie.vocabulary import WHOLE_RUN, EventType, GapName, Step
 # A row that is neither sealed nor still to come in the sealer's order was passed over.
 EVENTS = """
 SELECT l.event_id::text, l.occurred_at, l.run_id, l.agent, l.event_type, l.status, l.customer_id::text,
-       l.details::text, l.request_id, f.leaf_hash, (l.xact, l.seq) > (p.last_xact, p.last_seq)
+       l.details::text, l.request_id, f.leaf_hash, l.seq > p.last_seq
 FROM audit_log l LEFT JOIN audit_leaf f USING (event_id) CROSS JOIN audit_frontier p
 WHERE l.run_id = %s
 """

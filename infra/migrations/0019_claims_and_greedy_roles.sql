@@ -1,4 +1,5 @@
--- A call is claimed the moment before its bytes go, and a withdrawal closes the calls that are not claimed yet.
+-- A call is claimed the moment before its bytes go, and a withdrawal closes the calls that are not claimed yet. The sealer
+-- waits for no transaction, and no function keeps one open for ever.
 -- depends: 0018_gate_against_attackers
 
 ALTER TABLE egress_ledger
@@ -112,6 +113,33 @@ END $$;
 REVOKE EXECUTE ON FUNCTION close_unclaimed FROM PUBLIC;
 CREATE TRIGGER close_unclaimed AFTER INSERT ON consents
     FOR EACH ROW WHEN (NOT NEW.granted) EXECUTE FUNCTION close_unclaimed();
+
+-- Sealing goes by the order of insertion. Whoever inserts holds a lock on the log from before the row's number is given
+-- until the transaction ends: no event up to `last_seq` waits or can still come, and none up to `next_seq` once the
+-- transactions in `writers`, which held that lock when it was noted, have ended. A transaction that has only a number, as
+-- any role can take one in any database of the server, holds nothing up. Building the index waits for all writers, so
+-- that what is committed then is all there is.
+CREATE INDEX audit_log_by_seq ON audit_log (seq);
+ALTER TABLE audit_frontier ADD COLUMN next_seq bigint NOT NULL DEFAULT 0, ADD COLUMN writers text[] NOT NULL DEFAULT '{}';
+UPDATE audit_frontier SET last_seq = coalesce(
+    (SELECT min(seq) - 1 FROM audit_log l WHERE NOT EXISTS (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)),
+    (SELECT max(seq) FROM audit_log), 0);
+ALTER TABLE audit_frontier DROP COLUMN last_xact;
+ALTER TABLE audit_log DROP COLUMN xact;
+GRANT SELECT ON SEQUENCE audit_log_seq_seq TO audit_agent;
+
+-- A function's session may set its own limits to nothing. This one it cannot escape; functions live for five minutes at
+-- most. The owner, as a member of their roles, sees their sessions and may end them; it cannot act as one of them.
+CREATE FUNCTION longest_transaction() RETURNS interval LANGUAGE sql IMMUTABLE AS $$ SELECT interval '6 minutes' $$;
+CREATE FUNCTION end_long_transactions() RETURNS bigint LANGUAGE sql VOLATILE SECURITY DEFINER AS $$
+    SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE usename IN ('planner', 'nlp_agent', 'prediction_agent', 'action_agent', 'audit_agent', 'dead_letters', 'dashboard')
+      AND xact_start < clock_timestamp() - public.longest_transaction() AND pid <> pg_backend_pid()
+$$;
+REVOKE EXECUTE ON FUNCTION longest_transaction, end_long_transactions FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION end_long_transactions TO audit_agent;
+GRANT planner, nlp_agent, prediction_agent, action_agent, audit_agent, dead_letters, dashboard
+    TO CURRENT_USER WITH INHERIT TRUE, SET FALSE;
 
 -- Every function of ours finds its names where it was written, whatever the caller's session says.
 DO $$
