@@ -12,11 +12,24 @@ from psycopg2.extensions import ISOLATION_LEVEL_REPEATABLE_READ, ISOLATION_LEVEL
 from psycopg2.extensions import connection as Connection
 
 from tests.integration.conftest import Bank
-from tests.integration.database.conftest import ENTER_EGRESS, INSERT_ANALYSIS, enter_egress, wait_until_blocked
+from tests.integration.database.conftest import (
+    ENTER_EGRESS,
+    INSERT_ANALYSIS,
+    claim_egress,
+    enter_egress,
+    wait_until_blocked,
+)
 from tests.template_database import TEMPLATE
 from vigie_local.migrations import FUNCTION_ROLES
 
-ARGUMENTS = {"text": "'feedback_analysis'", "boolean": "true", "integer": "1", "bigint": "1", "jsonb": "'{}'"}
+ARGUMENTS = {
+    "text": "'feedback_analysis'",
+    "uuid[]": "ARRAY[uuidv7()]",
+    "boolean": "true",
+    "integer": "1",
+    "bigint": "1",
+    "jsonb": "'{}'",
+}
 SEARCH_PATH = ["search_path=pg_catalog, public, pg_temp"]
 SNAPSHOTS = [ISOLATION_LEVEL_REPEATABLE_READ, ISOLATION_LEVEL_SERIALIZABLE]
 
@@ -237,6 +250,7 @@ def test_a_withdrawal_counts_though_the_clock_was_set_back(bank: Bank, customer_
 def test_an_answer_that_arrives_after_the_withdrawal_is_dropped(bank: Bank, customer_id: UUID) -> None:
     bank.record_consent(customer_id, "feedback_analysis", True)
     egress_id = enter_egress(bank, customer_id)
+    claim_egress(bank, egress_id)
     bank.record_consent(customer_id, "feedback_analysis", False)
     end = "SELECT end_egress(%s, 'answered', '{\"summary\": \"unhappy\"}', 5, 6, 7)"
     assert bank.query(end, egress_id, role="nlp_agent") == [(True,)]
@@ -248,6 +262,7 @@ def test_an_answer_and_a_withdrawal_at_once_leave_no_answer(bank: Bank, customer
     """The withdrawal, not yet committed, has cleared what it saw; the answer comes meanwhile and must wait for it."""
     bank.record_consent(customer_id, "feedback_analysis", True)
     egress_id = enter_egress(bank, customer_id)
+    claim_egress(bank, egress_id)
     withdrawing = bank.connect()
     end = "SELECT end_egress(%s, 'answered', '{\"summary\": \"unhappy\"}', 5, 6, 7)"
     with ThreadPoolExecutor(1) as other:

@@ -7,7 +7,13 @@ import psycopg2
 import pytest
 
 from tests.integration.conftest import Bank
-from tests.integration.database.conftest import INSERT_ACTION, INSERT_ANALYSIS, INSERT_PREDICTION, consent_of
+from tests.integration.database.conftest import (
+    INSERT_ACTION,
+    INSERT_ANALYSIS,
+    INSERT_PREDICTION,
+    claim_egress,
+    consent_of,
+)
 
 # What the bank itself knows of its customers, which no consent of theirs brought about, and the catalogue.
 GIVEN = {"customers", "customer_features", "feedback", "consents", "offers"}
@@ -24,6 +30,7 @@ END = "SELECT end_egress(%s, 'answered', jsonb_build_object('said', %s::text), 5
 def call(bank: Bank, customer_id: UUID, purpose: str, role: str, trace: str) -> UUID:
     egress_id = uuid4()
     bank.query(ENTER, egress_id, customer_id, purpose, consent_of(bank, customer_id, purpose), trace, role=role)
+    claim_egress(bank, egress_id, role=role)
     bank.query(END, egress_id, trace, role=role)
     return egress_id
 

@@ -105,7 +105,7 @@ def analysed(model: GroqModel, row: Mapping[str, Any], prompt_version: str) -> F
     safe = pseudonymise(raw_text(row["text"]), known, row["language"])
     request = ask_for_analysis(prompt_version, safe.text, row["language"], known)
     deadline = time.monotonic() + CALL_BUDGET_SECONDS
-    analysis = read_analysis(request, model.complete(request, lambda: deadline - time.monotonic()))
+    analysis = read_analysis(request, model.complete(request, lambda: deadline - time.monotonic(), lambda: None))
     return Finding(analysis.sentiment, frozenset(analysis.topics), analysis.intent_to_leave)
 
 

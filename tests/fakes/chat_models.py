@@ -5,11 +5,12 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from vigie.endpoint import Endpoint
 from vigie.vocabulary import Purpose
 from vigie_llm.call_pool import BatchCalls, CallPool, ReadAnswer
-from vigie_llm.chat import ChatAnswer, ChatModel, ChatRequest
+from vigie_llm.chat import ChatAnswer, ChatModel, ChatRequest, Claim
 from vigie_llm.ledger import Ledger
 from vigie_llm.provider import Provider
 from vigie_llm.recipients import Recipient
@@ -54,7 +55,8 @@ class FakeChatModel:
     def model(self) -> str:
         return "fake-1"
 
-    def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
+    def complete(self, request: ChatRequest, seconds_left: Callable[[], float], claim: Claim) -> ChatAnswer:
+        claim()
         with self._lock:
             self.asked.append(request)
         return self.reply(request)
@@ -72,8 +74,10 @@ class FakeProvider(Provider):
         self._before_ledger()
         return Ledger(run_id, purpose, self.fake.model, prompt_version, Recipient("nobody", "none", "nothing"))
 
-    def start[T: DataclassInstance](self, read: ReadAnswer[T], seconds_left: Callable[[], float]) -> BatchCalls[T]:
-        return BatchCalls(self._pool, self.fake, read, seconds_left)
+    def start[T: DataclassInstance](
+        self, read: ReadAnswer[T], seconds_left: Callable[[], float], claim: Callable[[UUID], None]
+    ) -> BatchCalls[T]:
+        return BatchCalls(self._pool, self.fake, read, seconds_left, claim)
 
 
 def _proves_the_interface(fake: FakeChatModel) -> ChatModel:

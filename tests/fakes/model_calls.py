@@ -19,6 +19,10 @@ class Words:
     content: str
 
 
+def free(*_egress_id: object) -> None:
+    """Claim a call that no ledger holds."""
+
+
 def read_words(request: ChatRequest, answer: ChatAnswer) -> Words:
     """Accept any answer."""
     return Words(answer.content)

@@ -16,11 +16,11 @@ from vigie.vocabulary import WHOLE_RUN, EventType, GapName, Step
 # A row that is neither sealed nor still to come in the sealer's order was passed over.
 EVENTS = """
 SELECT l.event_id::text, l.occurred_at, l.run_id, l.agent, l.event_type, l.status, l.customer_id::text,
-       l.details::text, l.request_id, f.leaf_hash, (l.xact, l.seq) > (p.last_xact, p.last_seq)
+       l.details::text, l.request_id, f.leaf_hash, l.seq > p.last_seq
 FROM audit_log l LEFT JOIN audit_leaf f USING (event_id) CROSS JOIN audit_frontier p
 WHERE l.run_id = %s
 """
-# Written by triggers: the database has no structured log.
+# Written by triggers: the database has no structured log. It ends a call where a withdrawal comes before it leaves.
 WITHOUT_LOG_LINE = (EventType.CONSENT_RECORDED, EventType.DERIVED_DATA_ERASED)
 STEPS = {"nlp_agent": Step.ANALYSE, "prediction_agent": Step.PREDICT, "action_agent": Step.DECIDE}
 # The last lines of a small run are a moment late; those of a large one may be late for longer.
@@ -92,7 +92,8 @@ class StoredEvents:
         )  # fmt: skip
         self._places[bytes.fromhex(event_id.replace("-", ""))] = len(self._places)
         self._prints += own
-        self._awaited.append(event_type not in WITHOUT_LOG_LINE)
+        ends_by_withdrawal = event_type == EventType.LLM_CALL_END and agent not in STEPS
+        self._awaited.append(event_type not in WITHOUT_LOG_LINE and not ends_by_withdrawal)
         if leaf is not None and bytes(leaf) != own:
             problem = GapName.LEAF_DIFFERS
         elif leaf is None and not waits:

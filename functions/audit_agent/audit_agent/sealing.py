@@ -6,6 +6,7 @@ The lock on the frontier's one row makes all sealers take turns, so there is one
 """
 
 import time
+from dataclasses import replace
 from uuid import UUID
 
 from aws_lambda_powertools import Logger
@@ -14,7 +15,7 @@ from audit_agent import tree_store
 from audit_agent.errors import LogBrokenError
 from audit_agent.publishing import CheckpointStore, object_key
 from audit_agent.signing import Signer
-from audit_agent.tree_store import SealCursor, Signed, WaitingEvent
+from audit_agent.tree_store import Horizon, SealCursor, Signed, WaitingEvent
 from vigie.audit import Event, Origin
 from vigie.canonical import canonical_event
 from vigie.database import Database
@@ -49,6 +50,7 @@ class Sealer:
             LogBrokenError: the log does not continue what was signed or published before; nothing is signed.
         """
         origin = Origin(request.origin.agent, None, request.origin.request_id)
+        self._end_long_transactions(origin)
         # A backlog must not keep what is sealed already from being signed.
         end = time.monotonic() + CHECKPOINT_AGE_SECONDS
         while request.seconds_left() > 0 and self._seal_chunk(origin) and time.monotonic() < end:
@@ -80,20 +82,28 @@ class Sealer:
         with self._database.transaction(request.origin) as transaction:
             return tree_store.is_sealed(transaction, event_id, signed.size)
 
+    def _end_long_transactions(self, origin: Origin) -> None:
+        with self._database.transaction(origin) as transaction:
+            ended = tree_store.end_long_transactions(transaction)
+        if ended:
+            logger.warning("transactions were ended that had been open for too long", transactions=ended)
+
     def _seal_chunk(self, origin: Origin) -> bool:
         """Give leaves to the rows that wait; True when there may be more."""
         with self._database.transaction(origin) as transaction:
             cursor = tree_store.lock_cursor(transaction)
             _require_continuation(cursor, tree_store.newest_checkpoint(transaction))
+            horizon = tree_store.read_horizon(transaction)
             events = tree_store.waiting_events(transaction, cursor, CHUNK)
-            if all(event.event_type == OWN_EVENT for event in events):
-                return False
-            leaves = [_leaf(event) for event in events]
-            ids = [event.event_id for event in events]
+            to_seal = [] if all(event.event_type == OWN_EVENT for event in events) else events
+            leaves = [_leaf(event) for event in to_seal]
+            ids = [event.event_id for event in to_seal]
             tree_store.insert_leaves(transaction, cursor.tree.size, ids, b"".join(leaves))
             cursor.tree.extend(leaves)
-            tree_store.advance_cursor(transaction, cursor.tree, *_next_cursor(cursor, events))
-        return len(events) == CHUNK
+            advanced = _advanced(cursor, horizon, events, is_sealed=bool(to_seal))
+            if advanced != cursor or to_seal:
+                tree_store.advance_cursor(transaction, advanced)
+        return len(to_seal) == CHUNK
 
     def _sign(self, origin: Origin) -> Signed | None:
         with self._database.transaction(origin) as transaction:
@@ -145,8 +155,15 @@ def _leaf(event: WaitingEvent) -> bytes:
     )
 
 
-def _next_cursor(cursor: SealCursor, events: list[WaitingEvent]) -> tuple[str, int]:
-    """Return where the next round continues; the cursor stays while a restored log is being caught up with."""
-    if cursor.restored and len(events) == CHUNK:
-        return cursor.xact, cursor.seq
-    return events[-1].xact, events[-1].seq
+def _advanced(cursor: SealCursor, horizon: Horizon, events: list[WaitingEvent], *, is_sealed: bool) -> SealCursor:
+    """How far the log is sealed after these events, which are all that waits unless they fill a chunk."""
+    final, following = cursor.seq, cursor.next
+    if not following.writers & horizon.writers:
+        final, following = following.seq, horizon
+    if not horizon.writers:
+        final = horizon.seq
+    if events and not is_sealed:
+        final = min(final, events[0].seq - 1)
+    elif len(events) == CHUNK:
+        final = min(final, events[-1].seq)
+    return replace(cursor, seq=max(cursor.seq, final), next=following)

@@ -9,29 +9,24 @@ from uuid import UUID
 from vigie.database import Transaction
 from vigie.verify import Frontier
 
-# Rows below the oldest transaction under way are final: none can appear among or before them any more.
-# What commits later has a higher xact, and is taken by a later round: no transaction is waited for, and none is missed.
+# What is committed and has no leaf. Whoever has not committed yet is not waited for: a later round takes its events.
 WAITING = """
-SELECT event_id::text, occurred_at, run_id, agent, event_type, status, customer_id::text, details::text, request_id,
-       xact::text AS xact_text, seq
+SELECT event_id::text, occurred_at, run_id, agent, event_type, status, customer_id::text, details::text, request_id, seq
 FROM audit_log l
-WHERE (xact, seq) > (%s::xid8, %s) AND xact < pg_snapshot_xmin(pg_current_snapshot())
-  AND NOT EXISTS (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)
-ORDER BY l.xact, l.seq LIMIT %s
+WHERE seq > %s AND NOT EXISTS (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)
+ORDER BY seq LIMIT %s
 """
 # A log that grows has no statistics that fit: a planner that guesses reads and sorts all of it for every chunk.
 BY_INDEX = """
 SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_bitmapscan = off;
 SET LOCAL enable_seqscan = off
 """
-# After a restore into a younger cluster, transaction numbers begin again below those of the rows: what has no
-# leaf is looked for one by one, and the cursor afterwards is the newest transaction that is final here.
-WAITING_AFTER_RESTORE = """
-SELECT event_id::text, occurred_at, run_id, agent, event_type, status, customer_id::text, details::text, request_id,
-       (pg_snapshot_xmin(pg_current_snapshot())::text::bigint - 1)::text, 9223372036854775807
-FROM audit_log l
-WHERE NOT EXISTS (SELECT FROM audit_leaf f WHERE f.event_id = l.event_id)
-ORDER BY l.seq LIMIT %s
+NEWEST = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM audit_log_seq_seq"
+# Each insert takes this lock before its row's number is given, and its transaction holds it to the end.
+WRITERS = """
+SELECT virtualtransaction FROM pg_locks
+WHERE locktype = 'relation' AND relation = 'audit_log'::regclass AND mode = 'RowExclusiveLock'
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND pid <> pg_backend_pid()
 """
 INSERT_LEAVES = """
 INSERT INTO audit_leaf (leaf_index, event_id, leaf_hash)
@@ -52,18 +47,26 @@ class WaitingEvent(NamedTuple):
     customer_id: str | None
     details: str
     request_id: str | None
-    xact: str
     seq: int
+
+
+class Horizon(NamedTuple):
+    """A place in the log, and the transactions that may still bring events up to it."""
+
+    seq: int
+    writers: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class SealCursor:
-    """How far the log is sealed: the tree, and the last row taken. `restored`: the cluster is younger than the log."""
+    """How far the log is sealed: the tree, and the place up to which no event waits or can still come.
+
+    `next`: the place that will be so, as it was seen in an earlier round.
+    """
 
     tree: Frontier
-    xact: str
     seq: int
-    restored: bool
+    next: Horizon
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,20 +79,27 @@ class Signed:
 
 def lock_cursor(transaction: Transaction) -> SealCursor:
     """Read and lock the sealer's cursor; no other sealer can seal until the transaction ends."""
-    row = transaction.fetch("SELECT tree_size, hashes, last_xact::text, last_seq FROM audit_frontier FOR UPDATE")[0]
-    # A statement of its own: one that waited for the lock still sees the transactions of before.
-    restored = transaction.fetch("SELECT %s::xid8 >= pg_snapshot_xmin(pg_current_snapshot())", (row[2],))[0][0]
-    return SealCursor(Frontier(row[0], [bytes(each) for each in row[1]]), row[2], row[3], restored)
+    size, hashes, *place, writers = transaction.fetch(
+        "SELECT tree_size, hashes, last_seq, next_seq, writers FROM audit_frontier FOR UPDATE"
+    )[0]
+    return SealCursor(Frontier(size, [bytes(each) for each in hashes]), place[0], Horizon(place[1], frozenset(writers)))
+
+
+def read_horizon(transaction: Transaction) -> Horizon:
+    """The newest event's place, and who may still bring one up to it: in this order, each as of its own moment."""
+    newest = transaction.fetch(NEWEST)[0][0]
+    return Horizon(newest, frozenset(row[0] for row in transaction.fetch(WRITERS)))
 
 
 def waiting_events(transaction: Transaction, cursor: SealCursor, most: int) -> list[WaitingEvent]:
-    """The next rows to seal, in the order in which they became final."""
-    if cursor.restored:
-        rows = transaction.fetch(WAITING_AFTER_RESTORE, (most,))
-    else:
-        transaction.cursor.execute(BY_INDEX)
-        rows = transaction.fetch(WAITING, (cursor.xact, cursor.seq, most))
-    return [WaitingEvent(*row) for row in rows]
+    """The next rows to seal, in the order in which they were written."""
+    transaction.cursor.execute(BY_INDEX)
+    return [WaitingEvent(*row) for row in transaction.fetch(WAITING, (cursor.seq, most))]
+
+
+def end_long_transactions(transaction: Transaction) -> int:
+    """End what functions and dashboard have kept open for too long; return how many."""
+    return int(transaction.fetch("SELECT end_long_transactions()")[0][0])
 
 
 def insert_leaves(transaction: Transaction, start: int, event_ids: list[str], hashes: bytes) -> None:
@@ -97,11 +107,12 @@ def insert_leaves(transaction: Transaction, start: int, event_ids: list[str], ha
     transaction.cursor.execute(INSERT_LEAVES, (start, hashes, "{" + ",".join(event_ids) + "}"))
 
 
-def advance_cursor(transaction: Transaction, tree: Frontier, xact: str, seq: int) -> None:
+def advance_cursor(transaction: Transaction, cursor: SealCursor) -> None:
     """Store how far the log is sealed now."""
+    tree, place = cursor.tree, cursor.next
     transaction.cursor.execute(
-        "UPDATE audit_frontier SET tree_size = %s, hashes = %s::bytea[], last_xact = %s::xid8, last_seq = %s",
-        (tree.size, tree.hashes, xact, seq),
+        "UPDATE audit_frontier SET tree_size = %s, hashes = %s::bytea[], last_seq = %s, next_seq = %s, writers = %s",
+        (tree.size, tree.hashes, cursor.seq, place.seq, sorted(place.writers)),
     )
 
 

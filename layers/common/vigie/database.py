@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from typing import Any
 
 import psycopg2
@@ -57,6 +58,10 @@ class Transaction:
             cursor.execute(sql, parameters)
             while rows := cursor.fetchmany(at_once):
                 yield from rows
+
+    def call(self, sql: str, rows: list[tuple[Any, ...]], template: str | None = None) -> list[tuple[Any, ...]]:
+        """Run a `SELECT … FROM (VALUES %s)`, and return all its rows."""
+        return list(psycopg2.extras.execute_values(self.cursor, sql, rows, template, 500, fetch=True)) if rows else []
 
     def insert(self, sql: str, rows: list[tuple[Any, ...]], template: str | None = None) -> None:
         """Run an `INSERT … VALUES %s`, or another statement over `VALUES %s`; `template` casts a row's values."""
@@ -119,8 +124,38 @@ class Database:
                 with self.transaction(origin) as unlocking:
                     unlocking.cursor.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
 
+    @cached_property
+    def beside(self) -> "Database":
+        """Another connection as the same role, for what must commit while a transaction is under way."""
+        return Database(self._credentials)
+
+    def commit_alone(self, sql: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+        """Run one statement that is a transaction of its own; a second time where the connection was lost in it.
+
+        Raises:
+            As `transaction`.
+        """
+        was_open = self._connection is not None
+        try:
+            connection = self._connection or self._open()
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(sql, parameters)
+                return cursor.fetchall()
+        except psycopg2.errors.LockNotAvailable:
+            raise BatchBusyError(f"another transaction has held a table for {LOCK_SECONDS} s") from None
+        except GONE as error:
+            self.close()
+            if was_open:
+                return self.commit_alone(sql, parameters)
+            raise DatabaseUnavailableError("the connection to the database was lost") from error
+        except psycopg2.Error as error:
+            raise StatementRefusedError(error.pgcode, error.diag.table_name, error.diag.constraint_name) from None
+
     def close(self) -> None:
-        """Close the connection; the next transaction opens another."""
+        """Close the connection, and the one beside it; the next transaction opens another."""
+        if "beside" in vars(self):
+            self.beside.close()
         if self._connection is not None:
             self._connection.close()
             self._connection = None

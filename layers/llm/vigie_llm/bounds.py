@@ -1,4 +1,4 @@
-"""Bounds on a whole answer: its time from connecting on, and its size.
+"""Bounds on a whole exchange: when its bytes may go, its time from connecting on, and its size.
 
 The HTTP client's own timeouts hold for each piece of an answer, and it unpacks whatever was packed.
 """
@@ -13,25 +13,35 @@ import httpcore
 import httpx
 
 from vigie.transport import is_loopback
+from vigie_llm.chat import Claim
 
 # A hundred times the longest answer that is asked for.
 MOST_BYTES = 4_000_000
 PACKED = frozenset({"gzip", "x-gzip", "deflate"})
 # zlib's word for either header, gzip's or its own.
 ANY_HEADER = 47
+CONNECT = b"CONNECT "
 
 
 class BoundedNetwork(httpcore.NetworkBackend):
-    """Connections on which nothing waits past `deadline`; one thread's."""
+    """Connections on which nothing waits past `deadline`, and no request leaves without its claim; one thread's."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._inner = httpcore.SyncBackend()
         self._clock = clock
         self.deadline = math.inf
+        self._claim: Claim | None = None
 
-    def start(self, seconds: float) -> None:
-        """Bound what follows."""
+    def start(self, seconds: float, claim: Claim) -> None:
+        """Bound what follows; `claim` before the request's first bytes, once the connection is there."""
         self.deadline = self._clock() + seconds
+        self._claim = claim
+
+    def before_write(self, buffer: bytes) -> None:
+        """Claim the request, unless it is a proxy that is asked for the way."""
+        if self._claim and not buffer.startswith(CONNECT):
+            self._claim()
+            self._claim = None
 
     def seconds_left(self, timeout: float | None) -> float | None:
         """How long to wait for a piece.
@@ -69,6 +79,7 @@ class _BoundedConnection(httpcore.NetworkStream):
         return self._inner.read(max_bytes, self._network.seconds_left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._network.before_write(buffer)
         self._inner.write(buffer, self._network.seconds_left(timeout))
 
     def close(self) -> None:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
@@ -20,6 +22,7 @@ from vigie_llm.chat import ChatAnswer, ChatModel, ChatRequest
 from vigie_llm.errors import (
     AccountRefusedError,
     AnswerRejectedError,
+    CallWithdrawnError,
     EgressBlockedError,
     ModelRefusedError,
     ModelUnavailableError,
@@ -88,6 +91,7 @@ class BatchCalls[T: DataclassInstance]:
         model: ChatModel,
         read: ReadAnswer[T],
         seconds_left: Callable[[], float],
+        claim: Callable[[UUID], None],
         pacer: Pacer | None = None,
         may_begin: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -96,6 +100,7 @@ class BatchCalls[T: DataclassInstance]:
         self._model_id = model.model
         self._read = read
         self._seconds_left = seconds_left
+        self._claim = claim
         self._pacer = pacer
         self._may_begin = may_begin
         self._lock = threading.Lock()
@@ -205,7 +210,9 @@ class BatchCalls[T: DataclassInstance]:
                 call = self._take()
                 if call is None:
                     return
-                asked = _try(self._model.complete, call.request, self._seconds_left)
+                asked = _try(
+                    self._model.complete, call.request, self._seconds_left, partial(self._claim, call.egress_id)
+                )
             ended = _try(self._check, call, asked) if isinstance(asked, ChatAnswer) else asked
             with self._lock:
                 self._running -= 1
@@ -250,7 +257,7 @@ class BatchCalls[T: DataclassInstance]:
         self._queue(outcome)
 
     def _queue(self, outcome: CallOutcome[T] | Exception) -> None:
-        if isinstance(outcome, CallOutcome):
+        if isinstance(outcome, CallOutcome) and not outcome.is_withdrawn:
             self._failures = self._failures + 1 if outcome.status is CallStatus.UNAVAILABLE else 0
             self._cause = outcome.cause or self._cause
             if outcome.status is CallStatus.REFUSED and self._model_id not in self._pool.proven:
@@ -285,6 +292,9 @@ def _outcome_of(call: Call, error: Exception) -> "CallOutcome[Any] | Exception":
     match error:
         case EgressBlockedError():
             return CallOutcome(call, CallStatus.BLOCKED, violations=error.found)
+        case CallWithdrawnError():
+            # The outcome of a call that left before; the withdrawal has closed one that did not.
+            return CallOutcome(call, CallStatus.UNAVAILABLE, is_withdrawn=True)
         case AccountRefusedError():
             # Nothing about this call: its customer is asked about again once the account is mended.
             return CallOutcome(call, CallStatus.UNAVAILABLE, cause=error.code, is_open=True)

@@ -27,7 +27,8 @@ class CallOutcome[T: DataclassInstance]:
 
     `cause` says why no answer came: one of `causes`, or the code of `refusals` with which the account was refused;
     `violations` what the guard found. `is_open`: the call has ended and its customer has not, who is asked about again
-    in another round. `is_too_long`: a shorter text may pass.
+    in another round. `is_too_long`: a shorter text may pass. `is_withdrawn`: a consent that the call rests on was
+    withdrawn before it could leave, for the first time or again.
     """
 
     call: Call
@@ -38,6 +39,7 @@ class CallOutcome[T: DataclassInstance]:
     cause: str | None = None
     is_open: bool = False
     is_too_long: bool = False
+    is_withdrawn: bool = False
 
     @property
     def content(self) -> dict[str, Any] | None:

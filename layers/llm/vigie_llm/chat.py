@@ -6,6 +6,9 @@ from typing import Any, Protocol
 
 from vigie_llm.identity import KnownIdentity
 
+# Called before each time a request's bytes go; raises what keeps them here.
+type Claim = Callable[[], None]
+
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
@@ -38,10 +41,10 @@ class ChatModel(Protocol):
         """The model's id."""
         ...
 
-    def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
-        """Ask, and wait for the answer no longer than the deadline allows.
+    def complete(self, request: ChatRequest, seconds_left: Callable[[], float], claim: Claim) -> ChatAnswer:
+        """Ask, and wait for the answer no longer than the deadline allows; `claim` before each time bytes go.
 
         Raises:
-            ModelUnavailableError, ModelRefusedError, EgressBlockedError.
+            ModelUnavailableError, ModelRefusedError, EgressBlockedError, or what `claim` raises.
         """
         ...

@@ -9,14 +9,16 @@ from uuid import uuid4
 import groq
 import httpx
 
+from vigie.errors import VigieError
 from vigie.secrets import LlmSecret
 from vigie_llm.bounds import BoundedNetwork, bound_body
 from vigie_llm.causes import Cause, cause_of
-from vigie_llm.chat import ChatAnswer, ChatRequest
+from vigie_llm.chat import ChatAnswer, ChatRequest, Claim
 from vigie_llm.completions import Completion
 from vigie_llm.errors import (
     AccountRefusedError,
     EgressBlockedError,
+    LlmError,
     ModelRefusedError,
     ModelUnavailableError,
     NotNowError,
@@ -49,23 +51,25 @@ PROXY_WANTS_PASSWORD = 407
 
 # Names a request's customer to the guard, which takes it off: the groq package passes headers on, and nothing else.
 ABOUT = "x-vigie-about"
+# Where a request carries its claim to the connection, which nothing passes without.
+CLAIM = "vigie_claim"
 
 
 class GuardedTransport(httpx.BaseTransport):
-    """A transport that scans every outgoing body for the identifiers of the customer it is about."""
+    """A transport that scans each outgoing body for its customer's identifiers, then passes it on with its claim."""
 
     def __init__(self, inner: httpx.BaseTransport) -> None:
         self._inner = inner
-        self._customers: dict[str, KnownIdentity] = {}
+        self._customers: dict[str, tuple[KnownIdentity, Claim]] = {}
 
     @contextmanager
-    def about(self, known: KnownIdentity) -> Iterator[dict[str, str]]:
+    def about(self, known: KnownIdentity, claim: Claim) -> Iterator[dict[str, str]]:
         """Give the headers of requests about a customer; outside this block they are refused.
 
         The name in them is of this block alone, so that no request can be scanned for another customer.
         """
         name = uuid4().hex
-        self._customers[name] = known
+        self._customers[name] = known, claim
         try:
             yield {ABOUT: name}
         finally:
@@ -77,9 +81,10 @@ class GuardedTransport(httpx.BaseTransport):
         Raises:
             EgressBlockedError: something was found, or the customer is unknown; nothing was sent.
         """
-        known = self._customers.get(request.headers.pop(ABOUT, ""))
-        if known is None:
+        about = self._customers.get(request.headers.pop(ABOUT, ""))
+        if about is None:
             raise EgressBlockedError(["CUSTOMER_UNKNOWN"])
+        known, request.extensions[CLAIM] = about
         findings = scan_outgoing(request.read(), known)
         if findings:
             raise EgressBlockedError(finding.label for finding in findings)
@@ -114,7 +119,8 @@ class ThreadTransport(httpx.BaseTransport):
             self._own.network = BoundedNetwork()
             transport = self._own.transport = self._route.transport(self._certificates, self._own.network)
             self._all.append(transport)
-        self._own.network.start(request.extensions.get("timeout", {}).get("read") or CALL_SECONDS)
+        seconds = request.extensions.get("timeout", {}).get("read") or CALL_SECONDS
+        self._own.network.start(seconds, request.extensions[CLAIM])
         if not self._route.proxy_url:
             return transport.handle_request(request)
         return _through_proxy(transport, request)
@@ -160,13 +166,13 @@ class GroqModel:
             http_client=httpx.Client(transport=self._guard, timeout=CALL_SECONDS),
         )
 
-    def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
-        """Ask, trying again after what may pass while the deadline allows.
+    def complete(self, request: ChatRequest, seconds_left: Callable[[], float], claim: Claim) -> ChatAnswer:
+        """Ask, trying again after what may pass while the deadline allows; `claim` before each time bytes go.
 
         Raises:
-            ModelUnavailableError, ModelRefusedError, EgressBlockedError, or one of their kinds.
+            ModelUnavailableError, ModelRefusedError, EgressBlockedError, or one of their kinds; what `claim` raises.
         """
-        with self._guard.about(request.known) as headers:
+        with self._guard.about(request.known, claim) as headers:
             return self._try_repeatedly(request, headers, seconds_left)
 
     def close(self) -> None:
@@ -242,8 +248,9 @@ class GroqModel:
         try:
             response = self._client.post(self._url, cast_to=httpx.Response, body=body, options=options)
         except groq.APIConnectionError as error:
-            if isinstance(error.__cause__, EgressBlockedError):
+            if isinstance(error.__cause__, LlmError):
                 self.pacer.record_not_sent()
+            if isinstance(error.__cause__, LlmError | VigieError):
                 raise error.__cause__ from None
             raise Refused(UNREACHABLE, cause=cause_of(error)) from None
         except groq.APIStatusError as error:

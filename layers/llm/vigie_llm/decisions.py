@@ -12,13 +12,14 @@ from vigie_llm.ledger import Earlier
 class Ask[C]:
     """The model is to be asked; `lost` is an earlier call whose outcome is unknown.
 
-    `refused`: how many calls of this run about the customer were refused.
+    `refused`: how many calls of this run about the customer were refused; `left`: how many may have left.
     """
 
     candidate: C
     attempt: int
     lost: UUID | None = None
     refused: int = 0
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ def ask_or_reuse[C](candidate: C, earlier: Earlier | None) -> Ask[C] | Reuse[C]:
     if earlier.outcome is CallStatus.ANSWERED and earlier.answer is not None:
         return Reuse(candidate, earlier.egress_id, earlier.answer)
     lost = earlier.egress_id if earlier.outcome is None else None
-    return Ask(candidate, attempt=earlier.attempt + 1, lost=lost, refused=earlier.refused)
+    return Ask(candidate, attempt=earlier.attempt + 1, lost=lost, refused=earlier.refused, left=earlier.left)
 
 
 def in_turn[D](decisions: list[D]) -> list[D]:
     """Put those first who were asked about least often: what stops one customer's calls then delays no other."""
-    return sorted(decisions, key=lambda decision: decision.attempt if isinstance(decision, Ask) else 0)
+    return sorted(decisions, key=lambda decision: decision.left + 1 if isinstance(decision, Ask) else 0)

@@ -7,6 +7,7 @@ LlmError
 │   ├── TextTooLongError         a shorter text may pass
 │   └── AccountRefusedError      every call is refused until an operator mends it: key, model, address
 ├── EgressBlockedError       the guard found an identifier in the request: nothing left
+├── CallWithdrawnError       a consent that the call rests on was withdrawn: nothing leaves any more
 └── AnswerRejectedError      the answer breaks its schema, or the guard found something in it
 """
 
@@ -60,6 +61,10 @@ class EgressBlockedError(LlmError):
     def __init__(self, labels: Iterable[str]) -> None:
         self.found = dict(Counter(labels))
         super().__init__(f"egress blocked: {self.found}")
+
+
+class CallWithdrawnError(LlmError):
+    """When the database does not let a call leave, for the first time or again: a consent was withdrawn."""
 
 
 class AnswerRejectedError(LlmError):

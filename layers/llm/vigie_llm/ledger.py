@@ -22,13 +22,14 @@ INSERT INTO egress_ledger (
 ) VALUES %s
 """
 END = """
-SELECT end_egress(ended.id, ended.status, ended.content::jsonb, ended.sent, ended.received, ended.took)
+SELECT ended.id, end_egress(ended.id, ended.status, ended.content::jsonb, ended.sent, ended.received, ended.took)
 FROM (VALUES %s) AS ended (id, status, content, sent, received, took)
 """
 END_TYPES = "(%s::uuid, %s::text, %s::text, %s::integer, %s::integer, %s::integer)"
 EARLIER = """
 SELECT DISTINCT ON (customer_id) customer_id, egress_id, attempt, outcome, answer,
-       count(*) FILTER (WHERE outcome = 'refused') OVER (PARTITION BY customer_id)
+       count(*) FILTER (WHERE outcome = 'refused') OVER (PARTITION BY customer_id),
+       count(*) FILTER (WHERE claims > 0) OVER (PARTITION BY customer_id)
 FROM egress_ledger WHERE run_id = %s AND purpose = %s AND customer_id = ANY(%s)
 ORDER BY customer_id, attempt DESC
 """
@@ -54,13 +55,14 @@ class LedgerEntry:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """The newest earlier call for a customer in this run, and how many were refused."""
+    """The newest earlier call for a customer in this run, how many were refused, and how many were claimed."""
 
     egress_id: UUID
     attempt: int
     outcome: CallStatus | None
     answer: dict[str, Any] | None
     refused: int = 0
+    left: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +89,23 @@ class Ledger:
         return calls
 
     def end(self, transaction: Transaction, outcomes: list[CallOutcome[Any]]) -> None:
-        """Write the outcomes of calls, and audit them."""
-        transaction.insert(END, [_end_row(outcome) for outcome in outcomes], END_TYPES)
-        for outcome in outcomes:
+        """Write the outcomes of calls, and audit them; one that is ended already stays as it is."""
+        written = dict(transaction.call(END, [_end_row(outcome) for outcome in outcomes], END_TYPES))
+        for outcome in [each for each in outcomes if written[each.call.egress_id]]:
             transaction.audit(self._ended(outcome))
             if outcome.status in (CallStatus.BLOCKED, CallStatus.REJECTED):
                 transaction.audit(self._refused(outcome))
 
     def close(self, transaction: Transaction, customer_id: UUID, egress_id: UUID, status: CallStatus) -> None:
-        """Close an entry whose call was never made (`unsent`) or has an unknown outcome (`lost`)."""
-        transaction.insert(END, [(egress_id, status, None, None, None, None)], END_TYPES)
+        """Close an entry whose call was never made (`unsent`) or has an unknown outcome (`lost`), if it is open."""
         details = {"egress_id": str(egress_id), "outcome": status}
-        transaction.audit(Event(EventType.LLM_CALL_END, EventStatus.FAILED, customer_id, details))
+        if transaction.call(END, [(egress_id, status, None, None, None, None)], END_TYPES)[0][1]:
+            transaction.audit(Event(EventType.LLM_CALL_END, EventStatus.FAILED, customer_id, details))
 
     def earlier(self, transaction: Transaction, customer_ids: list[UUID]) -> dict[UUID, Earlier]:
         """The newest earlier call of this run and purpose for each customer that had one."""
         rows = transaction.fetch(EARLIER, (self.run_id, self.purpose, customer_ids))
-        return {row[0]: Earlier(row[1], row[2], CallStatus(row[3]) if row[3] else None, row[4], row[5]) for row in rows}
+        return {row[0]: Earlier(row[1], row[2], CallStatus(row[3]) if row[3] else None, *row[4:]) for row in rows}
 
     def _row(self, call: Call, entry: LedgerEntry) -> tuple[Any, ...]:
         return (

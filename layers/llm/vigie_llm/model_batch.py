@@ -26,6 +26,7 @@ from vigie.task_tokens import TaskTokens
 from vigie.vocabulary import CallStatus, EventStatus, EventType, Purpose, Reason, Step, StepOutcome
 from vigie_llm.call_pool import BatchCalls, ReadAnswer, Turn
 from vigie_llm.calls import Call, CallOutcome, CallPlan
+from vigie_llm.claims import Claims
 from vigie_llm.ledger import Earlier, Ledger, LedgerEntry
 from vigie_llm.provider import Provider
 
@@ -149,7 +150,9 @@ class ModelBatch[T: DataclassInstance]:
     def turns[D](self, decisions: Sequence[D]) -> Iterator[Turn[D, T]]:
         """Yield, until every call has ended, decisions to `record` or outcomes to `store`; see `BatchCalls.turns`."""
         plan = self._plan = CallPlan(decisions, self._provider.calls_ahead)
-        self._calls = self._provider.start(self._task.read, self._request.seconds_left)
+        seconds_left = self._request.seconds_left
+        claims = Claims(self._database.beside, seconds_left)
+        self._calls = self._provider.start(self._task.read, seconds_left, claims.claim)
         yield from self._calls.turns(plan)
 
     def record(self, prepared: Iterable[Prepared]) -> None:
@@ -172,6 +175,8 @@ class ModelBatch[T: DataclassInstance]:
         if not ended:
             return
         try:
+            if any(each.outcome.is_withdrawn for each in ended):
+                raise ConsentChangedError("calls were withdrawn before they left")
             self._commit_ended(ended)
         except ConsentChangedError:
             for each in ended:
@@ -214,7 +219,7 @@ class ModelBatch[T: DataclassInstance]:
         """Commit one outcome as it is, or what a withdrawal leaves of it."""
         bare = ended.outcome.without_content()
         reduced = [Ended(bare, ended.if_withdrawn())] if ended.if_withdrawn else []
-        for each in [ended, *reduced]:
+        for each in reduced if bare.is_withdrawn else [ended, *reduced]:
             with suppress(ConsentChangedError):
                 return self._commit_ended([each])
         withdrawn = StepEnd(ended.outcome.call.customer_id, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from aws_lambda_powertools import Logger
 
@@ -14,7 +15,7 @@ from vigie.secrets import LlmSecret, read_secret
 from vigie.settings import AgentSettings
 from vigie.vocabulary import Purpose
 from vigie_llm.call_pool import BatchCalls, CallPool, ReadAnswer
-from vigie_llm.chat import ChatAnswer, ChatRequest
+from vigie_llm.chat import ChatAnswer, ChatRequest, Claim
 from vigie_llm.client import GroqModel
 from vigie_llm.errors import AccountRefusedError, ModelRefusedError
 from vigie_llm.ledger import Ledger
@@ -83,32 +84,35 @@ class Provider:
         address = endpoint_of(secret).address
         return Ledger(run_id, purpose, secret.model, prompt_version, recipient_of(secret), address)
 
-    def start[T: DataclassInstance](self, read: ReadAnswer[T], seconds_left: Callable[[], float]) -> BatchCalls[T]:
+    def start[T: DataclassInstance](
+        self, read: ReadAnswer[T], seconds_left: Callable[[], float], claim: Callable[[UUID], None]
+    ) -> BatchCalls[T]:
         """Make calls for a batch, to whom the ledger opened last names; `read` reads their answers.
 
         No call begins once the secret points elsewhere.
         """
         watch = Watch(lambda: endpoint_of(self._fetch(False)), endpoint_of(self._read()))
-        return BatchCalls(self._pool, self, read, seconds_left, self._current().pacer, lambda: not watch.has_changed())
+        pacer = self._current().pacer
+        return BatchCalls(self._pool, self, read, seconds_left, claim, pacer, lambda: not watch.has_changed())
 
-    def complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
+    def complete(self, request: ChatRequest, seconds_left: Callable[[], float], claim: Claim) -> ChatAnswer:
         """Ask; a key that is refused is read again once and, when it was rotated, the new one is tried."""
         try:
-            return self._complete(request, seconds_left)
+            return self._complete(request, seconds_left, claim)
         except AccountRefusedError as error:
             # A key that is refused is read again at once.
             self._is_in_doubt = error.status != UNAUTHORISED
             raise
 
-    def _complete(self, request: ChatRequest, seconds_left: Callable[[], float]) -> ChatAnswer:
+    def _complete(self, request: ChatRequest, seconds_left: Callable[[], float], claim: Claim) -> ChatAnswer:
         model = self._current()
         try:
-            return model.complete(request, seconds_left)
+            return model.complete(request, seconds_left, claim)
         except ModelRefusedError as error:
             rotated = self._with_new_key(model) if error.status == UNAUTHORISED else None
             if rotated is None:
                 raise
-        return rotated.complete(request, seconds_left)
+        return rotated.complete(request, seconds_left, claim)
 
     def _with_new_key(self, refused: GroqModel) -> GroqModel | None:
         """The same model with another key; None when there is no other key, or when the address or model changed,

@@ -179,6 +179,7 @@ class FinishedRun:
         self._told(
             agent, Event(EventType.LLM_CALL_START, customer_id=customer_id, details={"egress_id": str(egress_id)})
         )
+        self._run("SELECT claim_egress(ARRAY[%s::uuid])", egress_id, role=agent)
         self._run("SELECT end_egress(%s, 'answered', '{}', 1, 1, 1)", egress_id, role=agent)
         ended = {"egress_id": str(egress_id), "outcome": "answered"}
         self._told(agent, Event(EventType.LLM_CALL_END, customer_id=customer_id, details=ended))

@@ -73,10 +73,11 @@ def test_only_the_audit_agent_may_seal_and_sign(sealed: AuditEnvironment, role: 
 
 @pytest.mark.parametrize("role", ["planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent"])
 def test_no_writer_may_choose_its_place_in_the_order_of_sealing(sealed: AuditEnvironment, role: str) -> None:
-    for column in ("xact", "seq"):
-        assert "permission denied" in attempt(
-            sealed,
-            role,
-            f"INSERT INTO audit_log (event_id, occurred_at, agent, event_type, status, {column})"
-            " OVERRIDING SYSTEM VALUE VALUES (uuidv7(), now(), 'x', 'BATCH_START', 'ok', '1')",
-        )
+    assert "permission denied" in attempt(
+        sealed,
+        role,
+        "INSERT INTO audit_log (event_id, occurred_at, agent, event_type, status, seq)"
+        " OVERRIDING SYSTEM VALUE VALUES (uuidv7(), now(), 'x', 'BATCH_START', 'ok', 1)",
+    )
+    for statement in ("SELECT nextval('audit_log_seq_seq')", "SELECT setval('audit_log_seq_seq', 1)"):
+        assert "permission denied" in attempt(sealed, role, statement)

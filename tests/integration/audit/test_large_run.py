@@ -62,8 +62,8 @@ def test_a_chunk_to_seal_is_taken_by_index_and_not_by_sorting_all_that_waits(env
     with environment.database("audit_agent").transaction(Origin("audit_agent")) as transaction:
         place = tree_store.lock_cursor(transaction)
         assert len(tree_store.waiting_events(transaction, place, CHUNK)) == CHUNK
-        plan = transaction.fetch(f"EXPLAIN {tree_store.WAITING}", (place.xact, place.seq, CHUNK))
+        plan = transaction.fetch(f"EXPLAIN {tree_store.WAITING}", (place.seq, CHUNK))
     words = "\n".join(row[0] for row in plan)
-    assert "Index Scan using audit_log_by_xact" in words
+    assert "Index Scan using audit_log_by_seq" in words
     assert "Sort" not in words
     assert "Seq Scan" not in words

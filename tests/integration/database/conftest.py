@@ -60,6 +60,12 @@ def enter_egress(
     return egress_id
 
 
+def claim_egress(bank: Bank, *calls: UUID, role: str = "nlp_agent") -> list[str]:
+    """Claim calls in one statement; what the database says to each."""
+    verdicts = dict(bank.query("SELECT * FROM claim_egress(%s)", list(calls), role=role))
+    return [verdicts[call] for call in calls]
+
+
 def store_everything(bank: Bank, customer_id: UUID) -> None:
     """An analysis, a prediction and an action worded by the model, each step ended as done."""
     bank.query(INSERT_ANALYSIS, customer_id, enter_egress(bank, customer_id), role="nlp_agent")

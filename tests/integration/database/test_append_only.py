@@ -53,7 +53,7 @@ def test_a_ledger_row_cannot_be_deleted_by_its_owner_either(bank: Bank, change: 
 
 @pytest.mark.parametrize(
     "change",
-    ["model = 'another'", "redacted_prompt = 'nicer', outcome = 'answered'", "outcome = NULL", "sent_at = now()"],
+    ["model = 'another'", "redacted_prompt = 'nicer', outcome = 'lost'", "outcome = NULL", "sent_at = now()"],
 )
 def test_a_ledger_row_takes_its_outcome_and_no_other_change(bank: Bank, change: str) -> None:
     with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="outcome is written once"):

@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 from tests.integration.conftest import Bank
-from tests.integration.database.conftest import ENTER_EGRESS, consent_of, enter_egress
+from tests.integration.database.conftest import ENTER_EGRESS, claim_egress, consent_of, enter_egress
 
 PURPOSE = "feedback_analysis"
 
@@ -91,6 +91,7 @@ def end(bank: Bank, egress_id: UUID, how: str, role: str = "nlp_agent") -> bool:
 
 def test_an_outcome_is_written_once_and_the_first_one_stays(bank: Bank, people: Callable[[], UUID]) -> None:
     egress_id = enter_egress(bank, people())
+    claim_egress(bank, egress_id)
     assert end(bank, egress_id, "answered")
     assert not end(bank, egress_id, "lost")
     [row] = bank.query("SELECT outcome, answer, tokens_in, tokens_out, latency_ms, ended_at IS NOT NULL"
@@ -100,6 +101,7 @@ def test_an_outcome_is_written_once_and_the_first_one_stays(bank: Bank, people: 
 
 def test_no_agent_ends_another_s_call(bank: Bank, people: Callable[[], UUID]) -> None:
     egress_id = enter_egress(bank, people())
+    claim_egress(bank, egress_id)
     assert not end(bank, egress_id, "answered", role="action_agent")
     assert end(bank, egress_id, "answered")
 

@@ -14,6 +14,7 @@ from tests.integration.database.conftest import (
     INSERT_ACTION,
     INSERT_ANALYSIS,
     INSERT_PREDICTION,
+    claim_egress,
     consent_of,
     count,
     enter_egress,
@@ -90,6 +91,7 @@ def test_what_the_model_answered_goes_with_the_consent_and_the_call_stays_record
     customer_id = people()
     store_everything(bank, customer_id)
     egress_id = enter_egress(bank, customer_id, attempt=7)
+    claim_egress(bank, egress_id)
     bank.query("SELECT end_egress(%s, 'answered', '{\"summary\": \"unhappy\"}', 5, 6, 7)", egress_id, role="nlp_agent")
     bank.query(
         'UPDATE predictions SET sentiment_score = -0.5, drivers = \'[{"feature": "sentiment_score"},'

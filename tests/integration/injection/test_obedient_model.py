@@ -14,6 +14,7 @@ import pytest
 
 from tests.evaluations.evaluate_analysis import raw_text
 from tests.fakes.chat_models import FakeChatModel, FakeProvider, answer_of, obliging
+from tests.fakes.model_calls import free
 from tests.integration.injection.bank import Bank, Writer
 from tests.integration.injection.conftest import ObedientServer
 from tests.integration.injection.harm import harms, holds
@@ -192,7 +193,9 @@ def tagged(number: int, variant: Variant) -> Variant:
 def analyses_only(model: FakeChatModel) -> Any:
     def reply(request: ChatRequest) -> ChatAnswer:
         return (
-            model.complete(request, lambda: 60.0) if request.schema_name == "feedback_analysis" else obliging(request)
+            model.complete(request, lambda: 60.0, free)
+            if request.schema_name == "feedback_analysis"
+            else obliging(request)
         )
 
     return FakeProvider(FakeChatModel(reply))

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 import vigie_llm.client
+from tests.fakes.model_calls import free
 from tests.unit.llm.conftest import completion
 from tests.unit.llm.raw_provider import Manner, RawProvider, http, raw_provider
 from vigie_llm.bounds import MOST_BYTES, bound_body
@@ -82,7 +83,7 @@ BAD_MANNERS: dict[str, tuple[Manner, Cause]] = {
 def ask(provider: RawProvider, request: ChatRequest) -> str:
     model = GroqModel(provider.secret())
     try:
-        return model.complete(request, lambda: 60.0).content
+        return model.complete(request, lambda: 60.0, free).content
     finally:
         model.close()
 

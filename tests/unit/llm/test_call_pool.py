@@ -11,7 +11,7 @@ import pytest
 
 import vigie_llm.call_pool
 from tests.fakes.chat_models import FakeChatModel, answer_of
-from tests.fakes.model_calls import Words, chunks_of, outcomes_of, read_words, take_turns
+from tests.fakes.model_calls import Words, chunks_of, free, outcomes_of, read_words, take_turns
 from vigie.errors import ConsentChangedError
 from vigie.ids import uuid7
 from vigie.vocabulary import CallStatus
@@ -38,7 +38,7 @@ def calls_of(request: ChatRequest, count: int) -> list[Call]:
 def calls_to(
     model: FakeChatModel, concurrency: int = 1, seconds_left: Callable[[], float] = lambda: PLENTY
 ) -> BatchCalls[Words]:
-    return BatchCalls(CallPool(concurrency), model, read_words, seconds_left)
+    return BatchCalls(CallPool(concurrency), model, read_words, seconds_left, free)
 
 
 def run_all(
@@ -113,7 +113,7 @@ def test_an_answer_that_is_not_accepted_keeps_its_cost_and_not_its_words(request
     def refuse(request: ChatRequest, answer: ChatAnswer) -> Words:
         raise AnswerRejectedError(["LINK"])
 
-    calls = BatchCalls(CallPool(1), FakeChatModel(), refuse, lambda: PLENTY)
+    calls = BatchCalls(CallPool(1), FakeChatModel(), refuse, lambda: PLENTY, free)
     [outcome] = outcomes_of(calls, calls_of(request_about, 1))
     assert (outcome.status, outcome.violations, outcome.content) == ("rejected", {"LINK": 1}, None)
     assert outcome.answer is not None
@@ -127,7 +127,7 @@ def test_a_call_begins_while_the_answer_before_it_is_checked(request_about: Chat
             time.sleep(0.01)
         return read_words(request, answer)
 
-    calls = BatchCalls(CallPool(1), model, check, lambda: PLENTY)
+    calls = BatchCalls(CallPool(1), model, check, lambda: PLENTY, free)
     assert len(outcomes_of(calls, calls_of(request_about, 2))) == 2
 
 
@@ -158,8 +158,8 @@ def test_failures_that_are_not_in_a_row_do_not_count_as_down(request_about: Chat
 def test_the_next_batch_asks_again_after_the_provider_was_down(request_about: ChatRequest) -> None:
     pool = CallPool(2)
     down = FakeChatModel(failing_with(ModelUnavailableError("down")))
-    outcomes_of(BatchCalls(pool, down, read_words, lambda: PLENTY), calls_of(request_about, 20))
-    back = BatchCalls(pool, FakeChatModel(), read_words, lambda: PLENTY)
+    outcomes_of(BatchCalls(pool, down, read_words, lambda: PLENTY, free), calls_of(request_about, 20))
+    back = BatchCalls(pool, FakeChatModel(), read_words, lambda: PLENTY, free)
     [outcome] = outcomes_of(back, calls_of(request_about, 1))
     assert outcome.status == "answered"
 
@@ -280,7 +280,7 @@ def test_no_call_begins_once_no_one_takes_the_outcomes(
 
     model = FakeChatModel(reply)
     pool = CallPool(1)
-    chunks = chunks_of(BatchCalls(pool, model, read_words, lambda: PLENTY), calls_of(request_about, 200))
+    chunks = chunks_of(BatchCalls(pool, model, read_words, lambda: PLENTY, free), calls_of(request_about, 200))
     next(chunks)
     assert isinstance(chunks, Generator)
     chunks.close()
@@ -397,10 +397,10 @@ def test_while_a_pacer_probes_one_call_is_under_way(request_about: ChatRequest) 
 
     model = FakeChatModel(reply)
     for _ in range(3):
-        outcomes_of(BatchCalls(pool, model, read_words, lambda: PLENTY, pacer), calls_of(request_about, 20))
+        outcomes_of(BatchCalls(pool, model, read_words, lambda: PLENTY, free, pacer), calls_of(request_about, 20))
     assert most_before == [1, 1, 1]
     state["mended"] = True
-    again = BatchCalls(pool, model, read_words, lambda: PLENTY, pacer)
+    again = BatchCalls(pool, model, read_words, lambda: PLENTY, free, pacer)
     assert len(outcomes_of(again, calls_of(request_about, 20))) == 20
     assert max(most_before) > 1
 

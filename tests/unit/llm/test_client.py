@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 import vigie_llm.client
+from tests.fakes.model_calls import free
 from tests.unit.llm.conftest import Reply, ScriptedProvider, completion
 from vigie_llm.chat import ChatAnswer, ChatRequest
 from vigie_llm.client import ABOUT, TRIES, GroqModel, GuardedTransport
@@ -46,7 +47,7 @@ def ask(
 ) -> ChatAnswer:
     model = GroqModel(scripted.secret(provider, suffix))
     try:
-        return model.complete(request, clock.seconds_left)
+        return model.complete(request, clock.seconds_left, free)
     finally:
         model.close()
 
@@ -220,7 +221,7 @@ def test_the_customer_s_name_in_the_guard_does_not_leave_and_is_forgotten(
     scripted: ScriptedProvider, request_about: ChatRequest
 ) -> None:
     model = GroqModel(scripted.secret())
-    model.complete(request_about, lambda: 100.0)
+    model.complete(request_about, lambda: 100.0, free)
     model.close()
     assert [ABOUT in headers for headers in scripted.headers] == [False]
     assert model._guard._customers == {}
@@ -228,8 +229,8 @@ def test_the_customer_s_name_in_the_guard_does_not_leave_and_is_forgotten(
 
 def test_a_name_is_of_one_block_and_used_up_after_it(scripted: ScriptedProvider, known: KnownIdentity) -> None:
     guard = GuardedTransport(httpx.HTTPTransport())
-    with httpx.Client(transport=guard) as client, guard.about(known) as outer:
-        with guard.about(KnownIdentity("Sam", "Okonkwo")) as inner:
+    with httpx.Client(transport=guard) as client, guard.about(known, free) as outer:
+        with guard.about(KnownIdentity("Sam", "Okonkwo"), free) as inner:
             client.post(scripted.url, json="Vandermeulen", headers=inner)
             with pytest.raises(EgressBlockedError):
                 client.post(scripted.url, json="Vandermeulen", headers=outer)
@@ -253,9 +254,9 @@ def test_customers_whose_calls_are_under_way_at_once_are_not_mixed_up(
         came = []
         for _ in range(10):
             together.wait(timeout=20)
-            came.append(model.complete(others, lambda: 100.0).content)
+            came.append(model.complete(others, lambda: 100.0, free).content)
             with pytest.raises(EgressBlockedError):
-                model.complete(itself, lambda: 100.0)
+                model.complete(itself, lambda: 100.0, free)
         return came
 
     with ThreadPoolExecutor(len(names)) as threads:
@@ -309,7 +310,7 @@ def test_each_thread_keeps_one_connection(scripted: ScriptedProvider, request_ab
     def ask_twice() -> None:
         for _ in range(2):
             together.wait(timeout=20)
-            model.complete(request_about, lambda: 100.0)
+            model.complete(request_about, lambda: 100.0, free)
 
     with ThreadPoolExecutor(3) as threads:
         for done in [threads.submit(ask_twice) for _ in range(3)]:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import vigie_llm.client
-from tests.fakes.model_calls import outcomes_of, read_words
+from tests.fakes.model_calls import free, outcomes_of, read_words
 from tests.unit.llm.conftest import Reply, ScriptedProvider
 from tests.unit.llm.network import Authority, Model, Proxy, proxying, serving, tls_model
 from vigie.errors import SettingsError
@@ -49,7 +49,7 @@ def ask(request: ChatRequest, base_url: str, **fields: str) -> str:
     secret = LlmSecret(**SEEN_BY, base_url=base_url, allow_cleartext="true", **fields)
     model = GroqModel(secret)
     try:
-        return model.complete(request, lambda: 60.0).content
+        return model.complete(request, lambda: 60.0, free).content
     finally:
         model.close()
 
@@ -180,7 +180,7 @@ def test_each_cause_has_a_remedy_and_the_log_says_both(
     assert set(REMEDIES) == set(CAUSES)
     model = GroqModel(LlmSecret(**SEEN_BY, base_url=f"http://127.0.0.1:{closed_port()}"))
     with caplog.at_level(logging.WARNING):
-        calls = BatchCalls(CallPool(1), model, read_words, lambda: 60.0)
+        calls = BatchCalls(CallPool(1), model, read_words, lambda: 60.0, free)
         [outcome] = outcomes_of(calls, [Call(uuid7(), uuid7(), request_about)])
     assert (outcome.status, outcome.cause) == ("unavailable", "Refused")
     told = [record for record in caplog.records if record.message == "model provider gave no answer"]

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from tests.fakes.chat_models import answer_of
-from tests.fakes.model_calls import Words, outcomes_of, read_words
+from tests.fakes.model_calls import Words, free, outcomes_of, read_words
 from tests.unit.llm.conftest import Reply, ScriptedProvider, completion
 from vigie.audit import Event
 from vigie.ids import uuid7
@@ -33,12 +33,15 @@ class Recorded:
         self.events: list[Event] = []
         self.rows: list[tuple[Any, ...]] = []
         self.ended: list[tuple[Any, ...]] = []
+        self.ended_before: set[UUID] = set()
 
     def insert(self, sql: str, rows: list[tuple[Any, ...]], template: str | None = None) -> None:
-        if "end_egress" in sql:
-            self.ended += rows
-        else:
-            self.rows += rows
+        self.rows += rows
+
+    def call(self, sql: str, rows: list[tuple[Any, ...]], template: str | None = None) -> list[tuple[Any, ...]]:
+        assert "end_egress" in sql
+        self.ended += rows
+        return [(row[0], row[0] not in self.ended_before) for row in rows]
 
     def audit(self, *events: Event) -> None:
         self.events += events
@@ -168,7 +171,7 @@ def provider_of(secrets: list[LlmSecret], monkeypatch: pytest.MonkeyPatch) -> It
 
 
 def run_one(provider: Provider, request: ChatRequest) -> CallOutcome[Any]:
-    [outcome] = outcomes_of(provider.start(read_words, lambda: 100.0), [Call(CUSTOMER, uuid7(), request)])
+    [outcome] = outcomes_of(provider.start(read_words, lambda: 100.0, free), [Call(CUSTOMER, uuid7(), request)])
     return outcome
 
 

@@ -7,6 +7,7 @@ import struct
 import pytest
 
 import vigie_llm.client
+from tests.fakes.model_calls import free
 from tests.unit.llm.conftest import completion
 from tests.unit.llm.raw_provider import Manner, http, raw_provider
 from tests.unit.llm.test_client import Clock
@@ -63,7 +64,7 @@ def outcome(manner: Manner, request: ChatRequest, clock: Clock) -> tuple[str, in
     with raw_provider(manner) as provider:
         model = GroqModel(provider.secret())
         try:
-            came = _word(model.complete(request, clock.seconds_left))
+            came = _word(model.complete(request, clock.seconds_left, free))
         except LlmError as error:
             came = _named(error)
         finally:
@@ -262,7 +263,7 @@ def test_what_a_server_does_not_know_is_left_out_from_then_on(
     with raw_provider(refused, http(200, completion("{}"))) as provider:
         model = GroqModel(provider.secret())
         for _ in range(2):
-            assert model.complete(request_about, clock.seconds_left).content == "{}"
+            assert model.complete(request_about, clock.seconds_left, free).content == "{}"
         model.close()
     bodies = [json.loads(request.partition(b"\r\n\r\n")[2]) for request in provider.received]
     assert [left_out in body for body in bodies] == [True, False, False]

@@ -7,7 +7,7 @@ import pytest
 
 import vigie_llm.provider
 import vigie_llm.watch
-from tests.fakes.model_calls import outcomes_of, read_words
+from tests.fakes.model_calls import free, outcomes_of, read_words
 from tests.unit.llm.conftest import Reply, ScriptedProvider
 from tests.unit.llm.test_rotation import Vault
 from vigie.endpoint import Endpoint
@@ -171,7 +171,7 @@ def test_no_call_begins_once_the_secret_points_elsewhere_and_none_is_burned(
         return answered(path, body)
 
     monkeypatch.setattr(scripted, "take", change_after_three)
-    outcomes = outcomes_of(provider.start(read_words, lambda: 60.0), calls)
+    outcomes = outcomes_of(provider.start(read_words, lambda: 60.0, free), calls)
     assert len(scripted.received) == len(outcomes) <= 4
     assert {outcome.status for outcome in outcomes} == {"answered"}
 
@@ -183,6 +183,6 @@ def test_a_redirect_is_not_followed(scripted: ScriptedProvider, request_about: C
     scripted.replies = [Reply(307, headers={"location": f"{scripted.url}/elsewhere"})]
     model = GroqModel(scripted.secret())
     with pytest.raises(LlmError):
-        model.complete(request_about, lambda: 60.0)
+        model.complete(request_about, lambda: 60.0, free)
     model.close()
     assert set(scripted.paths) == {"/openai/v1/chat/completions"}

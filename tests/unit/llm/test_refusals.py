@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 import vigie_llm.client
+from tests.fakes.model_calls import free
 from tests.unit.llm.conftest import Reply, ScriptedProvider, completion
 from tests.unit.llm.test_client import Clock, ask
 from vigie_llm.chat import ChatRequest
@@ -251,7 +252,7 @@ def test_counts_that_the_provider_writes_are_clamped(
 def ask_model(scripted: ScriptedProvider, request: ChatRequest, clock: Clock, model_id: str) -> GroqModel:
     model = GroqModel(replace(scripted.secret(), model=model_id))
     try:
-        model.complete(request, clock.seconds_left)
+        model.complete(request, clock.seconds_left, free)
     finally:
         model.close()
     return model

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 import vigie_llm.provider
-from tests.fakes.model_calls import outcomes_of, read_words
+from tests.fakes.model_calls import free, outcomes_of, read_words
 from tests.unit.llm.conftest import Reply, ScriptedProvider
 from vigie.errors import TransientError
 from vigie.secrets import LlmSecret
@@ -60,7 +60,7 @@ def test_a_rotated_key_is_read_again_and_the_call_made_with_it(
 ) -> None:
     scripted.replies = [REFUSED, Reply()]
     vault.now = replace(vault.cached, api_key="key-2")
-    assert provider.complete(request_about, lambda: 60.0).content == "{}"
+    assert provider.complete(request_about, lambda: 60.0, free).content == "{}"
     assert vault.fetched_afresh == 1
     assert len(scripted.received) == 2
 
@@ -71,7 +71,7 @@ def test_a_key_that_is_simply_wrong_is_read_again_once_for_a_whole_batch(
     scripted.replies = [REFUSED]
     calls = [Call(uuid4(), uuid4(), request_about) for _ in range(12)]
 
-    outcomes = outcomes_of(provider.start(read_words, lambda: 60.0), calls)
+    outcomes = outcomes_of(provider.start(read_words, lambda: 60.0, free), calls)
     assert [(outcome.status, outcome.is_open) for outcome in outcomes] == [("unavailable", True)]
     assert vault.fetched_afresh == 1
     assert len(scripted.received) == 1
@@ -85,7 +85,7 @@ def test_a_key_that_is_refused_in_round_after_round_costs_one_call_each_and_cont
     for answered in (0, 0, 0, 30):
         provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
         calls = [Call(uuid4(), uuid4(), request_about) for _ in range(30)]
-        outcomes = outcomes_of(provider.start(read_words, lambda: 60.0), calls)
+        outcomes = outcomes_of(provider.start(read_words, lambda: 60.0, free), calls)
         assert sum(outcome.status == "answered" for outcome in outcomes) == answered
     assert len(scripted.received) == 3 + 30
 
@@ -95,7 +95,7 @@ def test_a_model_that_is_refused_is_read_again_before_the_next_ledger(
 ) -> None:
     scripted.replies = [Reply(404, b'{"error": {"code": "model_not_found"}}'), Reply()]
     with pytest.raises(ModelRefusedError):
-        provider.complete(request_about, lambda: 60.0)
+        provider.complete(request_about, lambda: 60.0, free)
     vault.now = replace(vault.cached, model="another-model")
     assert provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1").model == "another-model"
 
@@ -107,7 +107,7 @@ def test_a_rotated_key_is_paced_as_the_old_one(
     scripted.replies = [REFUSED, Reply()]
     vault.now = replace(vault.cached, api_key="key-2")
     pacer = provider._current().pacer
-    provider.complete(request_about, lambda: 60.0)
+    provider.complete(request_about, lambda: 60.0, free)
     assert provider._current().pacer is pacer
 
 
@@ -117,7 +117,7 @@ def test_when_more_than_the_key_changed_nothing_is_sent_to_whom_the_ledger_does_
     scripted.replies = [REFUSED, Reply()]
     vault.now = replace(vault.cached, api_key="key-2", model="another-model")
     with pytest.raises(ModelRefusedError):
-        provider.complete(request_about, lambda: 60.0)
+        provider.complete(request_about, lambda: 60.0, free)
     assert len(scripted.received) == 1
 
 
@@ -127,7 +127,7 @@ def test_when_the_secret_cannot_be_read_the_refusal_stands(
     scripted.replies = [REFUSED, Reply()]
     vault.unreachable = True
     with pytest.raises(ModelRefusedError):
-        provider.complete(request_about, lambda: 60.0)
+        provider.complete(request_about, lambda: 60.0, free)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 422])
@@ -136,7 +136,7 @@ def test_no_other_refusal_reads_the_secret_again(
 ) -> None:
     scripted.replies = [Reply(status, b"{}"), Reply()]
     with pytest.raises(ModelRefusedError):
-        provider.complete(request_about, lambda: 60.0)
+        provider.complete(request_about, lambda: 60.0, free)
     assert vault.fetched_afresh == 0
 
 
@@ -145,7 +145,7 @@ def test_the_next_batch_may_read_the_key_again(
 ) -> None:
     scripted.replies = [REFUSED, REFUSED, Reply()]
     with pytest.raises(ModelRefusedError):
-        provider.complete(request_about, lambda: 60.0)
+        provider.complete(request_about, lambda: 60.0, free)
     vault.now = replace(vault.cached, api_key="key-2")
     provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
-    assert provider.complete(request_about, lambda: 60.0).content == "{}"
+    assert provider.complete(request_about, lambda: 60.0, free).content == "{}"
