@@ -12,7 +12,7 @@ JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 .PHONY: help doctor deploy-local run resume redrive load dashboard logs status test test-containers lint claims \
 	mutation bench chaos cost \
 	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
-	export-audit export-customer verify-audit prove-event prove-growth up down clean environment lock
+	export-audit export-customer verify-audit audit-keys witness prove-event prove-growth up down clean environment lock
 
 help: ## Explain each target (this list)
 	@printf 'Vigie: churn prediction by serverless agents, with an audit trail.\n\n'
@@ -99,8 +99,17 @@ evaluate-analysis: environment ## Score the language model on labelled feedback:
 export-audit: environment ## A run for an auditor, CSV, JSON Lines and cover sheet; RUN=… for another than the newest
 	@$(VIGIE) audit export $(if $(RUN),"$(RUN)") $(ARGS)
 
-verify-audit: environment ## Export the whole audit log and check it offline
-	@$(VIGIE) audit verify $(ARGS)
+verify-audit: environment ## Export the whole audit log and check it offline; TRUST=your file, WITNESS_KEYS='key key' REQUIRED=n
+	@$(VIGIE) audit verify $(if $(TRUST),--trust "$(TRUST)") $(foreach key,$(WITNESS_KEYS),--witness-key "$(key)") \
+		$(if $(REQUIRED),--required "$(REQUIRED)") $(ARGS)
+
+audit-keys: environment ## Print the log's public keys, for witnesses and other people's tools
+	@$(VIGIE) audit keys
+
+witness: environment ## Run a witness: LOGS='key key' of `make audit-keys`; WITNESS_NAME= WITNESS_HOME=~/.vigie-witness WITNESS_PORT=7380
+	@$(if $(LOGS),,echo "Say whose log to witness: make witness LOGS='…' (make audit-keys prints it)" >&2; exit 2)
+	@$(PY) -m vigie_witness --home "$(or $(WITNESS_HOME),$(HOME)/.vigie-witness)" --port "$(or $(WITNESS_PORT),7380)" \
+		--name "$(or $(WITNESS_NAME),vigie.local/witness)" $(foreach key,$(LOGS),--log "$(key)")
 
 export-customer: environment ## Everything held and done about one customer (GDPR 15): CUSTOMER=customer id
 	@$(if $(CUSTOMER),,echo 'Say whose: make export-customer CUSTOMER=…' >&2; exit 2)

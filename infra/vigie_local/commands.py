@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from vigie_local import demo_bank, doctor, services, summary
 from vigie_local.build import build
+from vigie_local.checkpoints import restore_checkpoints
 from vigie_local.console_steps import step
 from vigie_local.container import names_this_machine
 from vigie_local.database_certificate import make_certificate
@@ -78,6 +79,8 @@ def deploy_stack(
         current.note = f"{len(written)} written" if written else "unchanged"
     with step("Stack vigie") as current:
         current.note = "deployed" if deploy(settings, built) else "unchanged"
+        if restored := restore_checkpoints(settings, services.database_server(settings)):
+            current.note += f", {restored} published checkpoints put back that LocalStack had forgotten"
     return 0
 
 

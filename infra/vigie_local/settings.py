@@ -191,6 +191,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
         llm_allow_cleartext=environment.get("LLM_ALLOW_CLEARTEXT", "").strip(),
         network={name: environment[name] for name in NETWORK_VARIABLES if environment.get(name, "").strip()},
         layer_platform=environment.get("VIGIE_LAYER_PLATFORM", "").strip(),
+        stack_parameters={"Witnesses": given} if (given := environment.get("WITNESSES", "").strip()) else {},
         model_server_switches=_starting_with(environment, "VIGIE_MODEL_SERVER_"),
         localstack_switches=_starting_with(environment, "LAMBDA_") | _starting_with(environment, "LS_"),
     )

@@ -21,6 +21,7 @@ from vigie.run_export import export_run
 from vigie.trail import Trail, TrailError
 from vigie.verify import (
     ECDSA,
+    ED25519,
     LISTING,
     format_verifier_key,
     is_stored_note,
@@ -174,6 +175,23 @@ def _write_proof(target: Target, folder: Path | None, name: str, proof: str, kin
 def public_key(target: Target, key: str = "") -> bytes:
     """Return the log's public key, SPKI DER, from the key service; or that of another key."""
     return bytes(target.client("kms").get_public_key(KeyId=key or target.audit_key)["PublicKey"])
+
+
+def verifier_keys(target: Target) -> list[str]:
+    """Return the log's keys, a line each, as witnesses and other people's tools take them.
+
+    Raises:
+        OperationError: nothing was signed yet, so that the log's name is not known.
+    """
+    with target.connected() as connection:
+        notes = Trail(connection).checkpoints()
+    if not notes:
+        raise OperationError(f"Nothing was signed yet: {target.command('run')}, or wait a minute after one.")
+    origin = parse_checkpoint(notes[-1]).origin
+    keys = [format_verifier_key(origin, ECDSA, public_key(target))]
+    if target.audit_ed25519_key:
+        keys.append(format_verifier_key(origin, ED25519, public_key(target, target.audit_ed25519_key)[-32:]))
+    return keys
 
 
 def record_key_change(target: Target, old: str, new: str) -> str:

@@ -179,6 +179,24 @@ def verify_log(
     return exported.verify(as_json, extra)
 
 
+@audit.command("keys")
+@operation
+def show_keys(target: Target, as_json: bool) -> int:
+    """Print the log's public keys, for witnesses and for other people's tools."""
+    show(audit_export.verifier_keys(target), as_json)
+    return 0
+
+
+@audit.command("change-key")
+@click.argument("new_key")
+@operation
+def change_key(target: Target, as_json: bool, new_key: str) -> int:
+    """Have the present key state, in the store, that NEW_KEY (an ARN of KMS) signs from here on."""
+    note = audit_export.record_key_change(target, target.audit_key, new_key)
+    show({"statement": note} if as_json else [note], as_json)
+    return 0
+
+
 @audit.command("prove-event")
 @click.argument("event_id", type=click.UUID)
 @OUT

@@ -82,6 +82,11 @@ class Target:
         """ARN of the key that signs checkpoints."""
         return self.output("AuditKeyArn")
 
+    @property
+    def audit_ed25519_key(self) -> str:
+        """ARN of the key whose signatures other people's tools read; empty where the stack has none."""
+        return self._outputs.get("AuditEd25519KeyArn", "")
+
     def command(self, operation: str, run_id: str = "") -> str:
         """Return what an operator types for an operation on this target, for errors and summaries to name."""
         if self.name == LOCAL:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from audit_agent.publishing import CheckpointStore, object_key
 from audit_agent.sealing import Sealer
 from audit_agent.signing import Signer
+from audit_agent.witnessing import Witness
 from tests.integration.audit.audit_environment import AuditEnvironment, request
 from vigie.canonical import canonical_event
 from vigie.trail import COLUMNS, as_event
@@ -54,6 +55,7 @@ class PublishedLog:
     aws: LocalStack
     target: Target
     key: str = KEY
+    witnesses: Sequence[Witness] = ()
     s3: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,12 +70,14 @@ class PublishedLog:
         self.seal()
 
     def seal(self) -> None:
+        """Seal what waits, and have the witnesses cosign it."""
         store = CheckpointStore(BUCKET, self.s3)
-        Sealer(self.environment.database("audit_agent"), self.signer(), store).seal(request())
+        Sealer(self.environment.database("audit_agent"), self.signer(), store, self.witnesses).seal(request())
 
-    def verify(self) -> int:
-        """The exit code of `make verify-audit`."""
-        return audit_export.export_log(self.target).verify()
+    def verify(self, *options: str, auditor: str = "") -> int:
+        """The exit code of `make verify-audit`; each auditor has a trust file."""
+        trust = self.target.folder / f"trust-of-{auditor}.json" if auditor else None
+        return audit_export.export_log(self.target, trust=trust).verify(extra=options)
 
     def sizes(self) -> list[int]:
         """The sizes that were signed."""

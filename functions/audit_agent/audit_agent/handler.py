@@ -16,6 +16,7 @@ from audit_agent.reconciling import Reconciler
 from audit_agent.sealing import Sealer
 from audit_agent.settings import AuditSettings
 from audit_agent.signing import Signer
+from audit_agent.witnessing import parse_witnesses
 from vigie.batches import complete_task
 from vigie.errors import InvalidInputError, VigieError
 from vigie.messages import SealMessage
@@ -29,7 +30,10 @@ settings = AuditSettings.from_environment()
 tokens = TaskTokens()
 database = open_database(settings.database_secret)
 sealer = Sealer(
-    database, Signer(settings.audit_key, settings.audit_origin), CheckpointStore(settings.checkpoint_bucket)
+    database,
+    Signer(settings.audit_key, settings.audit_origin, ed25519_key=settings.audit_ed25519_key),
+    CheckpointStore(settings.checkpoint_bucket),
+    parse_witnesses(settings.witnesses),
 )
 reconciler = Reconciler(
     database, Logs(settings.groups), Executions(settings.state_machine_arn), settings.log_wait_seconds

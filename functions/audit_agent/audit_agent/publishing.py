@@ -11,6 +11,11 @@ from audit_agent.signing import PATIENCE
 PREFIX = "checkpoints/"
 
 
+def cosignature_key(size: int, key_id: bytes) -> str:
+    """The name of a checkpoint that a witness has cosigned."""
+    return f"cosignatures/{size:020d}-{key_id.hex()}.txt"
+
+
 def object_key(size: int) -> str:
     """The name of the checkpoint of a tree: its size in twenty digits, so that names sort as sizes do."""
     return f"{PREFIX}{size:020d}.txt"
@@ -30,10 +35,23 @@ class CheckpointStore:
             StoreUnavailableError: S3 does not answer, or refuses.
             LogBrokenError: another checkpoint of this size was published before.
         """
+        stored, version = self._put(object_key(size), note)
+        return version if stored else self._require_same(size, note)
+
+    def put_cosigned(self, size: int, key_id: bytes, note: str) -> None:
+        """Store a checkpoint with a witness's cosignature; one that is there already stays.
+
+        Raises:
+            StoreUnavailableError: S3 does not answer, or refuses.
+        """
+        self._put(cosignature_key(size, key_id), note)
+
+    def _put(self, key: str, note: str) -> tuple[bool, str | None]:
+        """Whether it was stored, and its version; it is not where something has this name."""
         try:
             answer = self._client.put_object(
                 Bucket=self.bucket,
-                Key=object_key(size),
+                Key=key,
                 Body=note.encode(),
                 ContentType="text/plain; charset=utf-8",
                 IfNoneMatch="*",
@@ -41,11 +59,10 @@ class CheckpointStore:
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("PreconditionFailed", "412"):
                 raise self._unavailable(error) from error
-            return self._require_same(size, note)
+            return False, None
         except BotoCoreError as error:
             raise self._unavailable(error) from error
-        version: str | None = answer.get("VersionId")
-        return version
+        return True, answer.get("VersionId")
 
     def require_none_beyond(self, size: int) -> None:
         """Refuse to go on when a larger log than ours was published: ours is then an older state of it.

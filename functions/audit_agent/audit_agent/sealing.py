@@ -6,7 +6,9 @@ The lock on the frontier's one row makes all sealers take turns, so there is one
 """
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
 from aws_lambda_powertools import Logger
@@ -16,11 +18,12 @@ from audit_agent.errors import LogBrokenError
 from audit_agent.publishing import CheckpointStore, object_key
 from audit_agent.signing import Signer
 from audit_agent.tree_store import Horizon, SealCursor, Signed, WaitingEvent
+from audit_agent.witnessing import KnownTree, Witness, cosign
 from vigie.audit import Event, Origin
 from vigie.canonical import canonical_event
 from vigie.database import Database
 from vigie.runtime import Request
-from vigie.verify import leaf_hash
+from vigie.verify import leaf_hash, parse_checkpoint
 from vigie.vocabulary import EventType
 
 logger = Logger(child=True)
@@ -28,6 +31,8 @@ CHUNK = 10_000
 # What a checkpoint leaves behind is no reason for another: an idle log rests.
 OWN_EVENT = EventType.CHECKPOINT_SIGNED
 TICK_SECONDS = 1.0
+# How long a witness that did not cosign is left alone.
+RETRY_SECONDS = 30.0
 CHECKPOINT_AGE_SECONDS = 4.0
 # A watch lasts a little longer than the schedule's minute, so that one takes over from another without a gap.
 WATCH_SECONDS = 65.0
@@ -36,10 +41,15 @@ WATCH_SECONDS = 65.0
 class Sealer:
     """Seals with one database connection, one key and one write-once store."""
 
-    def __init__(self, database: Database, signer: Signer, store: CheckpointStore) -> None:
+    def __init__(
+        self, database: Database, signer: Signer, store: CheckpointStore, witnesses: Sequence[Witness] = ()
+    ) -> None:
         self._database = database
         self._signer = signer
         self._store = store
+        self._witnesses = witnesses
+        self._not_before: dict[Witness, float] = {}
+        self._seen = KnownTree()
 
     def seal(self, request: Request) -> Signed | None:
         """One round; answers the newest checkpoint. A backlog is sealed in several rounds.
@@ -56,6 +66,8 @@ class Sealer:
         while request.seconds_left() > 0 and self._seal_chunk(origin) and time.monotonic() < end:
             pass
         signed = self._sign(origin)
+        # Before the checkpoint is published: who demands witnesses then finds them with it.
+        self._collect_cosignatures(origin)
         self._publish(origin)
         return signed
 
@@ -119,6 +131,32 @@ class Sealer:
             transaction.audit(Event(OWN_EVENT, details=details))
         logger.info("checkpoint signed", tree_size=signed.size, root_hash=signed.root.hex(), note=note)
         return signed
+
+    def _collect_cosignatures(self, origin: Origin) -> None:
+        """Ask the witnesses that have not cosigned the newest checkpoint; those that do not answer, later again."""
+        now = time.monotonic()
+        asked = [witness for witness in self._witnesses if self._not_before.get(witness, now) <= now]
+        if not asked:
+            return
+        with self._database.transaction(origin) as transaction:
+            note, sizes = tree_store.newest_note(transaction), tree_store.cosigned_sizes(transaction)
+        if not note:
+            return
+        checkpoint = parse_checkpoint(note)
+        seen = {w: sizes.get(w.label, 0) for w in asked if sizes.get(w.label, 0) < checkpoint.size}
+        self._not_before |= dict.fromkeys(seen, now + RETRY_SECONDS)
+        # No transaction is open while a witness is waited for.
+        self._seen.leaves = partial(self._leaves, origin)
+        self._seen.grow_to(min(seen.values(), default=self._seen.tree.size))
+        for witness, line in cosign(checkpoint, seen, self._seen.range_root):
+            self._store.put_cosigned(checkpoint.size, witness.key.key_id, checkpoint.note() + line)
+            with self._database.transaction(origin) as transaction:
+                tree_store.insert_cosignature(transaction, checkpoint.size, witness.label, line)
+            del self._not_before[witness]
+
+    def _leaves(self, origin: Origin, start: int, end: int) -> Iterator[bytes]:
+        with self._database.transaction(origin) as transaction:
+            yield from tree_store.leaf_hashes(transaction, start, end)
 
     def _publish(self, origin: Origin) -> None:
         """Publish what is committed, also what earlier rounds could not."""

@@ -7,7 +7,7 @@ from vigie.settings import AgentSettings
 
 @dataclass(frozen=True, slots=True)
 class AuditSettings(AgentSettings):
-    """Which key signs under which name, where checkpoints are published, and whose records are compared."""
+    """Which keys sign under which name, where it is published, who witnesses it, and whose records are compared."""
 
     audit_key: str
     audit_origin: str
@@ -15,6 +15,8 @@ class AuditSettings(AgentSettings):
     state_machine_arn: str
     log_groups: str
     log_wait_seconds: float = 20.0
+    audit_ed25519_key: str = ""
+    witnesses: str = ""
 
     @property
     def groups(self) -> tuple[str, ...]:

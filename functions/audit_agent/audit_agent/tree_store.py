@@ -147,6 +147,31 @@ def insert_publication(transaction: Transaction, size: int, bucket: str, key: st
     )
 
 
+def newest_note(transaction: Transaction) -> str | None:
+    """The newest checkpoint as it was signed."""
+    rows = transaction.fetch("SELECT note FROM audit_checkpoint ORDER BY tree_size DESC LIMIT 1")
+    return rows[0][0] if rows else None
+
+
+def cosigned_sizes(transaction: Transaction) -> dict[str, int]:
+    """The largest size that each witness cosigned."""
+    return dict(transaction.fetch("SELECT witness, max(tree_size) FROM audit_cosignature GROUP BY witness"))
+
+
+def insert_cosignature(transaction: Transaction, size: int, witness: str, line: str) -> None:
+    """Store a witness's signature line."""
+    transaction.cursor.execute(
+        "INSERT INTO audit_cosignature (tree_size, witness, line) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+        (size, witness, line),
+    )
+
+
+def leaf_hashes(transaction: Transaction, start: int, end: int) -> Iterator[bytes]:
+    """The leaf hashes of [start, end), in order."""
+    query = "SELECT leaf_hash FROM audit_leaf WHERE leaf_index >= %s AND leaf_index < %s ORDER BY leaf_index"
+    yield from (bytes(row[0]) for row in transaction.stream(query, (start, end)))
+
+
 def seconds_since_checkpoint(transaction: Transaction) -> float | None:
     """Age of the newest checkpoint by the database's clock, which set it."""
     rows = transaction.fetch(

@@ -17,12 +17,13 @@ from vigie_localstack.patches import (
     object_folders,
     other_sites,
     queue_polling,
+    signing_keys,
 )
 
 # `json_paths` comes before LocalStack is imported, which all others may do. `log_copies` is the executor's.
 PATCHES = (
     json_paths, listening_address, other_sites, object_folders, message_metrics, queue_polling, log_filtering,
-    gc_pauses,
+    gc_pauses, signing_keys,
 )  # fmt: skip
 
 

@@ -29,10 +29,14 @@ SEALED = f"""
 SELECT f.leaf_index, f.leaf_hash, {COLUMNS}
 FROM audit_leaf f LEFT JOIN audit_log l USING (event_id) ORDER BY f.leaf_index
 """  # noqa: S608  (constants)
-PUBLISHED = """
-SELECT note FROM audit_checkpoint
-WHERE tree_size <= coalesce((SELECT max(tree_size) FROM audit_publication), 9223372036854775807) ORDER BY tree_size
+NOTES = """
+SELECT note || coalesce(
+    (SELECT string_agg(line, '' ORDER BY witness) FROM audit_cosignature w WHERE w.tree_size = c.tree_size), '')
+FROM audit_checkpoint c
 """
+PUBLISHED = f"""{NOTES}
+WHERE tree_size <= coalesce((SELECT max(tree_size) FROM audit_publication), 9223372036854775807) ORDER BY tree_size
+"""  # noqa: S608  (constants)
 ONE = f"""
 SELECT f.leaf_index, {COLUMNS} FROM audit_leaf f JOIN audit_log l USING (event_id) WHERE f.event_id = %s
 """  # noqa: S608  (constants)
@@ -60,8 +64,8 @@ class Trail:
             yield export_line(index, canonical_event(**event) if shown else None, bytes(leaf))
 
     def checkpoints(self) -> list[str]:
-        """The signed checkpoints as the database holds them, oldest first."""
-        return [row[0] for row in self._fetch("SELECT note FROM audit_checkpoint ORDER BY tree_size")]
+        """The signed checkpoints as the database holds them, with every cosignature, oldest first."""
+        return [row[0] for row in self._fetch(f"{NOTES} ORDER BY tree_size")]
 
     def published_checkpoints(self) -> list[str]:
         """Those that the write-once store must hold; all of them where the database says that it holds none.
@@ -76,7 +80,7 @@ class Trail:
         Raises:
             TrailError: there is none.
         """
-        rows = self._fetch("SELECT note FROM audit_checkpoint WHERE tree_size = %s", (size,))
+        rows = self._fetch(f"{NOTES} WHERE tree_size = %s", (size,))
         if not rows:
             raise TrailError(f"no checkpoint was signed at size {size}; choose one of audit_checkpoint's tree_size")
         return str(rows[0][0])

@@ -79,9 +79,13 @@ class FakeS3:
         self._answer("get_object")
         return {"Body": io.BytesIO(self.objects[Key]), "VersionId": "v"}
 
-    def list_objects_v2(self, StartAfter: str, **_request: object) -> dict[str, Any]:
+    def list_objects_v2(self, StartAfter: str, Prefix: str, **_request: object) -> dict[str, Any]:
         self._answer("list_objects_v2")
-        return {"Contents": [{"Key": key} for key in sorted(self.objects) if key > StartAfter][:1]}
+        return {
+            "Contents": [{"Key": key} for key in sorted(self.objects) if key > StartAfter and key.startswith(Prefix)][
+                :1
+            ]
+        }
 
     def _answer(self, operation: str) -> None:
         if operation in self.down:

@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
+from vigie.verify import verify_ed25519
 from vigie_local.errors import ServiceError
 from vigie_local.localstack import LocalStack, temporary_localstack
 from vigie_local.ports import free_port
@@ -25,9 +27,10 @@ from vigie_local.settings import REPOSITORY
 
 WITHOUT = "VIGIE_LOCALSTACK_WITHOUT"
 # Left in: without them LocalStack would listen on every network, and share a folder below /tmp.
-LEFT_OUT = "message_metrics,queue_polling,log_filtering,json_paths,gc_pauses"
+LEFT_OUT = "message_metrics,queue_polling,log_filtering,json_paths,gc_pauses,signing_keys"
 METRICS_EVERY_SECOND = {"SQS_CLOUDWATCH_METRICS_REPORT_INTERVAL": "1"}
 IN_FLIGHT = 2
+ED25519 = "ECC_NIST_EDWARDS25519"
 type Check = Callable[[LocalStack, float], None]
 
 
@@ -122,7 +125,26 @@ def single_messages_are_not_reported(cloud: LocalStack, seconds: float) -> None:
     assert not {name for name in names() if name.startswith("NumberOf")}
 
 
+def ed25519_keys_sign_and_kept_ones_stay(cloud: LocalStack, _seconds: float) -> None:
+    """A tagged key is the same however often it is made, an Ed25519 key signs as RFC 8032 says."""
+    kms = cloud.client("kms")
+    public: dict[str, list[bytes]] = {}
+    for name, spec in (("kept-one", "ECC_NIST_P256"), ("kept-two", ED25519), ("", ED25519)) * 2:
+        tags = [{"TagKey": "vigie:kept-as", "TagValue": name}] if name else []
+        try:
+            key = kms.create_key(KeySpec=spec, KeyUsage="SIGN_VERIFY", Tags=tags)["KeyMetadata"]["KeyId"]
+        except ClientError as error:
+            raise AssertionError("the key service has no such keys") from error
+        public.setdefault(name, []).append(kms.get_public_key(KeyId=key)["PublicKey"])
+        if spec == ED25519:
+            signed = kms.sign(KeyId=key, Message=b"x", MessageType="RAW", SigningAlgorithm="ED25519_SHA_512")
+            assert verify_ed25519(public[name][-1][-32:], b"x", signed["Signature"])
+    assert [len(set(public[name])) for name in ("kept-one", "kept-two", "")] == [1, 1, 2]
+    assert (cloud.home / "private" / "kept-two").stat().st_mode & 0o777 == 0o600
+
+
 CHECKS: dict[str, Check] = {
+    "signing_keys": ed25519_keys_sign_and_kept_ones_stay,
     "queue_polling": invocations_overlap,
     "log_filtering": terms_match_as_documented,
     "message_metrics": single_messages_are_not_reported,
