@@ -6,9 +6,10 @@
 #   .local/sam       the standard SAM command line                     requirements/sam.lock
 #   .local/tools     uv, which installs the others                     requirements/tools.lock
 #
-# `bootstrap.sh for-tests` prepares one more, which only the tests use:
+# `bootstrap.sh for-tests` prepares two more, which only the tests use:
 #
 #   .local/ministack an AWS emulator that is not LocalStack            requirements/ministack.lock
+#   .local/checkov   a reader of templates                             requirements/checkov.lock
 #
 # PYTHON=/path/to/python3.13 chooses the interpreter.
 set -eu
@@ -54,7 +55,8 @@ all_up_to_date() {
         up_to_date "$local_dir/sam" requirements/sam.lock && [ "$(cat "$paths" 2>/dev/null)" = "$(import_paths)" ] &&
         [ "$(cat "$metadata/entry_points.txt" 2>/dev/null)" = "$(entry_points)" ] &&
         [ -x "$root/.venv/bin/vigie" ] &&
-        { [ -z "$for_tests" ] || up_to_date "$local_dir/ministack" requirements/ministack.lock; }
+        { [ -z "$for_tests" ] || { up_to_date "$local_dir/ministack" requirements/ministack.lock &&
+            up_to_date "$local_dir/checkov" requirements/checkov.lock; }; }
 }
 
 for_tests=''
@@ -228,6 +230,7 @@ sync_environment "SAM command line  (.local/sam)" "$local_dir/sam" requirements/
 sync_environment "local cloud, dashboard, tools  (.venv)" "$root/.venv" requirements/vigie.lock
 if [ -n "$for_tests" ]; then
     sync_environment "stand-in for an account  (.local/ministack)" "$local_dir/ministack" requirements/ministack.lock
+    sync_environment "reader of the template  (.local/checkov)" "$local_dir/checkov" requirements/checkov.lock
 fi
 import_paths > "$paths"
 write_metadata
