@@ -10,6 +10,7 @@
 #
 #   .local/ministack an AWS emulator that is not LocalStack            requirements/ministack.lock
 #   .local/strangers other people's tools of transparency logs         requirements/strangers.lock
+#   .local/checkov   a reader of templates                             requirements/checkov.lock
 #
 # PYTHON=/path/to/python3.13 chooses the interpreter.
 set -eu
@@ -56,7 +57,8 @@ all_up_to_date() {
         [ "$(cat "$metadata/entry_points.txt" 2>/dev/null)" = "$(entry_points)" ] &&
         [ -x "$root/.venv/bin/vigie" ] &&
         { [ -z "$for_tests" ] || { up_to_date "$local_dir/ministack" requirements/ministack.lock &&
-            up_to_date "$local_dir/strangers" requirements/strangers.lock; }; }
+            up_to_date "$local_dir/strangers" requirements/strangers.lock &&
+            up_to_date "$local_dir/checkov" requirements/checkov.lock; }; }
 }
 
 for_tests=''
@@ -231,6 +233,7 @@ sync_environment "local cloud, dashboard, tools  (.venv)" "$root/.venv" requirem
 if [ -n "$for_tests" ]; then
     sync_environment "stand-in for an account  (.local/ministack)" "$local_dir/ministack" requirements/ministack.lock
     sync_environment "other people's verifiers (.local/strangers)" "$local_dir/strangers" requirements/strangers.lock
+    sync_environment "reader of the template  (.local/checkov)" "$local_dir/checkov" requirements/checkov.lock
 fi
 import_paths > "$paths"
 write_metadata

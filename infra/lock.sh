@@ -42,7 +42,7 @@ export_lock "$work/vigie" requirements/runtime.lock --only-group runtime
 for layer in common llm scoring; do
     export_lock "$work/vigie" "layers/$layer/requirements.txt" --only-group "layer-$layer"
 done
-for environment in sam tools ministack strangers mutation; do
+for environment in sam tools ministack strangers checkov mutation; do
     wrap "requirements/$environment.in" "$work/$environment"
     export_lock "$work/$environment" "requirements/$environment.lock"
 done

@@ -13,13 +13,13 @@ import botocore.session
 import yaml
 from botocore import xform_name
 
+from tests.unit.governance.permissions import Right, faults, granted, plainly
+
 ROOT = Path(__file__).parents[3]
 IAM = tomllib.loads((ROOT / "docs" / "governance" / "iam.toml").read_text(encoding="utf-8"))["functions"]
 SERVICES = {"stepfunctions": "states"}
 # Operations that IAM knows by another name.
 OTHER_NAMES = {"s3:ListObjectsV2": "s3:ListBucket"}
-
-type Right = tuple[str, str]
 
 
 class TemplateLoader(yaml.SafeLoader):
@@ -36,35 +36,10 @@ def _construct(loader: TemplateLoader, suffix: str, node: yaml.Node) -> Any:
 
 
 TemplateLoader.add_multi_constructor("!", _construct)
-RESOURCES: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), TemplateLoader)["Resources"]
+TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), TemplateLoader)
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 FUNCTIONS = {name: r for name, r in RESOURCES.items() if r["Type"] == "AWS::Serverless::Function"}
 ROLES = {name: r for name, r in RESOURCES.items() if r["Type"] == "AWS::IAM::Role"}
-
-
-def plainly(resource: Any) -> str:
-    """A resource as the list writes it."""
-    if isinstance(resource, str):
-        return resource
-    ((how, what),) = resource.items()
-    if how != "Sub":
-        return str(what)
-    without_account = re.sub(r"^arn:\$\{AWS::Partition\}:\w+:\$\{AWS::Region\}:\$\{AWS::AccountId\}:", "", what)
-    return re.sub(r"\$\{([\w.]+\.Arn)\}", r"\1", without_account).replace("${", "{")
-
-
-def granted(role: dict[str, Any]) -> set[Right]:
-    """(action, resource) of every statement of a role."""
-    return {
-        (action, plainly(resource))
-        for policy in role["Properties"]["Policies"]
-        for statement in policy["PolicyDocument"]["Statement"]
-        for action in _listed(statement["Action"])
-        for resource in _listed(statement["Resource"])
-    }
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def listed(function: str) -> set[Right]:
@@ -142,11 +117,16 @@ def test_every_role_belongs_to_one_entry_of_the_list_and_every_entry_to_a_role()
 
 
 def test_no_function_has_a_right_that_the_list_does_not_name() -> None:
-    assert {name: rights for name in IAM if (rights := granted(ROLES[role_of(name)]) - listed(name))} == {}
+    assert {name: rights for name in IAM if (rights := granted(TEMPLATE, role_of(name)) - listed(name))} == {}
 
 
 def test_no_function_lacks_a_right_that_the_list_names() -> None:
-    assert {name: rights for name in IAM if (rights := listed(name) - granted(ROLES[role_of(name)]))} == {}
+    assert {name: rights for name in IAM if (rights := listed(name) - granted(TEMPLATE, role_of(name)))} == {}
+
+
+def test_no_right_comes_another_way_than_the_list_shows() -> None:
+    """Managed policies, wildcards, NotAction, other principals, resources that hand rights on."""
+    assert list(faults(TEMPLATE)) == []
 
 
 def test_the_code_calls_what_the_list_says_and_nothing_else() -> None:
@@ -158,15 +138,15 @@ def test_the_code_calls_what_the_list_says_and_nothing_else() -> None:
 
 def test_only_what_aws_cannot_narrow_is_allowed_on_everything() -> None:
     everywhere = {
-        (name, action) for name in IAM for action, resource in granted(ROLES[role_of(name)]) if resource == "*"
+        (name, action) for name in IAM for action, resource in granted(TEMPLATE, role_of(name)) if resource == "*"
     }
     assert {name for name, _ in everywhere} <= {"RetentionRun"}
     assert all(re.fullmatch(r"logs:\w+(LogDeliver\w+|ResourcePolic\w+|LogGroups)", action) for _, action in everywhere)
-    assert not any("*" in action for name in IAM for action, _ in granted(ROLES[role_of(name)]))
+    assert not any("*" in action for name in IAM for action, _ in granted(TEMPLATE, role_of(name)))
 
 
 def test_only_the_two_agents_that_ask_a_model_may_read_its_key_and_carry_its_layer() -> None:
-    may_read = {name for name in IAM if any("{LlmSecretName}" in on for _, on in granted(ROLES[role_of(name)]))}
+    may_read = {name for name in IAM if any("{LlmSecretName}" in on for _, on in granted(TEMPLATE, role_of(name)))}
     layers = {name: str(function["Properties"]["Layers"]) for name, function in FUNCTIONS.items()}
     told = {name for name in FUNCTIONS if "LLM_SECRET" in _variables(name)}
     imports = {name for name in FUNCTIONS if any(module.startswith("vigie_llm") for module in modules_of(name))}
