@@ -241,8 +241,9 @@ def test_every_bucket_but_the_logs_own_logs_who_reads_it() -> None:
     assert [name for name, target in logging.items() if target != {"Ref": "AccessLogBucket"}] == []
 
 
-def test_the_key_says_who_signs_and_the_account_s_policies_can_let_nobody_else() -> None:
-    allowed = [one for one in resource(TEMPLATE, "AuditKey")["KeyPolicy"]["Statement"] if one["Effect"] == "Allow"]
+@pytest.mark.parametrize("key", ["AuditKey", "AuditEd25519Key"])
+def test_the_key_says_who_signs_and_the_account_s_policies_can_let_no_one_else(key: str) -> None:
+    allowed = [one for one in resource(TEMPLATE, key)["KeyPolicy"]["Statement"] if one["Effect"] == "Allow"]
     signing = [one["Principal"] for one in allowed if {"kms:Sign", "kms:*", "*"} & set(as_list(one["Action"]))]
     assert signing == [ROLE]
     assert not any({"kms:CreateGrant"} & set(as_list(one["Action"])) for one in allowed)

@@ -169,4 +169,4 @@ def _is_known(policy: str, whose: Any, actions: list[str]) -> bool:
     if policy == "AccessLogBucketPolicy":
         return whose == {"Service": "logging.s3.amazonaws.com"} and actions == ["s3:PutObject"]
     account = {"AWS": {"Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
-    return policy == "AuditKey" and whose == account and not {"kms:Sign", "kms:CreateGrant"} & set(actions)
+    return policy in {"AuditKey", "AuditEd25519Key"} and whose == account and not {"kms:Sign", "kms:CreateGrant"} & set(actions)
