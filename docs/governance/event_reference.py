@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from vigie.events import MEANINGS, details_schema
+from vigie.event_rules import MOST, Kind, Record, Rule
+from vigie.events import MEANINGS, WRITERS
 from vigie.vocabulary import EventType
 from vigie_local.settings import REPOSITORY
 
@@ -14,10 +13,17 @@ HEAD = """# The audit trail's events
 Made from `layers/common/vigie/events.py` by `python -m docs.governance.event_reference`; a test compares them.
 
 Every event has an id, a time, the agent that wrote it, a status (`ok`, `refused` or `failed`), and, where they apply,
-the run, the customer's opaque id and the request. Beyond that there are only the details below. They are counts,
-versions, closed words and opaque ids: an event with any other detail is refused before it is inserted, so neither
-text nor personal data gets in. No detail is required to be there.
+the run, the customer's opaque id and the request. Beyond that there are only the details below: bounded counts, closed
+words, and values that a record of the database holds as well. No detail is a result about a person. The database
+refuses an event with any other detail, of another role's type, in another role's name, or whose time is more than two
+minutes before or five seconds after its own. No detail is required to be there. Events that earlier versions wrote may
+hold details that are no longer written.
 """
+RECORDS = {
+    Record.RUN: "the run", Record.REDRIVE: "the redrive", Record.CALL: "the egress ledger",
+    Record.CONSENT: "the customer's consent", Record.RESULT: "the result's row", Record.MODEL: "the model registry",
+    Record.CHECKPOINT: "the checkpoint", Record.DEAD_LETTER: "the dead letter",
+}  # fmt: skip
 
 
 def page() -> str:
@@ -26,32 +32,26 @@ def page() -> str:
 
 
 def _section(event_type: EventType) -> str:
-    meaning, _ = MEANINGS[event_type]
-    rows = "".join(
-        f"| `{name}` | {described(schema)} |\n" for name, schema in details_schema(event_type)["properties"].items()
-    )
-    return f"\n## {event_type}\n\n{meaning}\n\n| detail | is |\n|---|---|\n{rows}"
+    meaning, rules = MEANINGS[event_type]
+    writers = ", ".join(f"`{role}`" for role, types in WRITERS.items() if event_type in types)
+    said = f"\n## {event_type}\n\n{meaning}\n\nWritten by: {writers or 'no role itself'}.\n"
+    rows = "".join(f"| `{name}` | {described(rule)} |\n" for name, rule in rules.items())
+    return f"{said}\n| detail | is |\n|---|---|\n{rows}" if rules else said
 
 
-def described(schema: dict[str, Any]) -> str:
-    """A JSON schema of the kinds that events use, in words."""
-    if "enum" in schema:
-        return "one of " + ", ".join(f"`{value}`" for value in schema["enum"])
-    if "pattern" in schema:
-        return f"text that matches `{schema['pattern']}`"
-    if "properties" in schema:
-        return "; ".join(f"`{name}`: {described(inner)}" for name, inner in schema["properties"].items())
-    if schema["type"] == "object":
-        return f"{described(schema['additionalProperties'])} for each word ({described(schema['propertyNames'])})"
-    kinds = [schema["type"]] if isinstance(schema["type"], str) else schema["type"]
-    bounds = [
-        f"{word} {schema[key]}" for key, word in (("minimum", "at least"), ("maximum", "at most")) if key in schema
-    ]
-    return ", ".join([" or ".join(NAMES[kind] for kind in kinds), *bounds])
-
-
-BOUNDS = {"minimum": "at least", "maximum": "at most"}
-NAMES = {"integer": "a whole number", "number": "a number", "boolean": "true or false", "null": "null"}
+def described(rule: Rule) -> str:
+    """A rule in words."""
+    words = ", ".join(f"`{word}`" for word in rule.words)
+    kinds = {
+        Kind.WORD: f"one of {words}",
+        Kind.COUNTS: f"a whole number from 0 to {MOST:,} for each of {words}",
+        Kind.COUNT: f"a whole number from 0 to {MOST:,}",
+        Kind.FLAG: "true or false",
+        Kind.SHARE: "a number from 0 to 1",
+        Kind.ID: "a whole number or null" if rule.nullable else "a whole number",
+        Kind.TEXT: f"text that matches `{rule.pattern}`",
+    }
+    return kinds[rule.kind] + (f", as in {RECORDS[rule.record]}" if rule.record else "")
 
 
 if __name__ == "__main__":

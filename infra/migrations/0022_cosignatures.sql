@@ -1,5 +1,5 @@
 -- Witnesses outside this system cosign checkpoints: who else has seen the log as it is.
--- depends: 0018_gate_against_attackers
+-- depends: 0020_events_of_their_writer
 
 CREATE TABLE audit_cosignature (
     tree_size   bigint NOT NULL REFERENCES audit_checkpoint,

@@ -15,8 +15,10 @@ UNANSWERED = """
     GROUP BY 1 ORDER BY 2 DESC
 """
 REFUSED = """
-    SELECT details ->> 'address', count(*) FROM audit_log
-    WHERE run_id = %s AND event_type = 'RECIPIENT_REFUSED' GROUP BY 1 ORDER BY 2 DESC
+    SELECT concat_ws(', ', CASE WHEN details @> '{"other_recipient": true}' THEN 'recipient' END,
+                     CASE WHEN details @> '{"other_address": true}' THEN 'address' END,
+                     CASE WHEN details @> '{"other_model": true}' THEN 'model' END), count(*)
+    FROM audit_log WHERE run_id = %s AND event_type = 'RECIPIENT_REFUSED' GROUP BY 1 ORDER BY 2 DESC
 """
 
 
@@ -38,8 +40,8 @@ def model_trouble(target: Target, connection: Connection, run_id: str) -> tuple[
             for cause, calls in unanswered
         ),
         *(
-            f"  batches not sent   {batches:>6}   the secret points to {address}, the run was planned with another: "
+            f"  batches not sent   {batches:>6}   the secret names another {what} than the run was planned with: "
             f"{target.command('redrive')}"
-            for address, batches in refused
+            for what, batches in refused
         ),
     )

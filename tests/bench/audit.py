@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from vigie.audit import Event, Origin, insert_events
-from vigie.vocabulary import EventType
+from vigie.vocabulary import EventType, Finding
 from vigie_local.migrations import OWNER, apply_migrations, prepare_database, set_password
 from vigie_local.postgres import PostgresServer, temporary_postgres
 from vigie_local.settings import REPOSITORY
@@ -110,6 +110,14 @@ def run(seconds: float = 20.0, grow_to: int = 2_000_000) -> dict[str, Any]:
     }
 
 
+PLANNED = """
+SET session_replication_role = replica;
+INSERT INTO runs (run_id, purpose, status, contract, model_version, scorer_sha256, prompt_versions, thresholds,
+                  batch_size, batches, planned)
+VALUES ('run-bench', 'test', 'running', 'c', 'm', '', '{}', '{}', 1, 0, 0)
+"""
+
+
 @contextlib.contextmanager
 def _server() -> Iterator[PostgresServer]:
     with temporary_postgres() as server:
@@ -118,6 +126,8 @@ def _server() -> Iterator[PostgresServer]:
         with contextlib.closing(server.connect("postgres")) as connection, connection:
             for role in ("nlp_agent", "audit_agent", OWNER):
                 set_password(connection, role, PASSWORD)
+            with connection.cursor() as cursor:
+                cursor.execute(PLANNED)
         yield server
 
 
@@ -157,7 +167,7 @@ def _write(port: int, stop: Any, counts: Any, pace: float) -> None:
         began = time.monotonic()
         while not stop.is_set():
             with connection, connection.cursor() as cursor:
-                insert_events(cursor, Origin("nlp_agent", "run-bench", "request"), _afresh(events))
+                insert_events(cursor, Origin("nlp_agent", "run-bench"), _afresh(events))
             written += EVENTS_PER_COMMIT
             if pace:
                 time.sleep(max(0.0, began + written / pace - time.monotonic()))
@@ -166,15 +176,8 @@ def _write(port: int, stop: Any, counts: Any, pace: float) -> None:
 
 def _events() -> list[Event]:
     """Events of the size that a call to the model leaves."""
-    details = {
-        "egress_id": str(uuid4()),
-        "purpose": "feedback_analysis",
-        "attempt": 1,
-        "model": "openai/gpt-oss-20b",
-        "prompt_version": "analysis-1",
-        "prompt_sha256": "a" * 64,
-    }
-    return [Event(EventType.LLM_CALL_START, customer_id=uuid4(), details=details) for _ in range(EVENTS_PER_COMMIT)]
+    details = {"replaced": dict.fromkeys(list(Finding)[:8], 1), "feedback_count": 2}
+    return [Event(EventType.PSEUDONYMISATION, customer_id=uuid4(), details=details) for _ in range(EVENTS_PER_COMMIT)]
 
 
 def _afresh(events: list[Event]) -> list[Event]:
@@ -210,7 +213,7 @@ STAND_INS = (LocalKey(), LocalStore())
 def _request() -> Any:
     from vigie.runtime import Request
 
-    return Request(Origin("audit_agent", None, "request"), lambda: 3600.0)
+    return Request(Origin("audit_agent"), lambda: 3600.0)
 
 
 def _seal_until(server: PostgresServer, end: float) -> tuple[float, float]:
@@ -286,7 +289,7 @@ def _insert_some(server: PostgresServer, count: int) -> None:
         events = _events()
         for _ in range(count // EVENTS_PER_COMMIT):
             with connection, connection.cursor() as cursor:
-                insert_events(cursor, Origin("nlp_agent", "run-bench", "request"), _afresh(events))
+                insert_events(cursor, Origin("nlp_agent", "run-bench"), _afresh(events))
 
 
 if __name__ == "__main__":

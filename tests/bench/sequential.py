@@ -92,7 +92,7 @@ def _one_customer(agents: Agents, run_id: str, batch_no: int) -> None:
 
 
 def _request(agent: str, run_id: str) -> Request:
-    return Request(Origin(agent, run_id, "sequential"), lambda: A_LONG_TIME)
+    return Request(Origin(agent, run_id), lambda: A_LONG_TIME)
 
 
 def _plan(run_id: str, customers: int) -> int:

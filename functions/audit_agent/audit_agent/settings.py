@@ -19,6 +19,6 @@ class AuditSettings(AgentSettings):
     witnesses: str = ""
 
     @property
-    def groups(self) -> tuple[str, ...]:
-        """The log groups of the agents that write audit events."""
-        return tuple(self.log_groups.split(","))
+    def groups(self) -> dict[str, str]:
+        """The log group of each agent that writes audit events: `agent=group`, separated by commas."""
+        return dict(pair.split("=", 1) for pair in self.log_groups.split(","))

@@ -1,7 +1,7 @@
 """Record and audit a dead letter once, however often it is delivered, and then fail its task."""
 
 from dead_letters.messages import DeadLetter
-from vigie.audit import Event
+from vigie.audit import Event, Origin
 from vigie.database import Database
 from vigie.errors import DeadLettered
 from vigie.runtime import Request
@@ -35,10 +35,17 @@ def record_and_answer(letter: DeadLetter, database: Database, tokens: TaskTokens
     return is_new
 
 
+def _origin_of(letter: DeadLetter, database: Database, request: Request) -> Origin:
+    """Whom the event is written for: the letter's run, where that was ever planned."""
+    with database.transaction(request.origin) as transaction:
+        known = transaction.fetch("SELECT run_id FROM runs WHERE run_id = %s", (letter.run_id,))
+    return Origin(request.origin.agent, known[0][0] if known else None, request.origin.request_id)
+
+
 def _record(letter: DeadLetter, database: Database, request: Request) -> bool:
     unreadable = letter.task_token is None
     size, sha256 = (letter.size, letter.sha256) if unreadable else (None, None)
-    origin = request.for_run(letter.run_id).origin if letter.run_id else request.origin
+    origin = _origin_of(letter, database, request)
     row = (letter.message_id, letter.queue, letter.run_id, letter.batch_no, letter.step, letter.reason, size, sha256)
     with database.transaction(origin) as transaction:
         if not transaction.fetch(INSERT, row):

@@ -89,6 +89,5 @@ def _end(outcome: CallOutcome[Analysis], ask: Ask[AnalysisCandidate], run_id: st
 
 
 def _result(run_id: str, candidate: AnalysisCandidate, egress_id: UUID, analysis: Analysis) -> CustomerResult:
-    details = {"sentiment": analysis.sentiment, "topics": len(analysis.topics), "egress_id": str(egress_id)}
-    event = Event(EventType.ANALYSIS_SAVED, customer_id=candidate.customer_id, details=details)
+    event = Event(EventType.ANALYSIS_SAVED, customer_id=candidate.customer_id, details={"egress_id": str(egress_id)})
     return CustomerResult(candidate.customer_id, analysis_row(run_id, candidate, egress_id, analysis), (event,))

@@ -45,8 +45,9 @@ def _close(transaction: Transaction, run_id: str, run: store.Closing) -> store.C
     failed, unread = store.count_failed(transaction, run_id), store.count_without_lost_analysis(transaction, run_id)
     counts = accounts.count_customers(run.planned, ends, failed, unread)
     status = accounts.status_of(counts, run.most_lost_analyses)
-    closed = store.Closing(status, run.planned, run.most_lost_analyses, counts, accounts.count_reasons(ends))
+    reasons = accounts.count_reasons(ends)
+    closed = store.Closing(status, run.planned, run.most_lost_analyses, counts, reasons)
     store.close_run(transaction, run_id, closed)
-    finished = {"status": status, "counts": counts, "reasons": closed.reasons}
+    finished = {"status": status, "counts": counts, **{str(step): found for step, found in reasons.items()}}
     transaction.audit(Event(EventType.RUN_FINISHED, details=finished))
     return closed

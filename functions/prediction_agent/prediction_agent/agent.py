@@ -94,7 +94,6 @@ def _ended_without(candidate: ScoringCandidate, reason: Reason) -> StepEnd:
 def _saved(run: Run, prediction: Prediction) -> Event:
     details = {
         "model_version": run.model_version,
-        "probability": round(prediction.probability, 6),
         "with_sentiment": prediction.sentiment_score is not None,
         "analysis_lost": prediction.analysis_lost,
     }

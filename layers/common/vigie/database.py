@@ -11,7 +11,13 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import cursor as Cursor
 
 from vigie.audit import Event, Origin, insert_events, log_events
-from vigie.errors import BatchBusyError, ConsentChangedError, DatabaseUnavailableError, StatementRefusedError
+from vigie.errors import (
+    BatchBusyError,
+    ConsentChangedError,
+    DatabaseUnavailableError,
+    LateEventError,
+    StatementRefusedError,
+)
 from vigie.secrets import DatabaseSecret
 from vigie.silence import SERVER_OPTIONS, TCP_PARAMETERS, WatchedCursor, bounded_wait
 from vigie.vocabulary import Word
@@ -22,6 +28,7 @@ LOCK_SECONDS = 20
 # Nothing for so long: the server, which ends a statement before that, is not there any more.
 SILENT_SECONDS = STATEMENT_SECONDS + 10
 CONSENT_NOT_IN_FORCE = "VG001"
+TOO_LATE = "VG006"
 GONE = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]
@@ -82,6 +89,7 @@ class Database:
 
         Raises:
             ConsentChangedError: the database refused a row whose consent is not in force.
+            LateEventError: an audit event waited too long to be committed.
             StatementRefusedError: the database refused a statement for another reason.
             BatchBusyError: another transaction has held what it needs for longer than `LOCK_SECONDS`.
             DatabaseUnavailableError: the database cannot be reached, or the connection was lost; whether a commit
@@ -102,6 +110,8 @@ class Database:
         except psycopg2.Error as error:
             if error.pgcode == CONSENT_NOT_IN_FORCE:
                 raise ConsentChangedError("a consent is no longer in force") from None
+            if error.pgcode == TOO_LATE:
+                raise LateEventError("an audit event is too far from the database's time: check the clocks") from None
             # PostgreSQL's own words may quote the row, and so a person: they go no further.
             raise StatementRefusedError(error.pgcode, error.diag.table_name, error.diag.constraint_name) from None
         log_events(origin, running.events)

@@ -12,6 +12,7 @@ VigieError
 ├── TransientError           another attempt may succeed: tried again here, then by SQS
 │   ├── DatabaseUnavailableError
 │   ├── ConsentChangedError      a consent changed while the batch was being prepared
+│   ├── LateEventError           an audit event is too far from the database's time
 │   └── BatchBusyError           another delivery of the same batch is being worked on
 ├── StatementRefusedError    the database refused a statement: a right, a constraint, a fault of ours
 └── SettingsError            deployment is wrong: a setting or a secret is missing or malformed
@@ -57,7 +58,7 @@ class RecipientChangedError(BusinessError):
             f"run {run_id} was planned with {planned}, and the secret points to {found}: nothing was sent there. "
             "Set the secret to the one that is wanted; make redrive then takes these customers up in a run of its own"
         )
-        self.found = found
+        self.planned, self.found = planned, found
 
 
 class DeadLettered(BusinessError):
@@ -74,6 +75,10 @@ class DatabaseUnavailableError(TransientError):
 
 class ConsentChangedError(TransientError):
     """When the database refuses a row because its consent is no longer in force."""
+
+
+class LateEventError(TransientError):
+    """When an audit event waited too long to be committed, or clocks differ."""
 
 
 class BatchBusyError(TransientError):

@@ -234,9 +234,9 @@ class ModelBatch[T: DataclassInstance]:
         transaction.audit(*chain.from_iterable(result.events for result in results))
 
     def _audit_refused_recipient(self, error: RecipientChangedError) -> None:
-        found = error.found
-        details = {"batch_no": self._message.batch_no, "recipient": found.recipient, "address": found.address}
-        details["llm_model"] = found.model
+        names = ("recipient", "address", "model")
+        others = {f"other_{name}": getattr(error.found, name) != getattr(error.planned, name) for name in names}
+        details = {"batch_no": self._message.batch_no, **others}
         with self._database.transaction(self._request.origin) as transaction:
             transaction.audit(Event(EventType.RECIPIENT_REFUSED, EventStatus.REFUSED, details=details))
 

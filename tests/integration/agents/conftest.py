@@ -44,7 +44,7 @@ class Office:
         return self._databases[role]
 
     def request(self, role: str) -> Request:
-        return Request(Origin(role, self.run_id, "request-1"), self.time_left)
+        return Request(Origin(role, self.run_id, "00000000-0000-7000-8000-000000000001"), self.time_left)
 
     def time_left(self) -> float:
         """What the function's deadline leaves, as the test sets it while the agent works."""

@@ -18,7 +18,7 @@ from vigie.vocabulary import EventType
 from vigie_local.secrets import set_role_passwords
 
 Hire = Callable[..., list[UUID]]
-ORIGIN = Origin("nlp_agent", "run-x", "request-1")
+ORIGIN = Origin("nlp_agent", None, "00000000-0000-7000-8000-000000000001")
 
 
 def event_count(bank: Bank) -> int:

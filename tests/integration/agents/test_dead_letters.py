@@ -1,15 +1,22 @@
 """Dead letters against the real database: kept and audited once, answered with a name that nobody tries again."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
 from dead_letters.messages import DeadLetter
 from dead_letters.recording import UnreadableLetterError, record_and_answer
-from tests.integration.agents.conftest import Office
+from tests.integration.agents.conftest import Office, plan
 from vigie.errors import DatabaseUnavailableError
 
 LETTER = DeadLetter("", "vigie-prediction-dlq", "predict", 70, "a" * 64, "", 4, "token")
+
+
+@pytest.fixture(autouse=True)
+def planned(office: Office, hire: Callable[..., list[UUID]]) -> None:
+    plan(office, hire(1))
 
 
 def letter(office: Office) -> DeadLetter:
@@ -34,6 +41,16 @@ def test_it_is_kept_audited_and_its_task_fails(office: Office) -> None:
     details = {"queue": "vigie-prediction-dlq", "step": "predict", "reason": "GivenUp", "batch_no": 4}
     assert office.bank.events(office.run_id, "DEAD_LETTERED") == [(None, "failed", details)]
     assert office.step_functions.answered["token"]["error"] == "DeadLettered"
+
+
+def test_of_a_run_that_was_never_planned_the_event_names_none(office: Office) -> None:
+    """A run's id is anybody's choice: it is kept with the letter, and not in the trail."""
+    dead = replace(letter(office), run_id="Marie_Durand", message_id="of-nobody")
+    assert deliver(office, dead)
+    assert office.bank.query("SELECT run_id FROM dead_letters WHERE message_id = 'of-nobody'") == [("Marie_Durand",)]
+    assert office.bank.events("Marie_Durand", "DEAD_LETTERED") == []
+    newest = "SELECT run_id, event_type FROM audit_log ORDER BY seq DESC LIMIT 1"
+    assert office.bank.query(newest) == [(None, "DEAD_LETTERED")]
 
 
 def test_delivered_again_it_is_neither_kept_nor_audited_twice(office: Office) -> None:

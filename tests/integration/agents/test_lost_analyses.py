@@ -111,7 +111,7 @@ def test_with_the_provider_down_the_run_is_partial_its_counts_add_up_and_say_why
     assert (counts["without_consent"], counts["without_feedback"], counts["without_lost_analysis"]) == (1, 1, 4)
     assert ended["reasons"]["analyse"] == {"ModelUnavailable": 4, "NoConsent": 1, "NoFeedback": 1}
     [(_, _, told)] = office.bank.events(office.run_id, "RUN_FINISHED")
-    assert told == {"status": "partial", "counts": counts, "reasons": ended["reasons"]}
+    assert told == {"status": "partial", "counts": counts, **ended["reasons"]}
     assert finished(office) == ended
 
 

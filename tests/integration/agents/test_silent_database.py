@@ -19,7 +19,7 @@ from vigie.database import Database, DatabaseCursor
 from vigie.errors import DatabaseUnavailableError
 from vigie.vocabulary import EventType
 
-ORIGIN = Origin("nlp_agent", "run-x", "request-1")
+ORIGIN = Origin("nlp_agent", None, "00000000-0000-7000-8000-000000000001")
 
 
 @pytest.fixture

@@ -120,12 +120,22 @@ class AuditEnvironment:
 
     def write(self, count: int, role: str = "nlp_agent", run_id: str = "run-1", **changed: Any) -> list[UUID]:
         """Events in one committed transaction; answers their ids."""
+        self.plan(run_id)
         events = [
             Event(EventType.BATCH_START, details={"batch_no": n, "customers": 1}, **changed) for n in range(count)
         ]
         with contextlib.closing(self.connect(role)) as connection, connection, connection.cursor() as cursor:
-            insert_events(cursor, Origin(role, run_id, "request"), events)
+            insert_events(cursor, Origin(role, run_id), events)
         return [event.event_id for event in events]
+
+    def plan(self, run_id: str = "run-1") -> None:
+        """An ended run that events may name."""
+        self.tamper(
+            "INSERT INTO runs (run_id, purpose, status, contract, model_version, scorer_sha256, prompt_versions,"
+            " thresholds, batch_size, batches, planned)"
+            " VALUES (%s, 'test', 'succeeded', 'c', 'm', '', '{}', '{}', 1, 0, 0) ON CONFLICT DO NOTHING",
+            run_id,
+        )
 
     def fetch(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """The rows of a query, as superuser."""
@@ -160,7 +170,7 @@ def verify_trail(connection: Connection, signer: Signer, s3: FakeS3) -> Verdict:
 
 def request(seconds: float = 60, run_id: str | None = None) -> Request:
     """A request of the audit agent with this much time left."""
-    return Request(Origin("audit_agent", run_id, "request"), lambda: seconds)
+    return Request(Origin("audit_agent", run_id), lambda: seconds)
 
 
 @contextlib.contextmanager

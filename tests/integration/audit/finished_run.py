@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,8 @@ from vigie.ids import uuid7
 from vigie.vocabulary import EventStatus, EventType, Purpose, Step
 
 RUN = "run-under-test"
+WRITERS = ("planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent")
+GROUPS = {agent: f"/aws/lambda/{agent}" for agent in WRITERS}
 AGENTS = {"analyse": "nlp_agent", "predict": "prediction_agent", "decide": "action_agent"}
 PURPOSES: dict[str, Purpose] = dict(zip(Step, Purpose, strict=True))
 SHA = "a" * 64
@@ -21,14 +24,16 @@ SHA = "a" * 64
 
 @dataclass
 class FakeLogs:
-    """CloudWatch Logs: lines by group; `late` of them are not there at the first look.
+    """CloudWatch Logs: lines by group, each in that of the agent it names; `late` are not there at the first look.
 
-    They stand there as agents write them, or with other spacing, as older lines do.
+    `elsewhere` are lines in the group of an agent that they do not name. Lines stand there as agents write them, or
+    with other spacing, as older ones do.
     """
 
     lines: list[dict[str, Any]] = field(default_factory=list)
+    elsewhere: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     late: int = 0
-    looks: int = 0
+    looks: Counter[str] = field(default_factory=Counter)
     down: bool = False
     spaced: bool = False
 
@@ -38,8 +43,10 @@ class FakeLogs:
     def paginate(self, logGroupName: str, startTime: int, filterPattern: str) -> Any:
         if self.down:
             raise refused("ServiceUnavailableException")
-        self.looks += 1
-        shown = self.lines[self.late :] if self.looks == 1 else self.lines
+        self.looks[logGroupName] += 1
+        there = self.lines[self.late :] if self.looks[logGroupName] == 1 else self.lines
+        shown = [line for line in there if GROUPS[line["agent"]] == logGroupName]
+        shown += [line for agent, line in self.elsewhere if GROUPS[agent] == logGroupName]
         separators = None if self.spaced else (",", ":")
         texts = [
             json.dumps({"level": "INFO", "message": "audit event", "audit": line}, separators=separators)
@@ -148,7 +155,7 @@ class FinishedRun:
     def _customer(self, step: str, number: int) -> None:
         customer_id, agent = self.customers[number], AGENTS[step]
         skipped = step == "analyse" and number == 3
-        purpose = {"purpose": PURPOSES[step], "consent_id": None if skipped else 1}
+        purpose = {"purpose": PURPOSES[step], "consent_id": self._consent_of(customer_id, PURPOSES[step])}
         self._told(
             agent,
             Event(EventType.CONSENT_CHECK, EventStatus.REFUSED if skipped else EventStatus.OK, customer_id, purpose),
@@ -162,6 +169,10 @@ class FinishedRun:
             self._call(step, number)
         self._result(step, number)
         self._end(step, customer_id, "done", None)
+
+    def _consent_of(self, customer_id: UUID, purpose: str) -> int | None:
+        found = self.environment.fetch("SELECT consent_granted_now(%s, %s)", customer_id, purpose)
+        return None if found[0][0] is None else int(found[0][0])
 
     def _call(self, step: str, number: int) -> None:
         egress_id = self.egress[step, number] = uuid7()
@@ -202,7 +213,7 @@ class FinishedRun:
                 RUN,
                 customer_id,
             )
-            self._told(agent, Event(EventType.PREDICTION_SAVED, customer_id=customer_id, details={"probability": 0.5}))
+            self._told(agent, Event(EventType.PREDICTION_SAVED, customer_id=customer_id))
         else:
             self._run(
                 "INSERT INTO actions (run_id, customer_id, segment, source, offer_id, language, egress_id)"
@@ -211,8 +222,8 @@ class FinishedRun:
                 customer_id,
                 self.egress[step, number],
             )
-            self._told(agent, Event(EventType.SEGMENTATION, customer_id=customer_id, details={"segment": "Low"}))
-            self._told(agent, Event(EventType.ACTION_SAVED, customer_id=customer_id, details={"source": "model"}))
+            self._told(agent, Event(EventType.SEGMENTATION, customer_id=customer_id))
+            self._told(agent, Event(EventType.ACTION_SAVED, customer_id=customer_id))
 
     def _end(self, step: str, customer_id: UUID, outcome: str, reason: str | None) -> None:
         self._run(
@@ -221,13 +232,14 @@ class FinishedRun:
         )
 
     def _told(self, agent: str, event: Event) -> None:
-        origin = Origin(agent, RUN, "request")
+        origin = Origin(agent, RUN)
         self.logs.lines.append(as_log_fields(origin, event))
         self._run(
             "INSERT INTO audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details,"
-            " request_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 'request')",
+            " request_id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, NULL)",
             *(event.event_id, event.occurred_at, RUN, agent, event.event_type, event.status, event.customer_id),
             json.dumps(event.details),
+            role=agent,
         )
 
     def _run(self, statement: str, *parameters: object, role: str = "owner") -> None:

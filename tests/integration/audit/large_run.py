@@ -39,7 +39,7 @@ INSERT INTO actions (run_id, customer_id, segment, source, offer_id, language, e
 SELECT %(run)s, customer_id, 'Low', 'model', 'loyalty_thanks', 'en', egress_id
 FROM egress_ledger WHERE purpose = 'retention_offers';
 INSERT INTO audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details, request_id)
-SELECT uuidv7(), clock_timestamp(), %(run)s, agent, event_type, 'ok', customer_id, details, 'request' FROM (
+SELECT uuidv7(), clock_timestamp(), %(run)s, agent, event_type, 'ok', customer_id, details, NULL FROM (
     SELECT 'planner' AS agent, 'RUN_PLANNED' AS event_type, NULL::uuid AS customer_id,
            jsonb_build_object('planned', planned, 'batches', batches) AS details FROM runs
     UNION ALL SELECT agent, 'BATCH_END', NULL,
@@ -57,7 +57,7 @@ SELECT uuidv7(), clock_timestamp(), %(run)s, agent, event_type, 'ok', customer_i
     UNION ALL SELECT agent, 'ANONYMISATION', customer_id, '{"feedback_count": 1}' FROM egress_ledger
     WHERE purpose = 'feedback_analysis'
     UNION ALL SELECT 'nlp_agent', 'ANALYSIS_SAVED', customer_id, '{}' FROM feedback_analyses
-    UNION ALL SELECT 'prediction_agent', 'PREDICTION_SAVED', customer_id, '{"probability": 0.5}' FROM predictions
+    UNION ALL SELECT 'prediction_agent', 'PREDICTION_SAVED', customer_id, '{}' FROM predictions
     UNION ALL SELECT 'action_agent', told, customer_id, '{}'
     FROM actions, unnest('{SEGMENTATION,ACTION_SAVED}'::text[]) AS told
 ) AS events;

@@ -17,7 +17,8 @@ from audit_agent.log_comparison import EventOrigin, LogComparison, StoredEvents,
 from audit_agent.log_reading import Logs
 from audit_agent.reconciling import Reconciled, Reconciler
 from tests.integration.audit.audit_environment import AuditEnvironment, request
-from tests.integration.audit.finished_run import RUN, FinishedRun
+from tests.integration.audit.finished_run import GROUPS, RUN, FinishedRun
+from vigie.ids import uuid7
 from vigie.vocabulary import EventType, GapName
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:vigie-retention-run"
@@ -34,7 +35,7 @@ def run(environment: AuditEnvironment) -> Iterator[FinishedRun]:
 
 def reconciler(run: FinishedRun, seconds: float = 0.0) -> Reconciler:
     """A reconciler over the run's stand-ins for logs and history."""
-    logs = Logs(("/aws/lambda/all",), run.logs)
+    logs = Logs(GROUPS, run.logs)
     return Reconciler(run.environment.database("audit_agent"), logs, Executions(MACHINE, run.steps), seconds)
 
 
@@ -228,7 +229,7 @@ def test_a_logged_step_end_without_a_record_is_found(run: FinishedRun) -> None:
 def test_a_second_event_of_one_result_is_found(run: FinishedRun) -> None:
     from vigie.audit import Event
 
-    again = Event(EventType.PREDICTION_SAVED, customer_id=run.customers[0], details={"probability": 0.5})
+    again = Event(EventType.PREDICTION_SAVED, customer_id=run.customers[0])
     run._told("prediction_agent", again)
     assert reconcile(run).gaps == [
         Gap("predict", "predictions", GapName.EVENT_WITHOUT_RESULT, run.customers[0], again.event_id)
@@ -326,6 +327,27 @@ def test_batches_that_are_still_under_way_when_the_run_is_closed_are_found(run: 
     assert reconcile(run).gaps == [Gap("run", "step_functions", GapName.BATCHES_NOT_ENDED)]
 
 
+@pytest.mark.parametrize("writer", ["action_agent", "audit_agent", "planner"])
+def test_a_line_in_another_agent_s_log_group_stands_for_no_event(run: FinishedRun, writer: str) -> None:
+    """Who may write its own group writes there what another agent's line would say, and that line is taken away."""
+    event_id = run.event_id("PREDICTION_SAVED", 0)
+    [line] = [line for line in run.logs.lines if line["event_id"] == str(event_id)]
+    run.logs.lines.remove(line)
+    run.logs.elsewhere.append((writer, line))
+    found = {(gap.step, gap.problem, gap.event_id) for gap in reconcile(run).gaps}
+    by = {"action_agent": "decide"}.get(writer, "run")
+    assert found == {
+        ("predict", GapName.EVENT_NOT_LOGGED, event_id),
+        (by, GapName.LOGGED_BY_ANOTHER, event_id),
+    }
+
+
+def test_an_invented_line_in_another_agent_s_log_group_is_named(run: FinishedRun) -> None:
+    [line, *_] = [line for line in run.logs.lines if line["event_type"] == "PREDICTION_SAVED"]
+    run.logs.elsewhere.append(("nlp_agent", line | {"event_id": str(uuid7())}))
+    assert [(gap.step, gap.problem) for gap in reconcile(run).gaps] == [("analyse", GapName.LOGGED_BY_ANOTHER)]
+
+
 def test_every_gap_has_a_test_here() -> None:
     here = Path(__file__).read_text(encoding="utf-8")
     assert [gap for gap in GapName if f'"{gap}"' not in here and f"GapName.{gap.name}" not in here] == []
@@ -344,7 +366,7 @@ def test_an_event_that_vanishes_while_it_is_compared_is_a_gap_all_the_same(run: 
             return read_origins(transaction, event_ids)
 
     run.logs.lines = [line for line in run.logs.lines if line["event_id"] != str(event_id)]
-    logs = Logs(("/aws/lambda/all",), run.logs)
+    logs = Logs(GROUPS, run.logs)
     comparison = LogComparison(logs, stored, origins)
     comparison.read(RUN, logs.pages(RUN, since_ms(datetime.now(UTC))), 5.0, lambda: 5.0)
     assert comparison.gaps() == [Gap("run", "cloudwatch", GapName.EVENT_NOT_LOGGED, None, event_id)]
@@ -362,7 +384,7 @@ def test_a_store_that_cannot_be_read_is_one_gap_not_thousands(run: FinishedRun) 
 def test_log_lines_that_arrive_late_are_waited_for(run: FinishedRun) -> None:
     run.logs.late = 5
     assert reconciler(run, seconds=20).reconcile(RUN, request(run_id=RUN)).gaps == []
-    assert run.logs.looks == 2
+    assert set(run.logs.looks.values()) == {2}
 
 
 def close(run: FinishedRun) -> dict[str, Any]:

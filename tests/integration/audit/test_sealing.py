@@ -58,6 +58,7 @@ def test_rows_that_commit_late_or_out_of_order_are_sealed_by_a_later_round_and_n
 ) -> None:
     sealer = environment.sealer()
     late = an_event()
+    environment.plan()
     with open_transaction(environment) as cursor:
         insert_events(cursor, Origin("nlp_agent", "run-1"), [late])
         early = environment.write(4)
@@ -103,6 +104,7 @@ def test_what_is_sealed_is_not_looked_through_again_and_what_a_writer_holds_is_n
 
 
 def test_a_transaction_that_is_rolled_back_leaves_no_leaf(environment: AuditEnvironment) -> None:
+    environment.plan()
     with open_transaction(environment) as cursor:
         insert_events(cursor, Origin("nlp_agent", "run-1"), [an_event()])
         cursor.connection.rollback()
@@ -289,7 +291,7 @@ def test_a_frontier_that_was_altered_is_not_built_upon(environment: AuditEnviron
 def test_a_clock_that_was_set_back_changes_nothing_in_the_order_of_the_tree(environment: AuditEnvironment) -> None:
     first = environment.write(2, occurred_at=now())
     environment.sealer().seal(request())
-    second = environment.write(2, occurred_at=now() - timedelta(days=400))
+    second = environment.write(2, occurred_at=now() - timedelta(seconds=100))
     environment.sealer().seal(request())
     sealed = environment.sealed_ids()
     assert [event_id for event_id in sealed if event_id in {*first, *second}] == first + second
@@ -300,7 +302,7 @@ def test_a_time_that_cannot_be_written_down_is_refused_at_the_insert(environment
     with (
         contextlib.closing(environment.connect("nlp_agent")) as connection,
         connection.cursor() as cursor,
-        pytest.raises(psycopg2.errors.CheckViolation),
+        pytest.raises(psycopg2.Error, match="too far from the database's time"),
     ):
         cursor.execute(
             "INSERT INTO audit_log (event_id, occurred_at, agent, event_type, status)"

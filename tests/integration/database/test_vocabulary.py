@@ -19,6 +19,7 @@ from vigie.vocabulary import (
     Step,
     StepOutcome,
 )
+from vigie_local.event_rules import rows
 
 WORDS: dict[tuple[str, str], set[str]] = {
     ("consents", "purpose"): set(Purpose),
@@ -69,3 +70,10 @@ def test_every_list_of_words_in_the_database_is_compared(allowed: dict[tuple[str
 @pytest.mark.parametrize("word", [Step.ANALYSE, Purpose.PROFILING, CallStatus.LOST])
 def test_a_word_is_stored_as_its_text(bank: Bank, word: StrEnum) -> None:
     assert bank.query("SELECT %s, %s", word, [word]) == [(word.value, [word.value])]
+
+
+def test_the_rules_of_events_are_those_of_python(bank: Bank) -> None:
+    found = bank.query("SELECT writer, event_type, detail, kind, words, pattern FROM audit_rules")
+    assert sorted((*row[:4], tuple(row[4]), row[5]) for row in found) == rows(), (
+        "a new migration takes what `python -m vigie_local.event_rules` prints"
+    )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from audit_agent import log_reading
 from audit_agent.canonical_line import is_envelope, match_canonical_event
-from audit_agent.log_reading import LoggedEvent, read_events
+from audit_agent.log_reading import LoggedEvent, Page, read_events
 from vigie.canonical import canonical_event
 from vigie.verify import leaf_hash
 
@@ -45,7 +45,7 @@ OTHER = st.recursive(
 
 def by_parsing(line: str) -> list[tuple[bytes, bytes]]:
     """What a line tells to a reader that parses all of it."""
-    logged = log_reading._read_line(line, RUN)
+    logged = log_reading._read_line(line, RUN, "nlp_agent")
     return [(logged.event_id.bytes, logged.fingerprint)] if logged else []
 
 
@@ -54,12 +54,13 @@ def read(line: str, event: str = EVENT) -> tuple[list[LoggedEvent], bool]:
     stored = {ID.bytes: leaf_hash(event.encode())}
     seen: list[bytes] = []
 
-    def is_stored(event_id: bytes, fingerprint: bytes) -> bool:
+    def is_stored(event_id: bytes, fingerprint: bytes, agent: str) -> bool:
+        assert agent == "nlp_agent"
         if stored.get(event_id) == fingerprint:
             seen.append(event_id)
         return event_id in seen
 
-    return list(read_events([[line]], RUN, is_stored)), bool(seen)
+    return list(read_events([Page("nlp_agent", [line])], RUN, is_stored)), bool(seen)
 
 
 @pytest.mark.parametrize("after", [AFTER, "}", ',"status":"ok","audited":true}'])

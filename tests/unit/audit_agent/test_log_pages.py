@@ -52,13 +52,13 @@ def page(request: Any, **_context: object) -> Any:
 
 def test_all_pages_of_a_group_are_read(client: Any) -> None:
     client.meta.events.register(SENDING, page)
-    pages = list(Logs(("g",), client).pages("run-1", 2**62))
-    assert [message for messages in pages for message in messages] == [event["message"] for event in EVENTS]
+    pages = list(Logs({"nlp_agent": "g"}, client).pages("run-1", 2**62))
+    assert [message for page in pages for message in page.lines] == [event["message"] for event in EVENTS]
 
 
 def test_an_unknown_group_has_no_page_and_a_refusal_is_an_error(client: Any) -> None:
     codes = ["ResourceNotFoundException", "AccessDeniedException"]
     client.meta.events.register(SENDING, lambda request, **_context: answer(request, 400, {"__type": codes.pop(0)}))
-    assert list(Logs(("g",), client).pages("run-1", 2**62)) == []
+    assert list(Logs({"nlp_agent": "g"}, client).pages("run-1", 2**62)) == []
     with pytest.raises(LogsUnavailableError):
-        list(Logs(("g",), client).pages("run-1", 2**62))
+        list(Logs({"nlp_agent": "g"}, client).pages("run-1", 2**62))

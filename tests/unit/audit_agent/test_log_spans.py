@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from audit_agent.log_reading import MOST_SPANS, SPAN_MS, Logs
+from audit_agent.log_reading import MOST_SPANS, SPAN_MS, Logs, Page
 
 
 class Events:
@@ -35,8 +35,8 @@ def test_every_line_is_read_once_in_a_bounded_number_of_pieces(seconds: int) -> 
     step = max(1, SPAN_MS // 4, seconds)
     wanted = list(range(since, now + 5 * SPAN_MS, step))
     events = Events([since - 1, *wanted])
-    pages = Logs(("/aws/lambda/one",), events).pages("run", since)
-    assert [int(message) for page in pages for message in page] == wanted
+    pages = Logs({"nlp_agent": "/aws/lambda/one"}, events).pages("run", since)
+    assert [int(message) for page in pages for message in page.lines] == wanted
     assert len(events.asked) <= MOST_SPANS
     assert "endTime" not in events.asked[-1]
 
@@ -44,5 +44,7 @@ def test_every_line_is_read_once_in_a_bounded_number_of_pieces(seconds: int) -> 
 def test_a_run_of_a_minute_is_read_in_one_piece() -> None:
     since = time.time_ns() // 1_000_000 - SPAN_MS
     events = Events([since])
-    assert list(Logs(("/aws/lambda/one", "/aws/lambda/other"), events).pages("run", since)) == [[str(since)]] * 2
+    groups = {"nlp_agent": "/aws/lambda/one", "planner": "/aws/lambda/other"}
+    pages = list(Logs(groups, events).pages("run", since))
+    assert pages == [Page("nlp_agent", [str(since)]), Page("planner", [str(since)])]
     assert len(events.asked) == 2

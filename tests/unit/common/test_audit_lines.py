@@ -51,12 +51,12 @@ def test_each_event_is_a_line_with_the_keys_that_the_function_has_set(written: t
 
 
 def test_a_line_holds_the_event_in_the_words_that_are_sealed(written: tuple[Logger, io.StringIO]) -> None:
-    event = Event(EventType.PREDICTION_SAVED, EventStatus.OK, uuid4(), {"probability": 1e-7, "model_version": "m-1"})
+    event = Event(EventType.RUN_PLANNED, EventStatus.OK, uuid4(), {"most_lost_analyses": 1e-7, "model_version": "m-1"})
     log_events(ORIGIN, [event])
     sealed = canonical_event(
         event_id=event.event_id, occurred_at=event.occurred_at, run_id="run-1", agent="nlp_agent",
-        event_type="PREDICTION_SAVED", status="ok", customer_id=event.customer_id, request_id="request-1",
-        details='{"probability": 0.00000010, "model_version": "m-1"}',
+        event_type="RUN_PLANNED", status="ok", customer_id=event.customer_id, request_id="request-1",
+        details='{"most_lost_analyses": 0.00000010, "model_version": "m-1"}',
     ).decode()  # fmt: skip
     assert f'"audit":{sealed}' in written[1].getvalue()
     assert match_canonical_event(written[1].getvalue()) == (event.event_id.bytes, leaf_hash(sealed.encode()))
