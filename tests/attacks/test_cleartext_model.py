@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.model_calls import free
 from vigie.errors import SettingsError
 from vigie.secrets import LlmSecret
 from vigie_llm.chat import ChatRequest
@@ -72,7 +73,7 @@ def ask(given: LlmSecret) -> None:
     model = GroqModel(given)
     try:
         known = KnownIdentity()
-        model.complete(ChatRequest("system", "user", "answer", {"type": "object"}, 50, known), lambda: 3.0)
+        model.complete(ChatRequest("system", "user", "answer", {"type": "object"}, 50, known), lambda: 3.0, free)
     finally:
         model.close()
 

@@ -10,7 +10,8 @@ import pytest
 
 from tests.integration.audit.audit_environment import AuditEnvironment, an_event, request
 from tests.template_database import MigratedServer
-from vigie.audit import Origin, insert_events
+from vigie.audit import Event, Origin, insert_events
+from vigie.vocabulary import EventType
 from vigie_local.migrations import FUNCTION_ROLES
 
 if TYPE_CHECKING:
@@ -21,7 +22,13 @@ GREEDY = """
 SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
 SET transaction_timeout = 0; SET default_transaction_read_only = off
 """
-WRITERS = ("planner", "nlp_agent", "prediction_agent", "action_agent", "dead_letters")
+WRITERS = {
+    "planner": EventType.STEP_ENDED,
+    "nlp_agent": EventType.BATCH_START,
+    "prediction_agent": EventType.BATCH_START,
+    "action_agent": EventType.BATCH_START,
+    "dead_letters": EventType.DEAD_LETTERED,
+}
 
 
 @pytest.fixture
@@ -71,9 +78,9 @@ def test_a_transaction_in_another_database_of_the_server_does_not_stop_the_seale
 
 @pytest.mark.parametrize("role", WRITERS)
 def test_a_writer_that_does_not_commit_holds_up_its_own_events_alone(environment: AuditEnvironment, role: str) -> None:
-    held = an_event()
+    held = Event(WRITERS[role])
     with held_by(environment, role) as cursor:
-        insert_events(cursor, Origin(role, "run-1"), [held])
+        insert_events(cursor, Origin(role), [held])
         written = [event_id for _ in range(4) for event_id in _written_and_sealed(environment)]
         assert set(written) <= set(environment.sealed_ids())
         assert held.event_id not in environment.sealed_ids()
@@ -89,7 +96,7 @@ def test_an_event_is_sealed_however_old_its_transaction_is_when_it_is_written(en
     with held_by(environment, "nlp_agent", "SELECT pg_current_xact_id()") as cursor:
         for _ in range(3):
             _written_and_sealed(environment)
-        insert_events(cursor, Origin("nlp_agent", "run-1"), [late])
+        insert_events(cursor, Origin("nlp_agent"), [late])
         for _ in range(3):
             _written_and_sealed(environment)
         cursor.connection.commit()

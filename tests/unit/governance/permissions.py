@@ -169,4 +169,5 @@ def _is_known(policy: str, whose: Any, actions: list[str]) -> bool:
     if policy == "AccessLogBucketPolicy":
         return whose == {"Service": "logging.s3.amazonaws.com"} and actions == ["s3:PutObject"]
     account = {"AWS": {"Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
-    return policy in {"AuditKey", "AuditEd25519Key"} and whose == account and not {"kms:Sign", "kms:CreateGrant"} & set(actions)
+    is_key = policy in {"AuditKey", "AuditEd25519Key"}
+    return is_key and whose == account and not {"kms:Sign", "kms:CreateGrant"} & set(actions)
