@@ -171,7 +171,7 @@ def _events() -> list[Event]:
         "purpose": "feedback_analysis",
         "attempt": 1,
         "model": "openai/gpt-oss-20b",
-        "prompt_version": "analysis-1",
+        "prompt_version": "analysis-2",
         "prompt_sha256": "a" * 64,
     }
     return [Event(EventType.LLM_CALL_START, customer_id=uuid4(), details=details) for _ in range(EVENTS_PER_COMMIT)]

@@ -23,7 +23,7 @@ from tests.integration.conftest import Bank
 from vigie.errors import InvalidInputError, ModelNotApprovedError, UnknownRunError
 
 Hire = Callable[..., list[UUID]]
-SETTINGS = PlannerSettings("vigie/database/planner", "runs", "analysis-1", "action-2", 100, 6, 0.70, 0.35, 2, 16)
+SETTINGS = PlannerSettings("vigie/database/planner", "runs", "analysis-2", "action-3", 100, 6, 0.70, 0.35, 2, 16)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_what_a_run_is_made_with_is_frozen_and_audited(
         " FROM runs WHERE run_id = %s",
         office.run_id,
     )
-    prompts, thresholds = {"analysis": "analysis-1", "action": "action-2"}, {"high": 0.7, "medium": 0.35}
+    prompts, thresholds = {"analysis": "analysis-2", "action": "action-3"}, {"high": 0.7, "medium": 0.35}
     assert row == ("test", "running", "tiny", "tiny-1", SCORER_SHA256, prompts, thresholds, 64)
     [(_, status, details)] = office.bank.events(office.run_id, "RUN_PLANNED")
     assert status == "ok"

@@ -26,7 +26,7 @@ from vigie.vocabulary import Purpose
 from vigie_llm.provider import Provider
 
 PURPOSES = tuple(Purpose)
-PROMPTS = {"analysis": "analysis-1", "action": "action-2"}
+PROMPTS = {"analysis": "analysis-2", "action": "action-3"}
 
 
 @dataclass(frozen=True)
