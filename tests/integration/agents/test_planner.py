@@ -20,7 +20,7 @@ from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.scorers import SCORER_SHA256
 from tests.integration.agents.conftest import Office
 from tests.integration.conftest import Bank
-from vigie.errors import InvalidInputError, ModelNotApprovedError, UnknownRunError
+from vigie.errors import InvalidInputError, ModelNotApprovedError, SettingsError, UnknownRunError
 
 Hire = Callable[..., list[UUID]]
 SETTINGS = PlannerSettings("vigie/database/planner", "runs", "analysis-2", "action-3", 100, 6, 0.70, 0.35, 2, 16)
@@ -113,6 +113,21 @@ def test_what_a_run_is_made_with_is_frozen_and_audited(
     assert details["left_out_without_profiling_consent"] == 2
     assert (details["planned"], details["batches"], details["model_version"]) == (7, 1, "tiny-1")
     assert details["contract"] == "tiny"
+
+
+def test_whether_drafts_are_kept_is_frozen_with_the_run(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    drafted = Office(office.bank, f"{office.run_id}-drafted")
+    plan(office, store)
+    plan(drafted, store, settings=replace(SETTINGS, wording="drafted"))
+    sql = "SELECT wording, length(phrases_sha256) FROM runs WHERE run_id = %s"
+    assert [office.bank.query(sql, each.run_id) for each in (office, drafted)] == [
+        [("composed", 64)],
+        [("drafted", 64)],
+    ]
+    with pytest.raises(SettingsError, match="WORDING=prose is not known: set composed or drafted"):
+        plan(Office(office.bank, f"{office.run_id}-odd"), store, settings=replace(SETTINGS, wording="prose"))
 
 
 def test_planned_again_the_answer_is_the_same_and_nothing_is_added(
