@@ -19,6 +19,7 @@ help: ## Explain each target (this list)
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' Makefile
 	@printf '\nPorts: POSTGRES_PORT 15432, LOCALSTACK_PORT 4566, MODEL_PORT 4570, DASHBOARD_PORT 8501.\n'
 	@printf 'Language model at deploy time: GROQ_API_KEY, or LLM_BASE_URL with LLM_MODEL and LLM_API_KEY\n(or a file with the key: …_API_KEY_FILE); none: local rules.\n'
+	@printf 'WORDING=drafted keeps the words of the model as drafts, unreviewed.\n'
 
 deploy-local: environment ## Everything, from nothing to a finished run and a dashboard (CUSTOMERS=500)
 	@$(CLOUD) deploy-local

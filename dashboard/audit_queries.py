@@ -151,14 +151,19 @@ def feedback_of(db: Reader, customer_id: UUID) -> list[Row]:
 def result_of(db: Reader, customer_id: UUID, run_id: str) -> Row:
     """Analysis, prediction and action of one run in one row; None where there is none."""
     return db.fetch(
-        "SELECT f.sentiment, f.score, f.topics, f.summary, f.intent_to_leave, f.egress_id AS analysis_egress,"
-        " p.probability, p.drivers, p.model_version, a.segment, a.source, a.source_reason, a.offer_id, a.reason,"
+        "SELECT f.sentiment, f.score, f.topics, f.causes, f.intent_to_leave, f.egress_id AS analysis_egress,"
+        " p.probability, p.drivers, p.model_version, a.segment, a.source, a.source_reason, a.offer_id,"
+        " said.reason_fr, said.reason_en, d.message AS draft, d.findings AS draft_findings,"
         " a.message, a.egress_id AS action_egress, o.title_fr, o.title_en,"
         " p.analysis_lost AS prediction_without_analysis, a.analysis_lost AS action_without_analysis"
         " FROM (SELECT %(id)s::uuid AS customer_id, %(run)s::text AS run_id) AS k"
         " LEFT JOIN feedback_analyses f USING (customer_id, run_id)"
         " LEFT JOIN predictions p USING (customer_id, run_id)"
-        " LEFT JOIN actions a USING (customer_id, run_id) LEFT JOIN offers o ON o.offer_id = a.offer_id",
+        " LEFT JOIN actions a USING (customer_id, run_id) LEFT JOIN offers o ON o.offer_id = a.offer_id"
+        " LEFT JOIN drafts d USING (customer_id, run_id),"
+        " LATERAL (SELECT string_agg(text_fr, ' ' ORDER BY place) AS reason_fr,"
+        " string_agg(text_en, ' ' ORDER BY place) AS reason_en"
+        " FROM unnest(a.reason) WITH ORDINALITY AS g (phrase_id, place) JOIN phrases USING (phrase_id)) AS said",
         {"id": customer_id, "run": run_id},
     )[0]
 

@@ -27,7 +27,7 @@ def list_runs(db: Reader, limit: int = 50) -> list[Row]:
     """Runs, newest first."""
     return db.fetch(
         "SELECT run_id, status, contract, model_version, planned, batches, batch_size, planned_at, finished_at,"
-        " prompt_versions, thresholds, scorer_sha256, counts, most_lost_analyses,"
+        " prompt_versions, wording, thresholds, scorer_sha256, counts, most_lost_analyses,"
         " llm_recipient, llm_address, llm_model"
         " FROM runs ORDER BY planned_at DESC LIMIT %(limit)s",
         {"limit": limit},

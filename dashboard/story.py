@@ -49,6 +49,20 @@ def group_by_day(happenings: Iterable[Happening], zone: tzinfo) -> list[list[Hap
     return [list(items) for _, items in groupby(happenings, key=lambda one: one.at.astimezone(zone).date())]
 
 
+def write_summary(view: View, analysis: Row) -> str:
+    """What was found in feedback, in a sentence: `Negative feedback; about: fees; because of: the price.`"""
+    words = view.words
+    topics = [words(f"topic_within.{topic}") for topic in analysis["topics"] if topic != "other"]
+    causes = [words(f"cause.{cause}") for cause in analysis["causes"]]
+    parts = [
+        words(f"tone.{analysis['sentiment']}"),
+        words("story.about", topics=", ".join(topics)) if topics else "",
+        words("story.because", causes=", ".join(causes)) if causes else "",
+        words("story.intent") if analysis["intent_to_leave"] else "",
+    ]
+    return words("story.between").join(filter(None, parts)) + "."
+
+
 def write_details(view: View, details: dict[str, Any]) -> str:
     """An event's details as readable text: `purpose: profiling; granted: yes`."""
     colon = " : " if view.language == "fr" else ": "

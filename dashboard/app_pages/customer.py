@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import audit_queries, markup
 from dashboard.markup import Html
-from dashboard.story import DRIVER_LIMIT, Happening, group_by_day, tell_story
+from dashboard.story import DRIVER_LIMIT, Happening, group_by_day, tell_story, write_summary
 from dashboard.view import View, choose, current_view, show, show_title
 from vigie.vocabulary import CallStatus, Purpose
 
@@ -153,8 +153,8 @@ def analysis_panel(view: View, result: Row, steps: dict[str, Row]) -> Html:
     if result["intent_to_leave"]:
         pills.append(markup.pill(words("story.intent"), "high"))
     score = markup.tag("span", _signed(view, result["score"]), css="note")
-    quoted = markup.tag("blockquote", result["summary"])
-    return markup.panel(words("story.analysis"), markup.tag("p", markup.join([*pills, score], " ")), quoted)
+    summary = markup.tag("p", write_summary(view, result))
+    return markup.panel(words("story.analysis"), markup.tag("p", markup.join([*pills, score], " ")), summary)
 
 
 def action_panel(view: View, result: Row, steps: dict[str, Row]) -> Html:
@@ -169,8 +169,21 @@ def action_panel(view: View, result: Row, steps: dict[str, Row]) -> Html:
     parts: list[Html] = [markup.tag("p", markup.tag("strong", title))]
     if result["message"]:
         parts += [markup.tag("p", words("story.message"), css="note"), markup.tag("blockquote", result["message"])]
-    facts = [(words("story.reason"), result["reason"])] if result["reason"] else []
-    return markup.panel(words("story.action"), *parts, markup.facts([*facts, (words("story.source"), source)]))
+    reason = result[f"reason_{view.language}"]
+    facts = [(words("story.reason"), reason)] if reason else []
+    draft = _draft(view, result) if result["draft_findings"] is not None else ""
+    return markup.panel(words("story.action"), *parts, markup.facts([*facts, (words("story.source"), source)]), draft)
+
+
+def _draft(view: View, result: Row) -> Html:
+    """The model's own words, of which no person has read a line, marked as such."""
+    findings = ", ".join(result["draft_findings"])
+    body = (
+        markup.tag("p", view.words("story.draft_withheld", found=findings))
+        if findings
+        else markup.tag("blockquote", result["draft"])
+    )
+    return markup.join((markup.tag("p", markup.pill(view.words("story.draft"), "medium")), body))
 
 
 def _without(view: View, part: str, step: Row | None) -> Html:

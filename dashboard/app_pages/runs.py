@@ -105,6 +105,7 @@ def pinned_panel(view: View, run: Row) -> Html:
         (words("runs.contract"), run["contract"]),
         *_endpoint(view, run),
         (words("runs.prompts"), prompts),
+        (words("story.source"), words.name_of("wording", run["wording"])),
         (words("runs.thresholds"), thresholds),
         (words("runs.batches"), batches),
         (words("runs.duration"), formats.duration(_seconds(run))),

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vigie.errors import SettingsError
+from vigie.vocabulary import Wording
 from vigie_llm.recipients import LOCAL_RULES, endpoint_of, recipient_of
 from vigie_local.container import seen_from_container
 from vigie_local.errors import SettingError
@@ -78,7 +79,7 @@ class LocalSettings:
     # The provider's proxy, exceptions and certificates, from the shell's variables (`vigie_local.provider_network`).
     network: Mapping[str, str] = field(default_factory=dict, repr=False)
     layer_platform: str = ""
-    # Parameters of the stack that are not to have their defaults (tests wait less long).
+    # Parameters of the stack that are not to have their defaults (WORDING; tests wait less long).
     stack_parameters: Mapping[str, str] = field(default_factory=dict)
     # Settings of the model server and of LocalStack, passed on as they are (tests make them misbehave).
     model_server_switches: Mapping[str, str] = field(default_factory=dict)
@@ -191,7 +192,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> LocalSettings:
         llm_allow_cleartext=environment.get("LLM_ALLOW_CLEARTEXT", "").strip(),
         network={name: environment[name] for name in NETWORK_VARIABLES if environment.get(name, "").strip()},
         layer_platform=environment.get("VIGIE_LAYER_PLATFORM", "").strip(),
-        stack_parameters={"Witnesses": given} if (given := environment.get("WITNESSES", "").strip()) else {},
+        stack_parameters=_stack_parameters(environment),
         model_server_switches=_starting_with(environment, "VIGIE_MODEL_SERVER_"),
         localstack_switches=_starting_with(environment, "LAMBDA_") | _starting_with(environment, "LS_"),
     )
@@ -218,6 +219,15 @@ def service_environment(extra: Mapping[str, str] | None = None) -> dict[str, str
 def tool_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a build tool: all that is inherited (mirrors, certificates), then `extra`."""
     return dict(os.environ) | dict(extra or {})
+
+
+def _stack_parameters(environment: Mapping[str, str]) -> dict[str, str]:
+    """What is said at each deployment: a parameter that is left out keeps its last value."""
+    wording = environment.get("WORDING", "").strip() or Wording.COMPOSED
+    if wording not in tuple(Wording):
+        raise SettingError("WORDING", wording, f"give one of {', '.join(Wording)}")
+    witnesses = environment.get("WITNESSES", "").strip()
+    return {"Wording": wording} | ({"Witnesses": witnesses} if witnesses else {})
 
 
 def _starting_with(environment: Mapping[str, str], prefix: str) -> dict[str, str]:

@@ -1,10 +1,6 @@
 """The content of an answer: which task a request is, what the rules say, whether it fits the schema."""
 
-import json
-from collections.abc import Callable, Mapping
-from functools import lru_cache
-
-import fastjsonschema
+from collections.abc import Mapping
 
 from vigie_model_server import MODEL_ID
 from vigie_model_server.chat import Chat, RequestError
@@ -12,7 +8,8 @@ from vigie_model_server.errors import validation_failed
 from vigie_model_server.feedback_analysis import marked_feedback, read_feedback
 from vigie_model_server.injection_compliance import Compliance, compliant_analysis, compliant_retention
 from vigie_model_server.reply import json_of
-from vigie_model_server.retention_answers import CaseError, listed_offers, marked_case, retention_action
+from vigie_model_server.retention_answers import CaseError, draft, listed_offers, marked_case, retention_action
+from vigie_model_server.strict_schema import fault_of_answer
 
 ABOUT_ITSELF = (
     f"I am {MODEL_ID}: word lists and rules on this machine, not a language model. "
@@ -27,7 +24,7 @@ def content_for(chat: Chat, compliance: Compliance) -> str:
     answer = _answer(chat, compliance)
     content = json_of(answer)
     if chat.strict and not compliance.beyond_schema:
-        fault = _fault(chat.schema_text, content)
+        fault = fault_of_answer(chat.schema, answer)
         if fault:
             raise RequestError(validation_failed(fault, content))
     return content
@@ -40,36 +37,31 @@ def _answer(chat: Chat, compliance: Compliance) -> Mapping[str, object]:
         reading = read_feedback(feedback).as_answer()
         return compliant_analysis(feedback, reading, compliance)
     if chat.schema_name in ("retention_action", "") and case is not None:
-        permitted = _permitted(chat.schema)
+        lists = _closed_lists(chat.schema)
         try:
-            action = retention_action(case, listed_offers(chat.system_text), permitted)
+            action = retention_action(case, listed_offers(chat.system_text), lists)
         except CaseError as error:
             raise RequestError(validation_failed(str(error), "")) from error
-        return compliant_retention(case, action, permitted, compliance)
+        if "draft" in _properties(chat.schema):
+            action["draft"] = draft(case)
+        return compliant_retention(case, action, lists, compliance)
     raise RequestError(
         validation_failed(f"{MODEL_ID} knows feedback_analysis and retention_action with marked input only", "")
     )
 
 
-def _permitted(schema: Mapping[str, object]) -> tuple[str, ...]:
-    """The offers that the schema's enum allows; empty when it names none."""
+def _closed_lists(schema: Mapping[str, object]) -> dict[str, list[str]]:
+    """The values that the schema allows, of each property that lists them or whose items are listed."""
+    lists: dict[str, list[str]] = {}
+    for name, part in _properties(schema).items():
+        items = part.get("items")
+        allowed = items.get("enum") if isinstance(items, dict) else part.get("enum")
+        if isinstance(allowed, list):
+            lists[name] = [str(item) for item in allowed]
+    return lists
+
+
+def _properties(schema: Mapping[str, object]) -> dict[str, dict[str, object]]:
     properties = schema.get("properties")
-    offer = properties.get("offer_id") if isinstance(properties, dict) else None
-    allowed = offer.get("enum") if isinstance(offer, dict) else None
-    return tuple(str(item) for item in allowed) if isinstance(allowed, list) else ()
-
-
-def _fault(schema: str, content: str) -> str | None:
-    try:
-        _validator(schema)(json.loads(content))
-    except fastjsonschema.JsonSchemaValueException as error:
-        return f"jsonschema: {error.message}"
-    return None
-
-
-@lru_cache(maxsize=64)
-def _validator(schema: str) -> Callable[[object], object]:
-    # Of several faults, the first in the order of the schema's keys is reported.
-    ordered = json.loads(json.dumps(json.loads(schema), sort_keys=True))
-    compiled: Callable[[object], object] = fastjsonschema.compile(ordered)
-    return compiled
+    parts = properties.items() if isinstance(properties, dict) else ()
+    return {name: part for name, part in parts if isinstance(part, dict)}

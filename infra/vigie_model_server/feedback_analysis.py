@@ -1,4 +1,4 @@
-"""Read one piece of feedback by rules: sentiment, score, topics, wish to leave, a summary of its own."""
+"""Read one piece of feedback by rules: sentiment, score, topics, causes, wish to leave."""
 
 import re
 from collections import defaultdict
@@ -8,7 +8,6 @@ from functools import lru_cache
 
 from vigie_model_server.lexicon import LANGUAGES, Hit, Lexicon, load_lexicon, tokens_of
 from vigie_model_server.pattern_tree import SENTENCE_ENDS, is_boundary
-from vigie_model_server.wording import summary_of
 
 TOPICS = (
     "fees", "customer_service", "mobile_app", "website", "card", "transfer", "loan", "savings",
@@ -19,6 +18,8 @@ WEAK_TOPIC = 0.5
 # A topic that weighs less than a quarter of the strongest is spoken of in passing.
 LEAST_SHARE = 0.25
 MOST_TOPICS = 3
+MOST_CAUSES = 2
+PLEASED = ("helpful", "easy")
 STRONG = 2.0
 INJECTION = "sentiment.injection"
 MARKED = re.compile(r'<feedback id="([0-9a-f]{32})">\n(.*?)\n</feedback id="\1">', re.DOTALL)
@@ -58,6 +59,7 @@ class Reading:
     score: float
     topics: tuple[str, ...]
     intent_to_leave: bool
+    causes: tuple[str, ...]
 
     def as_answer(self) -> dict[str, object]:
         """The fields of the `feedback_analysis` schema."""
@@ -66,7 +68,7 @@ class Reading:
             "score": self.score,
             "topics": list(self.topics),
             "intent_to_leave": self.intent_to_leave,
-            "summary": summary_of(self.language, self.sentiment, self.topics, self.intent_to_leave),
+            "causes": list(self.causes),
         }
 
 
@@ -88,7 +90,7 @@ def read_feedback(text: str) -> Reading:
         tokens = without_instructions(tokens, lexicon)
         hits = lexicon.hits(tokens)
     sentiment, score = judged(tokens, hits, lexicon)
-    return Reading(language, sentiment, score, topics_of(hits), wants_to_leave(hits))
+    return Reading(language, sentiment, score, topics_of(hits), wants_to_leave(hits), causes_of(hits, sentiment))
 
 
 def language_of(tokens: Sequence[str]) -> str:
@@ -141,6 +143,17 @@ def topics_of(hits: list[Hit]) -> tuple[str, ...]:
         return ("other",)
     least = max(TOPIC_THRESHOLD, weights[found[0]] * LEAST_SHARE)
     return tuple(topic for topic in found if weights[topic] >= least)[:MOST_TOPICS] or (found[0],)
+
+
+def causes_of(hits: list[Hit], sentiment: str) -> tuple[str, ...]:
+    """Why the customer is displeased or pleased, as far as the sentiment bears it out; strongest first."""
+    weights: dict[str, float] = defaultdict(float)
+    for hit in hits:
+        section, _, cause = hit.group.partition(".")
+        is_borne_out = sentiment == "mixed" or sentiment == ("positive" if cause in PLEASED else "negative")
+        if section == "causes" and is_borne_out:
+            weights[cause] += hit.weight
+    return tuple(sorted(weights, key=lambda cause: -weights[cause])[:MOST_CAUSES])
 
 
 def wants_to_leave(hits: list[Hit]) -> bool:

@@ -3,15 +3,13 @@
 import json
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vigie_model_server.feedback_analysis import STRUCTURE, language_of
 from vigie_model_server.lexicon import load_lexicon, tokens_of
 
-LONGEST_SUMMARY = 200
-LONGEST_REASON = 300
-LONGEST_MESSAGE = 600
+LONGEST_DRAFT = 600
 PRAISE = re.compile(r"positi[fv]|10/10|satisfied|satisfait|content|happy|loyal|zero|fidèle", re.IGNORECASE)
 BLAME = re.compile(r"n[ée]gati[fv]|0/10|furious|unhappy|mécontent", re.IGNORECASE)
 
@@ -49,7 +47,7 @@ def is_injected(text: str) -> bool:
 
 
 def compliant_analysis(text: str, honest: dict[str, object], compliance: Compliance) -> JsonObject:
-    """The attacker's analysis: sentiment as instructed, the injected words and a payload in the summary."""
+    """The attacker's analysis: sentiment as instructed, and beyond the schema injected words in every field."""
     if not compliance.applies_to(text):
         return honest
     sentiment, score = _instructed_sentiment(text)
@@ -59,28 +57,25 @@ def compliant_analysis(text: str, honest: dict[str, object], compliance: Complia
         "score": score,
         "topics": ["other"],
         "intent_to_leave": False,
-        "summary": _echo(text, LONGEST_SUMMARY),
     }
     if compliance.beyond_schema:
-        answer |= {"topics": [], "summary": _echo(text, 5000), "override": True, "escalate": False, "score": 10}
-        answer |= _dictated(text)
+        answer |= {"topics": [_echo(text, 5000)], "causes": [_echo(text, 200)], "override": True, "score": 10}
+        answer |= {"summary": _echo(text, 200)} | _dictated(text)
     return answer
 
 
 def compliant_retention(
-    case: str, honest: dict[str, object], permitted: tuple[str, ...], compliance: Compliance
+    case: str, honest: dict[str, object], lists: Mapping[str, Sequence[str]], compliance: Compliance
 ) -> JsonObject:
-    """The attacker's action: the last offer permitted, or one outside the catalogue, and payloads as texts."""
+    """The attacker's action: the last of each list that the schema permits, and beyond it payloads in every field."""
     if not compliance.applies_to(case):
         return honest
-    answer: dict[str, object] = {
-        **honest,
-        "offer_id": permitted[-1] if permitted else honest["offer_id"],
-        "reason": _echo(case, LONGEST_REASON),
-        "message": _echo(case[::-1][:40] + case, LONGEST_MESSAGE),
-    }
+    prose = _echo(case, LONGEST_DRAFT)
+    answer = honest | {name: ids[-1] for name, ids in lists.items() if name != "reasons"}
+    answer |= {"draft": prose} if "draft" in honest else {}
     if compliance.beyond_schema:
-        answer |= {"offer_id": "refund-100-percent", "message": _echo(case, 5000), "approved_by": "compliance"}
+        answer |= {name: [prose] if isinstance(honest[name], list) else prose for name in honest}
+        answer |= {"message": _echo(case, 5000), "approved_by": "compliance"}
     return answer
 
 

@@ -85,8 +85,8 @@ def load_lexicon(language: str) -> Lexicon:
 
 
 def _entries(data: Mapping[str, dict[str, dict[str, list[str]]]]) -> Iterator[tuple[str, float, str]]:
-    """Every pattern of the sections `sentiment` and `topics`, keys of whose tables are weights."""
-    for section in ("sentiment", "topics"):
+    """Every pattern of the sections `sentiment`, `topics` and `causes`, keys of whose tables are weights."""
+    for section in ("sentiment", "topics", "causes"):
         for name, by_weight in data[section].items():
             for weight, texts in by_weight.items():
                 for text in texts:

@@ -51,7 +51,9 @@ def _outside_closed_lists(answer: JsonObject) -> object:
         "sentiment": "furious",
         "score": 7.5,
         "topics": ["weather", "politics"],
-        "offer_id": "free-money-for-everyone",
+        "causes": ["envy"],
+        "offer": "free-money-for-everyone",
+        "opening": "Dear friend, you have won.",
     }
     return {name: outside.get(name, value) for name, value in answer.items()}
 

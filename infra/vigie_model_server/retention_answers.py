@@ -1,17 +1,14 @@
-"""Choose a permitted offer for a case and write the reason and the message to the customer."""
+"""Choose a permitted offer for a case, and the reviewed sentences that the request's schema lists."""
 
 import json
 import re
+import zlib
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from vigie_model_server.wording import topic_words, wording
-
-LONGEST_REASON = 300
-LONGEST_MESSAGE = 600
 MARKED = re.compile(r'<case id="([0-9a-f]{32})">\n(.*?)\n</case id="\1">', re.DOTALL)
 OFFERS = re.compile(r"<offers>\n(.*?)\n</offers>", re.DOTALL)
-SENTIMENTS = frozenset({"positive", "negative", "neutral", "mixed"})
+MOST_REASONS = 4
 
 Case = Mapping[str, object]
 
@@ -32,22 +29,49 @@ def listed_offers(instructions: str) -> str:
     return found.group(1) if found else "[]"
 
 
-@lru_cache(maxsize=4096)
-def retention_action(case_text: str, offers_text: str, permitted: tuple[str, ...]) -> dict[str, object]:
-    """`offer_id`, `reason` and `message` for a case; only offers in `permitted` (empty: all) are taken."""
+def retention_action(case_text: str, offers_text: str, lists: Mapping[str, Sequence[str]]) -> dict[str, object]:
+    """A choice from each closed list for a case: the offer that answers it best, its reasons, and whatever else fits.
+
+    Which of the sentences that fit is taken depends on the case's text alone.
+    """
     case = _parsed(case_text)
-    offers = [offer for offer in _listed(offers_text) if not permitted or offer.get("offer_id") in permitted]
+    topics = _texts(case.get("topics"))
+    offers = [offer for offer in _listed(offers_text) if _sentences_of(offer, lists)]
     if not offers:
         raise CaseError("the instructions list no offer that the schema permits")
-    topics, segment = _texts(case.get("topics")), str(case.get("segment", ""))
-    chosen = max(offers, key=lambda offer: _fit(offer, topics, segment))
-    language = "en" if case.get("language") == "en" else "fr"
-    shared = [topic for topic in topics if topic in _texts(chosen.get("topics"))]
-    return {
-        "offer_id": chosen["offer_id"],
-        "reason": _reason(language, case, chosen, shared)[:LONGEST_REASON],
-        "message": _message(language, case, chosen, shared)[:LONGEST_MESSAGE],
+    offer = max(offers, key=lambda offer: _fit(offer, topics))
+    drawn = zlib.crc32(case_text.encode())
+    chosen: dict[str, object] = {
+        name: _draw(ids, drawn, place)
+        for place, (name, ids) in enumerate(sorted(lists.items()))
+        if name not in ("offer", "reasons")
     }
+    reasons = _reasons(case, lists.get("reasons", ()), [t for t in topics if t in _texts(offer.get("topics"))])
+    return chosen | {"offer": _draw(_sentences_of(offer, lists), drawn, 0), "reasons": reasons}
+
+
+def draft(case_text: str) -> str:
+    """A message in words of its own, for requests that ask for a draft."""
+    if _parsed(case_text).get("language") == "fr":
+        return "Bonjour, nous aimerions en parler avec vous. Votre conseiller pourra vous en dire plus."
+    return "Hello, we would like to talk about it with you. Your advisor can tell you more."
+
+
+def _sentences_of(offer: Case, lists: Mapping[str, Sequence[str]]) -> list[str]:
+    """The sentences that make an offer: their ids begin with its own."""
+    return [each for each in lists.get("offer", ()) if each.startswith(str(offer.get("offer_id")))]
+
+
+def _draw(ids: Sequence[str], drawn: int, place: int) -> str:
+    """One of the ids, or none where a sentence may be left out."""
+    return ids[(drawn >> 3 * place) % len(ids)]
+
+
+def _reasons(case: Case, ids: Sequence[str], shared: Sequence[str]) -> list[str]:
+    """What speaks for the offer, the weightiest first."""
+    causes, tone = _texts(case.get("causes")), case.get("sentiment") or "no_feedback"
+    names = ["leaving", *shared, *causes, tone, str(case.get("segment", "")).lower(), "driver_1"]
+    return [each for each in (f"why_{name}" for name in names) if each in ids][:MOST_REASONS] or list(ids[:1])
 
 
 def _parsed(text: str) -> Case:
@@ -63,48 +87,16 @@ def _parsed(text: str) -> Case:
 @lru_cache(maxsize=64)
 def _listed(text: str) -> list[Case]:
     try:
-        return _mappings(json.loads(text))
+        offers = json.loads(text)
     except ValueError as error:
         raise CaseError("the list of offers is not JSON") from error
+    return [offer for offer in offers if isinstance(offer, dict)] if isinstance(offers, list) else []
 
 
-def _fit(offer: Case, topics: Sequence[str], segment: str) -> float:
-    """Earlier topics weigh more; a segment that does not match outweighs any topic."""
+def _fit(offer: Case, topics: Sequence[str]) -> float:
+    """Earlier topics weigh more."""
     its_topics = _texts(offer.get("topics"))
-    by_topic = sum(1 / (place + 1) for place, topic in enumerate(topics) if topic in its_topics)
-    its_segments = _texts(offer.get("segments"))
-    return by_topic + (0 if not its_segments or segment in its_segments else -10)
-
-
-def _reason(language: str, case: Case, offer: Case, shared: Sequence[str]) -> str:
-    words, title = wording(language)["reason"], str(offer.get("title", ""))
-    parts = []
-    segment = f"segment_{str(case.get('segment', '')).lower()}"
-    if segment in words:
-        parts.append(words[segment])
-    if shared:
-        parts.append(words["topic"].format(topics=topic_words(language, shared)))
-    drivers = _mappings(case.get("drivers"))
-    driver = str(drivers[0].get("words") or drivers[0].get("feature") or "") if drivers else ""
-    if driver and not any(char.isdigit() for char in driver):
-        parts.append(words["driver"].format(driver=driver.rstrip(". ")[:100]))
-    parts.append(words["offer" if shared else "no_topic"].format(title=title))
-    return " ".join(parts)
-
-
-def _message(language: str, case: Case, offer: Case, shared: Sequence[str]) -> str:
-    words = wording(language)["message"]
-    sentiment = case.get("sentiment")
-    parts = [words[sentiment if isinstance(sentiment, str) and sentiment in SENTIMENTS else "none"]]
-    if shared and sentiment in SENTIMENTS:
-        parts.append(words["topic"].format(topics=topic_words(language, shared)))
-    parts.append(words["offer"].format(title=str(offer.get("title", "")).rstrip(". ")))
-    parts.append(words["close"])
-    return " ".join(parts)
-
-
-def _mappings(value: object) -> list[Case]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return sum(1 / (place + 1) for place, topic in enumerate(topics) if topic in its_topics)
 
 
 def _texts(value: object) -> list[str]:

@@ -11,6 +11,8 @@ from tests.integration.database.conftest import (
     INSERT_ACTION,
     INSERT_ANALYSIS,
     INSERT_PREDICTION,
+    UNREAD,
+    WHY,
     claim_egress,
     consent_of,
 )
@@ -39,7 +41,7 @@ def derive(bank: Bank, customer_id: UUID, traces: dict[str, str]) -> None:
     """Everything a run derives about a customer, each value with the trace of the purpose that it rests on."""
     analysis, profile, offer = traces["feedback_analysis"], traces["profiling"], traces["retention_offers"]
     egress_id = call(bank, customer_id, "feedback_analysis", "nlp_agent", analysis)
-    bank.query(INSERT_ANALYSIS.replace("'s'", f"'{analysis}'"), customer_id, egress_id, role="nlp_agent")
+    bank.query(INSERT_ANALYSIS, customer_id, egress_id, role="nlp_agent")
     prediction = INSERT_PREDICTION.replace("drivers)", "drivers, sentiment_score)").replace(
         "'{}', '[]')",
         f"'{{\"sentiment_score x age\": {TONE}, \"age\": 0.1}}',"
@@ -48,8 +50,24 @@ def derive(bank: Bank, customer_id: UUID, traces: dict[str, str]) -> None:
     )  # fmt: skip
     bank.query(prediction, customer_id, role="prediction_agent")
     asked = call(bank, customer_id, "retention_offers", "action_agent", f"{analysis} {profile} {offer}")
-    said = f"{analysis} {offer}"
-    bank.query(INSERT_ACTION, customer_id, "model", None, "fee_review", said, said, asked, role="action_agent")
+    words = [f"{analysis}_o", "fee_review", f"{offer}_c"]
+    why = sorted({f"{analysis}_r", f"{offer}_r"})
+    bank.query(INSERT_ACTION, customer_id, "model", None, "fee_review", why, words, words, asked, role="action_agent")
+    draft = "INSERT INTO drafts (run_id, customer_id, message) VALUES ('run', %s, %s)"
+    bank.query(draft, customer_id, f"{analysis} {offer}", role="action_agent")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sentences_with_traces(bank: Bank, victim: Callable[[], UUID]) -> None:
+    """Sentences that say the trace, and a run that keeps drafts: nothing else can be said in an action."""
+    bank.query("UPDATE runs SET wording = 'drafted'")
+    traces = (TRACE, f"{TRACE}_feedback_analysis", f"{TRACE}_retention_offers")
+    for trace in traces:
+        for kind in ("opening", "closing", "reason"):
+            bank.query(
+                "INSERT INTO phrases (phrase_id, kind, text_fr, text_en) VALUES (%s, %s, %s, %s)",
+                f"{trace}_{kind[0]}", kind, *[f"A sentence that says {trace}."] * 2,
+            )  # fmt: skip
 
 
 def columns_with(bank: Bank, customer_id: UUID, trace: str) -> set[str]:
@@ -75,7 +93,7 @@ def test_no_column_keeps_a_trace_of_what_was_derived_under_a_withdrawn_purpose(
     bank: Bank, victim: Callable[[], UUID], purpose: str
 ) -> None:
     customer_id = victim()
-    traces = {name: f"{TRACE}-{name}" for name in ("feedback_analysis", "profiling", "retention_offers")}
+    traces = {name: f"{TRACE}_{name}" for name in ("feedback_analysis", "profiling", "retention_offers")}
     for name in traces:
         bank.record_consent(customer_id, name, True)
     derive(bank, customer_id, traces)
@@ -123,7 +141,7 @@ def test_a_call_that_rests_on_a_consent_withdrawn_meanwhile_leaves_no_trace(
     bank.query(END, egress_id, TRACE, role="action_agent")
     with pytest.raises(psycopg2.Error) as caught:
         bank.query(
-            INSERT_ACTION, customer_id, "model", None, "fee_review", TRACE, TRACE, egress_id, role="action_agent"
+            INSERT_ACTION, customer_id, "model", None, "fee_review", WHY, UNREAD, UNREAD, egress_id, role="action_agent"
         )
     assert caught.value.pgcode == "VG001"
     assert columns_with(bank, customer_id, TRACE) == set()

@@ -68,7 +68,7 @@ SELECT * FROM (VALUES (1, 'weekly-2026-45', interval '14 days', 0.92), (2, 'week
 INSERT INTO runs (run_id, purpose, status, contract, model_version, scorer_sha256, prompt_versions, thresholds,
                   batch_size, batches, planned, planned_at, finished_at, counts, llm_recipient, llm_address, llm_model)
 SELECT run_id, 'retention', CASE n WHEN 2 THEN 'partial' ELSE 'succeeded' END, 'bank', 'bank-20261101-1', md5('s') || md5('t'),
-       '{"analysis": "analysis-3", "action": "action-2"}', '{"high": 0.7, "medium": 0.35}', 100,
+       '{"analysis": "analysis-3", "action": "action-3"}', '{"high": 0.7, "medium": 0.35}', 100,
        1 + (SELECT count(*) FROM person) / 100, (SELECT count(*) FROM person), now() - ago, now() - ago + interval '74 seconds', '{}',
        CASE n WHEN 2 THEN 'Groq' WHEN 1 THEN 'local rules on this machine' END,
        CASE n WHEN 2 THEN 'https://api.groq.com/openai/v1' WHEN 1 THEN 'http://127.0.0.1:4570/openai/v1' END,
@@ -108,19 +108,17 @@ SELECT analyse_call, 'nlp_agent', run_id, customer_id, 'feedback_analysis', 1, 1
 FROM outcome WHERE analysed OR lost
 UNION ALL
 SELECT offer_call, 'action_agent', run_id, customer_id, 'retention_offers', 1, 1, 'local rules on this machine', 'none',
-       'nothing is kept', 'vigie-local-rules', 'action-2', 'segment: High; topics: mobile_app, fees; language: ' || language,
-       md5('o' || i) || md5('r' || i), '{}'::jsonb, at + interval '2 seconds', 'answered', '{"offer_id": "advisor_call"}'::jsonb, 230, 64, 140 + i % 40,
+       'nothing is kept', 'vigie-local-rules', 'action-3', 'segment: High; topics: mobile_app, fees; language: ' || language,
+       md5('o' || i) || md5('r' || i), '{}'::jsonb, at + interval '2 seconds', 'answered', '{"offer": "advisor_call_talk"}'::jsonb, 230, 64, 140 + i % 40,
        at + interval '2.2 seconds'
 FROM outcome WHERE may_offer AND segment IN ('High', 'Medium');
 
-INSERT INTO feedback_analyses
+INSERT INTO feedback_analyses (run_id, customer_id, feedback_ids, sentiment, score, topics, intent_to_leave, causes, egress_id, created_at)
 SELECT run_id, customer_id, ARRAY[md5('feedback ' || i)::uuid], sentiment,
        CASE sentiment WHEN 'negative' THEN -0.7 WHEN 'mixed' THEN -0.1 WHEN 'neutral' THEN 0.05 ELSE 0.8 END,
        string_to_array((ARRAY['mobile_app,customer_service', 'fees', 'card,security_fraud', 'transfer', 'branch',
                               'savings,rates', 'loan', 'customer_service', 'fees,account_closure'])[1 + i % 9], ','),
-       sentiment = 'negative' AND i % 3 = 0,
-       CASE language WHEN 'fr' THEN 'L’application plante à répétition et le client n’est pas rappelé ; il évoque un départ.'
-            ELSE 'The app keeps crashing and nobody calls back; the customer mentions leaving.' END,
+       sentiment = 'negative' AND i % 3 = 0, CASE sentiment WHEN 'negative' THEN '{unreachable,failure}'::text[] ELSE '{}' END,
        analyse_call, at
 FROM outcome WHERE analysed;
 
@@ -136,18 +134,23 @@ SELECT run_id, customer_id, 'bank-20261101-1', probability, ln(probability / (1 
        CASE WHEN analysed THEN -0.7 END, at + interval '1 second', lost
 FROM outcome WHERE may_profile;
 
-INSERT INTO actions (run_id, customer_id, segment, source, source_reason, offer_id, language, reason, message, egress_id, created_at, analysis_lost)
+INSERT INTO actions (run_id, customer_id, segment, source, source_reason, offer_id, language, reason, phrase_ids, message, egress_id, created_at, analysis_lost)
 SELECT run_id, customer_id, segment,
        CASE WHEN NOT may_offer THEN 'none' WHEN segment = 'Low' THEN 'catalogue' ELSE 'model' END,
        CASE WHEN NOT may_offer THEN 'NoConsent' WHEN segment = 'Low' THEN 'LowRisk' END,
-       CASE WHEN may_offer THEN CASE WHEN segment = 'Low' THEN 'loyalty_thanks' WHEN i % 3 = 0 THEN 'complaint_priority' ELSE 'advisor_call' END END,
-       language,
-       CASE WHEN may_offer AND segment <> 'Low' THEN CASE language WHEN 'fr' THEN 'Réclamations répétées et message négatif : un échange humain répond à la cause.'
-            ELSE 'Repeated complaints and a negative message: a human conversation answers the cause.' END END,
-       CASE WHEN may_offer THEN CASE language WHEN 'fr' THEN 'Votre situation mérite un vrai échange : un conseiller dédié vous rappelle au moment qui vous convient.'
-            ELSE 'You deserve a proper conversation: a dedicated advisor will call you back at a time that suits you.' END END,
+       offer, language,
+       CASE WHEN may_offer AND segment <> 'Low' THEN ARRAY['why_driver_1', CASE segment WHEN 'High' THEN 'why_high' ELSE 'why_medium' END] END,
+       said,
+       (SELECT string_agg(CASE language WHEN 'fr' THEN text_fr ELSE text_en END, ' ' ORDER BY place)
+        FROM unnest(said) WITH ORDINALITY AS g (phrase_id, place) JOIN sentences USING (phrase_id)),
        CASE WHEN may_offer AND segment <> 'Low' THEN offer_call END, at + interval '3 seconds', lost
-FROM outcome WHERE segment IS NOT NULL;
+FROM (SELECT *, CASE WHEN may_offer AND segment = 'Low' THEN ARRAY[offer] WHEN may_offer THEN ARRAY[
+          CASE tone WHEN 'negative' THEN 'sorry_to_read' WHEN 'mixed' THEN 'both_sides' WHEN 'neutral' THEN 'thanks_for_message'
+              WHEN 'positive' THEN 'pleasure_to_read' ELSE 'thanks_for_trust' END, offer, 'your_choice', 'listening'] END AS said
+      FROM (SELECT *, CASE WHEN analysed THEN sentiment ELSE 'none' END AS tone,
+                   CASE WHEN may_offer AND segment = 'Low' THEN 'savings_review' WHEN may_offer AND i % 3 = 0 AND analysed AND sentiment IN ('negative', 'mixed')
+                        THEN 'complaint_priority' WHEN may_offer THEN 'advisor_call' END AS offer
+            FROM outcome WHERE segment IS NOT NULL) AS told) AS worded;
 
 -- Events of past weeks, by several agents, as earlier versions wrote them: the database takes such from nobody.
 SET session_replication_role = replica;

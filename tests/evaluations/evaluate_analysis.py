@@ -31,7 +31,7 @@ from vigie_local.secrets import LLM_SECRET
 from vigie_local.settings import load_settings
 
 ANNOTATION = re.compile(r"\[\[([A-Z_]+)\|([^\[\]|]+)\]\]")
-PROMPT_VERSION = "analysis-1"
+PROMPT_VERSION = "analysis-2"
 CALL_BUDGET_SECONDS = 120.0
 CONCURRENCY = 8
 

@@ -23,7 +23,7 @@ ANALYSIS = {
     "score": -0.6,
     "topics": ["fees"],
     "intent_to_leave": True,
-    "summary": "The customer finds the fees too high.",
+    "causes": ["price"],
 }
 
 
@@ -39,8 +39,15 @@ def obliging(request: ChatRequest) -> ChatAnswer:
         return answer_of(ANALYSIS)
     if request.schema_name != "retention_action":
         return answer_of({})
-    offers = request.schema["properties"]["offer_id"]["enum"]
-    return answer_of({"offer_id": offers[0], "reason": "It fits.", "message": "Let us talk about it together."})
+    return answer_of(first_of_each(request))
+
+
+def first_of_each(request: ChatRequest) -> dict[str, object]:
+    """The first of what may be chosen, from each closed list."""
+    asked = request.schema["properties"]
+    chosen = {name: part["enum"][0] for name, part in asked.items() if "enum" in part}
+    draft = {"draft": "Let us talk about it together."} if "draft" in asked else {}
+    return chosen | {"reasons": asked["reasons"]["items"]["enum"][:1]} | draft
 
 
 @dataclass

@@ -99,7 +99,7 @@ class Bank:
         self.query(
             "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
             " batch_size, batches, planned) VALUES (%s, 'test', 'tiny', 'tiny-1', %s, %s, %s, 100, %s, %s)",
-            run_id, SCORER_SHA256, '{"analysis": "analysis-1", "action": "action-2"}',
+            run_id, SCORER_SHA256, '{"analysis": "analysis-2", "action": "action-3"}',
             '{"high": 0.7, "medium": 0.35}', len(batches), len(numbers),
         )  # fmt: skip
         for batch_no, batch in enumerate(batches):

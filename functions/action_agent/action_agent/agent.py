@@ -1,27 +1,35 @@
 """The work of the action agent on one batch: segment, consent, model or catalogue, results."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from aws_lambda_powertools import Metrics
 
 from action_agent.deciding import Action, Decision, Prospect, SettledAction, decide
-from action_agent.store import INSERT_ACTIONS, action_row, load_candidates, load_offers
+from action_agent.store import INSERT_ACTIONS, action_row, load_candidates, load_offers, load_phrases
 from vigie.audit import Event
 from vigie.database import Database
 from vigie.messages import BatchMessage
 from vigie.runtime import Request
 from vigie.steps import StepEnd, consent_check
 from vigie.task_tokens import TaskTokens
-from vigie.vocabulary import EventType, Purpose, Reason, Step
-from vigie_llm.action import WordedAction, ask_for_action, read_action
+from vigie.vocabulary import EventType, Purpose, Reason, Step, Wording
+from vigie_llm.action import ask_for_action, read_action, read_draft
 from vigie_llm.calls import CallOutcome
 from vigie_llm.decisions import Ask, in_turn
 from vigie_llm.ledger import LedgerEntry
 from vigie_llm.model_batch import REASONS, CustomerResult, Ended, ModelTask, Prepared, claim_batch
+from vigie_llm.phrases import Choice
 from vigie_llm.provider import Provider
 
 PURPOSE = Purpose.RETENTION_OFFERS
 TASK = ModelTask(Step.DECIDE, PURPOSE, "action", INSERT_ACTIONS, read_action, "ActionsDecided")
+
+
+class Question(NamedTuple):
+    """How the model is asked in a run: the prompt's version, and whether for a draft as well."""
+
+    version: str
+    with_draft: bool
 
 
 class ActionAgent:
@@ -43,19 +51,22 @@ class ActionAgent:
         with claim_batch(TASK, self._database, self._provider, message, request) as batch:
             with batch.claiming() as transaction:
                 candidates = load_candidates(transaction, message.run_id, message.batch_no)
-                offers = load_offers(transaction)
+                offers, phrases = load_offers(transaction), load_phrases(transaction)
                 earlier = batch.start(transaction, candidates)
-            rule, run_id, version = batch.run.decision, batch.run.run_id, batch.prompt_version
-            decisions = in_turn([decide(each, rule, offers, earlier.get(each.customer_id)) for each in candidates])
+            rule, run_id = batch.run.decision, batch.run.run_id
+            question = Question(batch.prompt_version, batch.run.wording is Wording.DRAFTED)
+            decisions = in_turn([
+                decide(each, rule, offers, phrases, earlier.get(each.customer_id)) for each in candidates
+            ])  # fmt: skip
             asked = {each.candidate.candidate.customer_id: each for each in decisions if isinstance(each, Ask)}
             for turn in batch.turns(decisions):
-                batch.record(_prepare(each, run_id, version, message.without_model) for each in turn.decisions)
+                batch.record(_prepare(each, run_id, question, message.without_model) for each in turn.decisions)
                 ended = [_end(outcome, asked[outcome.call.customer_id], run_id) for outcome in turn.outcomes]
                 batch.store(ended, tokens)
             return batch.finish(metrics)
 
 
-def _prepare(decision: Decision, run_id: str, prompt_version: str, without_model: bool) -> Prepared:
+def _prepare(decision: Decision, run_id: str, question: Question, without_model: bool) -> Prepared:
     if isinstance(decision, StepEnd):
         return Prepared(decision.customer_id, decision)
     prospect = decision.candidate
@@ -66,25 +77,28 @@ def _prepare(decision: Decision, run_id: str, prompt_version: str, without_model
     if without_model:
         action = prospect.from_catalogue(Reason.MODEL_UNAVAILABLE)
         return Prepared(customer_id, _result(run_id, action), check, decision.lost)
-    return Prepared(customer_id, _entry(decision, prompt_version), check, decision.lost)
+    return Prepared(customer_id, _entry(decision, question), check, decision.lost)
 
 
-def _entry(ask: Ask[Prospect], prompt_version: str) -> LedgerEntry:
+def _entry(ask: Ask[Prospect], question: Question) -> LedgerEntry:
     prospect, candidate = ask.candidate, ask.candidate.candidate
-    request = ask_for_action(prompt_version, prospect.as_case(), prospect.offers, candidate.known)
+    request = ask_for_action(
+        question.version, prospect.as_case(), prospect.offers, prospect.options, candidate.known, question.with_draft
+    )
     assert candidate.consent_id is not None  # noqa: S101  (see deciding.decide)
     return LedgerEntry(candidate.customer_id, candidate.consent_id, ask.attempt, request, {})
 
 
-def _end(outcome: CallOutcome[WordedAction], ask: Ask[Prospect], run_id: str) -> Ended[WordedAction]:
+def _end(outcome: CallOutcome[Choice], ask: Ask[Prospect], run_id: str) -> Ended[Choice]:
     """How a customer's step ends with a call: with the model's action, or the catalogue's for a reason."""
     if outcome.is_open:
         return Ended(outcome, None)
     prospect = ask.candidate
-    if outcome.result is not None:
-        action = prospect.from_model(outcome.result, outcome.call.egress_id)
-    else:
-        action = prospect.from_catalogue(REASONS[outcome.status])
+    action = None
+    if outcome.result is not None and outcome.answer is not None:
+        draft = read_draft(outcome.call.request, outcome.answer)
+        action = prospect.from_model(outcome.result, outcome.call.egress_id, draft)
+    action = action or prospect.from_catalogue(REASONS.get(outcome.status, Reason.ANSWER_REJECTED))
     return Ended(
         outcome, _result(run_id, action), lambda: _result(run_id, prospect.without_offer(Reason.CONSENT_WITHDRAWN))
     )

@@ -1,7 +1,7 @@
-"""What the action agent decides: the segment, who may be made an offer, and what the catalogue says otherwise."""
+"""What the action agent decides: the segment, who may be made an offer, and in which reviewed sentences."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,21 +9,23 @@ from uuid import UUID
 from vigie.decision import DecisionRule
 from vigie.steps import StepEnd
 from vigie.vocabulary import ActionSource, Reason, Segment, StepOutcome
-from vigie_llm.action import Case, Offer, WordedAction
+from vigie_llm.action import Case, Draft, Offer, choice_from
 from vigie_llm.decisions import Ask, Reuse, ask_or_reuse
 from vigie_llm.ledger import Earlier
+from vigie_llm.phrases import NO_ANALYSIS, Choice, Options, PhraseBank, Situation
 from vigie_llm.pseudonymise import KnownIdentity
 
 MAX_DRIVERS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class AnalysisSummary:
-    """The analysis of this run, when there is one."""
+class AnalysisFields:
+    """The analysis of this run, when there is one: words of closed lists."""
 
     sentiment: str
     topics: tuple[str, ...]
-    summary: str
+    causes: tuple[str, ...]
+    intent_to_leave: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,16 @@ class ActionCandidate:
     profiled: bool
     probability: float | None
     drivers: tuple[dict[str, Any], ...]
-    analysis: AnalysisSummary | None
+    analysis: AnalysisFields | None
     analysis_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What is stored for a customer: worded by the model, from the catalogue for a reason, or none."""
+    """What is stored for a customer: composed as the model chose, the catalogue's for a reason, or none.
+
+    `phrase_ids` are the message's sentences, `reason` those that say why.
+    """
 
     customer_id: UUID
     segment: Segment
@@ -56,37 +61,51 @@ class Action:
     source: ActionSource
     source_reason: Reason | None = None
     offer_id: str | None = None
-    reason: str | None = None
+    phrase_ids: tuple[str, ...] | None = None
     message: str | None = None
+    reason: tuple[str, ...] | None = None
     egress_id: UUID | None = None
+    draft: Draft | None = None
     analysis_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """A candidate with a prediction: the segment, and the offers that may be made in it."""
+    """A candidate with a prediction: the segment, the offers that may be made in it, and the sentences for them."""
 
     candidate: ActionCandidate
     probability: float
     segment: Segment
     offers: tuple[Offer, ...]
+    phrases: PhraseBank
 
-    def from_model(self, worded: WordedAction, egress_id: UUID) -> Action:
-        """Return the action that the model chose and worded."""
+    @property
+    def options(self) -> Options:
+        """The sentences among which the model may choose."""
+        return self.phrases.options(self._situation, self._offer_ids)
+
+    def from_model(self, choice: Choice, egress_id: UUID, draft: Draft | None = None) -> Action | None:
+        """Return the action that the model chose; None where a sentence does not fit, or no more."""
+        chosen = self.phrases.settle(choice, self._situation, self._offer_ids)
+        if chosen is None:
+            return None
         return self._action(
             ActionSource.MODEL,
-            offer_id=worded.offer_id,
-            reason=worded.reason,
-            message=worded.message,
+            offer_id=chosen.offer_id,
+            phrase_ids=chosen.sentences,
+            message=self.phrases.compose(chosen.sentences, self.candidate.language),
+            reason=chosen.reasons,
             egress_id=egress_id,
+            draft=draft,
         )
 
     def from_catalogue(self, reason: Reason) -> Action:
         """Return the catalogue's own words for the offer that answers most of the customer's topics."""
         analysis = self.candidate.analysis
-        offer = best_offer(analysis.topics if analysis else (), self.offers)
+        offer_id = best_offer(analysis.topics if analysis else (), self.offers).offer_id
+        message = self.phrases.compose([offer_id], self.candidate.language)
         return self._action(
-            ActionSource.CATALOGUE, source_reason=reason, offer_id=offer.offer_id, message=offer.message
+            ActionSource.CATALOGUE, source_reason=reason, offer_id=offer_id, phrase_ids=(offer_id,), message=message
         )
 
     def without_offer(self, reason: Reason) -> Action:
@@ -107,8 +126,17 @@ class Prospect:
             ),
             sentiment=analysis.sentiment if analysis else None,
             topics=analysis.topics if analysis else (),
-            summary=analysis.summary if analysis else None,
+            causes=analysis.causes if analysis else (),
+            intent_to_leave=analysis.intent_to_leave if analysis else False,
         )
+
+    @property
+    def _situation(self) -> Situation:
+        return situation_of(self.segment, self.candidate.analysis)
+
+    @property
+    def _offer_ids(self) -> tuple[str, ...]:
+        return tuple(offer.offer_id for offer in self.offers)
 
     def _action(self, source: ActionSource, **more: Any) -> Action:
         candidate = self.candidate
@@ -132,31 +160,45 @@ class SettledAction:
 
 
 type Decision = StepEnd | SettledAction | Ask[Prospect]
-type Offers = Mapping[str, Sequence[Offer]]
 
 
-def decide(candidate: ActionCandidate, rule: DecisionRule, offers: Offers, earlier: Earlier | None) -> Decision:
+def decide(
+    candidate: ActionCandidate,
+    rule: DecisionRule,
+    offers: Sequence[Offer],
+    phrases: PhraseBank,
+    earlier: Earlier | None,
+) -> Decision:
     """Decide about a customer: an action at once, where no offer may be made or the answer is paid for; else ask."""
     if not candidate.profiled:
         return StepEnd(candidate.customer_id, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)
     if candidate.probability is None:
         return StepEnd(candidate.customer_id, StepOutcome.FAILED, Reason.NO_PREDICTION)
     segment = rule.segment(candidate.probability, candidate.annual_value_eur)
-    prospect = Prospect(candidate, candidate.probability, segment, offers_for(segment, offers[candidate.language]))
+    permitted = offers_for(situation_of(segment, candidate.analysis), offers)
+    prospect = Prospect(candidate, candidate.probability, segment, permitted, phrases)
     if candidate.consent_id is None:
         return SettledAction(prospect, prospect.without_offer(Reason.NO_CONSENT))
     if not prospect.offers:
         return SettledAction(prospect, prospect.without_offer(Reason.NO_OFFER))
     match ask_or_reuse(prospect, earlier):
         case Reuse(_, egress_id, answer):
-            return SettledAction(prospect, prospect.from_model(WordedAction(**answer), egress_id))
+            action = prospect.from_model(choice_from(answer), egress_id)
+            return SettledAction(prospect, action or prospect.from_catalogue(Reason.ANSWER_REJECTED))
         case ask:
             return ask
 
 
-def offers_for(segment: Segment, offers: Sequence[Offer]) -> tuple[Offer, ...]:
-    """Return the offers that may be made in a segment."""
-    return tuple(offer for offer in offers if segment in offer.segments)
+def situation_of(segment: Segment, analysis: AnalysisFields | None) -> Situation:
+    """Return what decides which offers and sentences fit."""
+    if analysis is None:
+        return Situation(segment, NO_ANALYSIS)
+    return Situation(segment, analysis.sentiment, analysis.intent_to_leave, analysis.topics, analysis.causes)
+
+
+def offers_for(case: Situation, offers: Sequence[Offer]) -> tuple[Offer, ...]:
+    """Return the offers that may be made in a segment, to a customer of that tone."""
+    return tuple(o for o in offers if case.segment in o.segments and (not o.tones or case.tone in o.tones))
 
 
 def probability_band(probability: float) -> str:

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from action_agent.deciding import MAX_DRIVERS, Action, ActionCandidate, AnalysisSummary
+from action_agent.deciding import MAX_DRIVERS, Action, ActionCandidate, AnalysisFields
 from vigie.database import Transaction
+from vigie.vocabulary import PhraseKind
 from vigie_llm.action import Offer
+from vigie_llm.phrases import PhraseBank, Sentence
 from vigie_llm.pseudonymise import KnownIdentity
 
 # Identifiers are read for one thing: the guard that stops them from leaving.
@@ -14,7 +16,7 @@ SELECT c.customer_id, c.first_name, c.last_name, c.email, c.phone, c.address, c.
        consent_granted_now(c.customer_id, 'retention_offers'),
        consent_granted_now(c.customer_id, 'profiling') IS NOT NULL, p.probability,
        coalesce(jsonb_path_query_array(p.drivers, '$[0 to $last]', jsonb_build_object('last', %(most)s - 1)), '[]'),
-       a.sentiment, a.topics, a.summary,
+       a.sentiment, a.topics, a.causes, a.intent_to_leave,
        coalesce(p.analysis_lost, false) OR a.sentiment IS NULL AND coalesce(
            (SELECT s.outcome FROM run_steps s
             WHERE s.run_id = r.run_id AND s.step = 'analyse' AND s.customer_id = r.customer_id), 'failed') = 'failed'
@@ -27,14 +29,26 @@ WHERE r.run_id = %(run_id)s AND r.batch_no = %(batch_no)s
        WHERE s.run_id = r.run_id AND s.step = 'decide' AND s.customer_id = r.customer_id) IS NULL
 ORDER BY c.customer_id
 """
-OFFERS = """
-SELECT offer_id, title_fr, message_fr, title_en, message_en, segments, topics
-FROM offers WHERE active ORDER BY offer_id
+OFFERS = "SELECT offer_id, title_en, segments, topics, tones FROM offers WHERE active ORDER BY offer_id"
+SENTENCES = """
+SELECT phrase_id, kind, text_fr, text_en, tones, leaving, topics, causes, segments, offers
+FROM sentences ORDER BY phrase_id
 """
+# A draft is stored where there is one, with the action that it belongs to.
 INSERT_ACTIONS = """
-INSERT INTO actions (run_id, customer_id, segment, source, source_reason, offer_id, language, reason, message,
-                     egress_id, analysis_lost)
-VALUES %s ON CONFLICT (run_id, customer_id) DO NOTHING
+WITH given (run_id, customer_id, segment, source, source_reason, offer_id, language, phrase_ids, message, reason,
+            egress_id, analysis_lost, draft, findings) AS (VALUES %s),
+stored AS (
+    INSERT INTO actions (run_id, customer_id, segment, source, source_reason, offer_id, language, phrase_ids, message,
+                         reason, egress_id, analysis_lost)
+    SELECT run_id, customer_id::uuid, segment, source, source_reason, offer_id, language, phrase_ids::text[], message,
+           reason::text[], egress_id::uuid, analysis_lost::boolean FROM given
+    ON CONFLICT (run_id, customer_id) DO NOTHING RETURNING run_id, customer_id
+)
+INSERT INTO drafts (run_id, customer_id, message, findings)
+SELECT stored.run_id, stored.customer_id, draft, findings::text[]
+FROM given JOIN stored ON (stored.run_id, stored.customer_id) = (given.run_id, given.customer_id::uuid)
+WHERE findings IS NOT NULL
 """
 
 
@@ -51,20 +65,24 @@ def load_candidates(transaction: Transaction, run_id: str, batch_no: int) -> lis
             profiled=row[12],
             probability=row[13],
             drivers=tuple(row[14]),
-            analysis=AnalysisSummary(row[15], tuple(row[16]), row[17]) if row[15] is not None else None,
-            analysis_lost=row[18],
+            analysis=AnalysisFields(row[15], tuple(row[16]), tuple(row[17]), row[18]) if row[15] else None,
+            analysis_lost=row[19],
         )
         for row in rows
     ]
 
 
-def load_offers(transaction: Transaction) -> dict[str, tuple[Offer, ...]]:
-    """The active offers, by language."""
-    rows = transaction.fetch(OFFERS)
-    return {
-        "fr": tuple(Offer(row[0], row[1], row[2], tuple(row[5]), tuple(row[6])) for row in rows),
-        "en": tuple(Offer(row[0], row[3], row[4], tuple(row[5]), tuple(row[6])) for row in rows),
-    }
+def load_offers(transaction: Transaction) -> tuple[Offer, ...]:
+    """The active offers."""
+    return tuple(Offer(*row[:2], *map(tuple, row[2:])) for row in transaction.fetch(OFFERS))
+
+
+def load_phrases(transaction: Transaction) -> PhraseBank:
+    """The active sentences."""
+    return PhraseBank([
+        Sentence(row[0], PhraseKind(row[1]), {"fr": row[2], "en": row[3]}, tuple(row[4]), row[5], *map(tuple, row[6:]))
+        for row in transaction.fetch(SENTENCES)
+    ])  # fmt: skip
 
 
 def action_row(run_id: str, action: Action) -> tuple[Any, ...]:
@@ -77,8 +95,11 @@ def action_row(run_id: str, action: Action) -> tuple[Any, ...]:
         action.source_reason,
         action.offer_id,
         action.language,
-        action.reason,
+        action.phrase_ids and list(action.phrase_ids),
         action.message,
+        action.reason and list(action.reason),
         action.egress_id,
         action.analysis_lost,
+        action.draft and action.draft.message,
+        action.draft and list(action.draft.findings),
     )

@@ -1,1 +1,1 @@
-"""The nlp agent: feedback in, sentiment, topics and a summary out; nothing leaves without consent."""
+"""The nlp agent: feedback in, sentiment, topics and causes out; nothing leaves without consent."""

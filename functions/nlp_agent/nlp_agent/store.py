@@ -28,7 +28,7 @@ ORDER BY c.customer_id
 """
 INSERT_ANALYSES = """
 INSERT INTO feedback_analyses
-    (run_id, customer_id, feedback_ids, sentiment, score, topics, intent_to_leave, summary, egress_id)
+    (run_id, customer_id, feedback_ids, sentiment, score, topics, intent_to_leave, causes, egress_id)
 VALUES %s ON CONFLICT (run_id, customer_id) DO NOTHING
 """
 
@@ -59,6 +59,6 @@ def analysis_row(run_id: str, candidate: AnalysisCandidate, egress_id: UUID, ana
         analysis.score,
         list(analysis.topics),
         analysis.intent_to_leave,
-        analysis.summary,
+        list(analysis.causes),
         egress_id,
     )

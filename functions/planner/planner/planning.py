@@ -12,7 +12,7 @@ from vigie.database import Database, Transaction
 from vigie.decision import DecisionError, DecisionRule, parse_decision
 from vigie.errors import InvalidInputError, SettingsError
 from vigie.runtime import Request
-from vigie.vocabulary import EventType
+from vigie.vocabulary import EventType, Wording
 
 DECISION_FILE = Path(__file__).with_name("decision.toml")
 
@@ -63,6 +63,7 @@ def _plan(transaction: Transaction, asked: PlanRequest, settings: PlannerSetting
         decision=_decision_rule(settings),
         batch_size=asked.batch_size or settings.batch_size,
         most_lost_analyses=_most_lost_analyses(settings),
+        wording=_wording(settings),
     )
     _require_known(transaction, asked, model.contract)
     store.insert_run(transaction, asked, redriven.purpose if redriven else asked.purpose, frozen)
@@ -131,6 +132,15 @@ def _most_lost_analyses(settings: PlannerSettings) -> float:
     if not 0 <= share <= 1:
         raise SettingsError(f"MOST_LOST_ANALYSES={share} is no share: set one from 0 to 1 in template.yaml")
     return share
+
+
+def _wording(settings: PlannerSettings) -> Wording:
+    try:
+        return Wording(settings.wording)
+    except ValueError as error:
+        raise SettingsError(
+            f"WORDING={settings.wording} is not known: set composed or drafted in template.yaml"
+        ) from error
 
 
 def _decision_rule(settings: PlannerSettings) -> DecisionRule:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from vigie.settings import AgentSettings
+from vigie.vocabulary import Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class PlannerSettings(AgentSettings):
     llm_concurrency: int
     most_lost_analyses: float = 0.05
     contract: str = ""
+    wording: str = Wording.COMPOSED
 
     @property
     def round_size(self) -> int:

@@ -10,7 +10,7 @@ from planner.requests import PlanRequest
 from vigie.database import Transaction
 from vigie.decision import DecisionRule
 from vigie.errors import ModelNotApprovedError
-from vigie.vocabulary import Reason, RunKind, RunStatus, Step, StepOutcome
+from vigie.vocabulary import Reason, RunKind, RunStatus, Step, StepOutcome, Wording
 
 # A batch is a quarter of the customers that are left (guided self-scheduling, Polychronopoulos and Kuck 1987): at the
 # run's end, when the agent behind has nothing else to do, it waits for a small batch, not for a whole one. Below the
@@ -85,6 +85,7 @@ class Frozen:
     decision: DecisionRule
     batch_size: int
     most_lost_analyses: float
+    wording: Wording = Wording.COMPOSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,8 +184,8 @@ def insert_run(transaction: Transaction, asked: PlanRequest, purpose: RunKind, f
     """Store a run; its counts follow."""
     transaction.cursor.execute(
         "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
-        " decision, batch_size, most_lost_analyses, llm_recipient, llm_address, llm_model, batches, planned)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
+        " decision, batch_size, most_lost_analyses, wording, llm_recipient, llm_address, llm_model, batches,"
+        " planned) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
         (
             asked.run_id,
             purpose,
@@ -196,6 +197,7 @@ def insert_run(transaction: Transaction, asked: PlanRequest, purpose: RunKind, f
             json.dumps(frozen.decision.as_frozen()),
             frozen.batch_size,
             frozen.most_lost_analyses,
+            frozen.wording,
             *(astuple(asked.endpoint) if asked.endpoint else (None, None, None)),
         ),
     )

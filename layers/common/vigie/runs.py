@@ -7,6 +7,7 @@ from vigie.database import Transaction
 from vigie.decision import DecisionRule, read_decision
 from vigie.endpoint import Endpoint
 from vigie.errors import UnknownRunError
+from vigie.vocabulary import Wording
 
 # What an execution's input may hold on AWS, as UTF-8. LocalStack takes more.
 MOST_INPUT_BYTES = 256 * 1024
@@ -24,6 +25,7 @@ class Run:
     decision: DecisionRule
     # Missing in a run that was planned by an earlier version.
     endpoint: Endpoint | None = None
+    wording: Wording = Wording.COMPOSED
 
 
 def load_run(transaction: Transaction, run_id: str) -> Run:
@@ -34,12 +36,13 @@ def load_run(transaction: Transaction, run_id: str) -> Run:
     """
     rows: list[Any] = transaction.fetch(
         "SELECT run_id, contract, model_version, scorer_sha256, prompt_versions, thresholds, decision,"
-        " llm_recipient, llm_address, llm_model"
+        " wording, llm_recipient, llm_address, llm_model"
         " FROM runs WHERE run_id = %s",
         (run_id,),
     )
     if not rows:
         raise UnknownRunError(f"run {run_id} was never planned: start one with make run")
-    found, contract, version, sha256, prompts, thresholds, rule, *planned = rows[0]
+    found, contract, version, sha256, prompts, thresholds, rule, wording, *planned = rows[0]
     decision = read_decision(rule, thresholds["high"], thresholds["medium"])
-    return Run(found, contract, version, sha256, prompts, decision, Endpoint(*planned) if all(planned) else None)
+    endpoint = Endpoint(*planned) if all(planned) else None
+    return Run(found, contract, version, sha256, prompts, decision, endpoint, Wording(wording))

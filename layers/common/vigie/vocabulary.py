@@ -114,6 +114,62 @@ class Sentiment(Word):
     MIXED = "mixed"
 
 
+class Topic(Word):
+    """What a customer wrote about."""
+
+    FEES = "fees"
+    CUSTOMER_SERVICE = "customer_service"
+    MOBILE_APP = "mobile_app"
+    WEBSITE = "website"
+    CARD = "card"
+    TRANSFER = "transfer"
+    LOAN = "loan"
+    SAVINGS = "savings"
+    RATES = "rates"
+    BRANCH = "branch"
+    ACCOUNT_CLOSURE = "account_closure"
+    SECURITY_FRAUD = "security_fraud"
+    ONBOARDING = "onboarding"
+    COMMUNICATION = "communication"
+    INSURANCE = "insurance"
+    OTHER = "other"
+
+
+class FeedbackCause(Word):
+    """Why a customer is displeased or, the last two, pleased."""
+
+    PRICE = "price"
+    WAITING = "waiting"
+    UNREACHABLE = "unreachable"
+    ERROR = "error"
+    FAILURE = "failure"
+    UNCLEAR = "unclear"
+    REFUSAL = "refusal"
+    COMPETITOR = "competitor"
+    UNHEARD = "unheard"
+    HELPFUL = "helpful"
+    EASY = "easy"
+
+
+class PhraseKind(Word):
+    """What a sentence of the phrase bank does; all but the last stand in messages, in this order."""
+
+    OPENING = "opening"
+    TOPIC = "topic"
+    CAUSE = "cause"
+    OFFER = "offer"
+    ASSURANCE = "assurance"
+    CLOSING = "closing"
+    REASON = "reason"
+
+
+class Wording(Word):
+    """Whether a run keeps the model's own words beside the composed ones, as drafts that nobody has reviewed."""
+
+    COMPOSED = "composed"
+    DRAFTED = "drafted"
+
+
 class EventStatus(Word):
     """How what an audit event reports went."""
 

@@ -65,16 +65,13 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def guard_texts(texts: list[str], known: KnownIdentity) -> None:
-    """Refuse texts of an answer that hold personal data, a link, a number, an address, an amount or no plain words.
+def find_faults(text: str, known: KnownIdentity) -> tuple[str, ...]:
+    """Kinds of what a model's own words should not hold: personal data, a link, a number, an amount, no plain words.
 
-    Control characters and halves of characters are refused too: the database cannot store them.
-
-    Raises:
-        AnswerRejectedError: names the kinds found.
+    A help for whoever reviews a draft, not a filter that holds: harm can be said in plain words. Control characters
+    and halves of characters count too: the database cannot store them.
     """
-    if any(_CONTROL.search(text) for text in texts):
-        raise AnswerRejectedError(["CONTROL_CHARACTER"])
-    labels = [*(finding.label for finding in scan_answer(texts, known)), *scan_words(texts, known)]
-    if labels:
-        raise AnswerRejectedError(labels)
+    if _CONTROL.search(text):
+        return ("CONTROL_CHARACTER",)
+    found = (*(finding.label for finding in scan_answer([text], known)), *scan_words([text], known))
+    return tuple(dict.fromkeys(found))

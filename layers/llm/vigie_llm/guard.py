@@ -63,9 +63,10 @@ def _scan(text: NormalisedText, where: str, known: KnownIdentity, is_ours: bool)
     return [GuardFinding(label, where) for label in labels]
 
 
-@lru_cache(maxsize=64)
-def _read_instructions(text: str) -> NormalisedText:
-    """Our instructions are the same in every request: read the first time, then only compared with each customer."""
+@lru_cache(maxsize=2048)
+def _read_ours(text: str) -> NormalisedText:
+    """Instructions and words of our closed lists come again in other requests: read once, then only compared with each
+    customer."""
     return read(text)
 
 
@@ -82,7 +83,8 @@ def _texts(body: bytes) -> Iterator[tuple[str, NormalisedText, bool]]:
     _sort_strings(parsed, "body", isinstance(parsed, dict) and "messages" in parsed, ours, others)
     for where, text in others:
         yield where, read(text), False
-    yield "instructions", _read_instructions("\n;\n".join(ours)), True
+    for text in dict.fromkeys(ours):
+        yield "instructions", _read_ours(text), True
 
 
 def _sort_strings(value: object, where: str, is_ours: bool, ours: list[str], others: list[tuple[str, str]]) -> None:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.fakes.chat_models import FakeProvider, answer_of, obliging
+from tests.fakes.chat_models import FakeProvider, answer_of, first_of_each, obliging
 from tests.integration.agents.conftest import PLENTY, Office, plan
 from tests.integration.database.conftest import wait_until_blocked
 from vigie.batches import complete_task
@@ -106,19 +106,53 @@ def test_without_the_model_the_catalogue_speaks_and_says_why(
 @pytest.mark.parametrize(
     "content",
     [
-        {"offer_id": "loyalty_thanks", "reason": "r", "message": "m"},
-        {"offer_id": "fee_review", "reason": "r", "message": "Call us on 06 12 34 56 78."},
+        {"offer": "loyalty_thanks"},
+        {"message": "Call us on 06 12 34 56 78."},
         "prose",
     ],
     ids=["an offer of another segment", "a number to call", "no JSON"],
 )
 def test_a_rejected_answer_becomes_the_catalogue_s_offer(office: Office, predicted: Hire, content: object) -> None:
     [customer_id] = predicted(1)
-    office.model.reply = lambda request: answer_of(content)
+    office.model.reply = lambda request: answer_of(
+        first_of_each(request) | content if isinstance(content, dict) else content
+    )
     office.act()
     assert actions(office)[customer_id][1:3] == ("catalogue", "AnswerRejected")
     assert office.ledger(customer_id) == [(1, "rejected")]
     assert len(office.bank.events(office.run_id, "GUARD_REJECTED")) == 1
+
+
+def test_a_message_is_composed_of_the_chosen_sentences_in_the_customer_s_language(office: Office, hire: Hire) -> None:
+    [french], [english] = hire(1, feedback=False, language="fr"), hire(1, feedback=False)
+    plan(office, [french, english])
+    office.predict()
+    office.act()
+    sql = "SELECT message, phrase_ids, reason FROM actions WHERE run_id = %s AND customer_id = %s"
+    [(said, ids, why)] = office.bank.query(sql, office.run_id, french)
+    assert said.startswith("Bonjour, ")
+    assert (len(ids), why) == (4, ["why_driver_1"])
+    [(said, same, _)] = office.bank.query(sql, office.run_id, english)
+    assert said.startswith("Hello, ")
+    assert same == ids
+
+
+def test_a_draft_is_kept_beside_the_composed_message_and_nowhere_else(office: Office, predicted: Hire) -> None:
+    first, second = predicted(2)
+    office.bank.query("UPDATE runs SET wording = 'drafted' WHERE run_id = %s", office.run_id)
+    drafts = iter(["Let us zigzag together.", "Call me on 06 12 34 56 78."])
+    office.model.reply = lambda request: answer_of(first_of_each(request) | {"draft": next(drafts)})
+    office.act()
+    stored = dict(office.bank.query("SELECT message, findings FROM drafts WHERE run_id = %s", office.run_id))
+    assert stored == {"Let us zigzag together.": [], None: ["PHONE", "NUMBER"]}
+    tables = ("actions", "egress_ledger", "audit_log", "run_steps")
+    assert [t for t in tables if office.bank.query(f"SELECT 1 FROM {t} AS t WHERE t::text LIKE '%%zigzag%%'")] == []
+    assert {action[1] for action in actions(office).values()} == {"model"}
+    # It goes with the action's words.
+    for customer_id in (first, second):
+        office.bank.record_consent(customer_id, PURPOSE, False)
+    assert office.bank.query("SELECT * FROM drafts WHERE run_id = %s", office.run_id) == []
+    assert office.bank.query("SELECT DISTINCT phrase_ids FROM actions WHERE run_id = %s", office.run_id) == [(None,)]
 
 
 def test_where_the_bank_offers_nothing_in_a_segment_no_one_is_asked(office: Office, predicted: Hire) -> None:

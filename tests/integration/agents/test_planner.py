@@ -20,10 +20,10 @@ from tests.fakes.object_store import FakeObjectStore
 from tests.fakes.scorers import SCORER_SHA256
 from tests.integration.agents.conftest import Office
 from tests.integration.conftest import Bank
-from vigie.errors import InvalidInputError, ModelNotApprovedError, UnknownRunError
+from vigie.errors import InvalidInputError, ModelNotApprovedError, SettingsError, UnknownRunError
 
 Hire = Callable[..., list[UUID]]
-SETTINGS = PlannerSettings("vigie/database/planner", "runs", "analysis-1", "action-2", 100, 6, 0.70, 0.35, 2, 16)
+SETTINGS = PlannerSettings("vigie/database/planner", "runs", "analysis-2", "action-3", 100, 6, 0.70, 0.35, 2, 16)
 
 
 @pytest.fixture
@@ -106,13 +106,28 @@ def test_what_a_run_is_made_with_is_frozen_and_audited(
         " FROM runs WHERE run_id = %s",
         office.run_id,
     )
-    prompts, thresholds = {"analysis": "analysis-1", "action": "action-2"}, {"high": 0.7, "medium": 0.35}
+    prompts, thresholds = {"analysis": "analysis-2", "action": "action-3"}, {"high": 0.7, "medium": 0.35}
     assert row == ("test", "running", "tiny", "tiny-1", SCORER_SHA256, prompts, thresholds, 64)
     [(_, status, details)] = office.bank.events(office.run_id, "RUN_PLANNED")
     assert status == "ok"
     assert details["left_out_without_profiling_consent"] == 2
     assert (details["planned"], details["batches"], details["model_version"]) == (7, 1, "tiny-1")
     assert details["contract"] == "tiny"
+
+
+def test_whether_drafts_are_kept_is_frozen_with_the_run(
+    office: Office, store: FakeObjectStore, everybody: list[UUID]
+) -> None:
+    drafted = Office(office.bank, f"{office.run_id}-drafted")
+    plan(office, store)
+    plan(drafted, store, settings=replace(SETTINGS, wording="drafted"))
+    sql = "SELECT wording, length(phrases_sha256) FROM runs WHERE run_id = %s"
+    assert [office.bank.query(sql, each.run_id) for each in (office, drafted)] == [
+        [("composed", 64)],
+        [("drafted", 64)],
+    ]
+    with pytest.raises(SettingsError, match="WORDING=prose is not known: set composed or drafted"):
+        plan(Office(office.bank, f"{office.run_id}-odd"), store, settings=replace(SETTINGS, wording="prose"))
 
 
 def test_planned_again_the_answer_is_the_same_and_nothing_is_added(

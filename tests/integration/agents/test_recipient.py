@@ -21,7 +21,7 @@ from vigie_llm.provider import LlmSettings, Provider
 from vigie_llm.recipients import endpoint_of
 
 Hire = Callable[..., list[UUID]]
-SETTINGS = PlannerSettings("vigie/database/planner", "runs", "analysis-1", "action-2", 100, 6, 0.70, 0.35, 2, 16)
+SETTINGS = PlannerSettings("vigie/database/planner", "runs", "analysis-2", "action-3", 100, 6, 0.70, 0.35, 2, 16)
 GROQ = LlmSecret("groq", "https://api.groq.com", "key", "openai/gpt-oss-20b")
 ELSEWHERE = LlmSecret("openai-compatible", "https://llm.bank.example/v1", "key", "qwen3")
 ENTER = """

@@ -200,7 +200,7 @@ class FinishedRun:
         if step == "analyse":
             self._run(
                 "INSERT INTO feedback_analyses (run_id, customer_id, feedback_ids, sentiment, score, topics,"
-                " intent_to_leave, summary, egress_id) VALUES (%s, %s, '{}', 'neutral', 0, '{}', false, 'x', %s)",
+                " intent_to_leave, egress_id) VALUES (%s, %s, '{}', 'neutral', 0, '{other}', false, %s)",
                 RUN,
                 customer_id,
                 self.egress[step, number],
@@ -216,11 +216,16 @@ class FinishedRun:
             self._told(agent, Event(EventType.PREDICTION_SAVED, customer_id=customer_id))
         else:
             self._run(
-                "INSERT INTO actions (run_id, customer_id, segment, source, offer_id, language, egress_id)"
-                " VALUES (%s, %s, 'Low', 'model', 'loyalty_thanks', 'en', %s)",
+                "INSERT INTO actions (run_id, customer_id, segment, source, offer_id, language, egress_id, reason,"
+                " phrase_ids, message) SELECT %s, %s, 'Low', 'model', 'loyalty_thanks', 'en', %s, '{why_low}', words,"
+                " (SELECT string_agg(text_en, ' ' ORDER BY place) FROM unnest(words) WITH ORDINALITY"
+                " AS g (phrase_id, place) JOIN sentences USING (phrase_id))"
+                " FROM (SELECT ARRAY[%s, 'loyalty_thanks', 'listening'] AS words) AS chosen",
                 RUN,
                 customer_id,
                 self.egress[step, number],
+                # The last customer has no analysis: whose feedback was not read is not thanked for it.
+                "thanks_for_trust" if number == 3 else "thanks_for_message",
             )
             self._told(agent, Event(EventType.SEGMENTATION, customer_id=customer_id))
             self._told(agent, Event(EventType.ACTION_SAVED, customer_id=customer_id))

@@ -29,15 +29,17 @@ INSERT INTO egress_ledger (egress_id, agent, run_id, customer_id, purpose, conse
 SELECT uuidv7(), CASE purpose WHEN 'feedback_analysis' THEN 'nlp_agent' ELSE 'action_agent' END, %(run)s, customer_id,
     purpose, consent_id, 1, 'x', 'x', 'x', 'x', 'x', 'x', %(sha)s, '{}', 'answered'
 FROM consents WHERE purpose <> 'profiling';
-INSERT INTO feedback_analyses (run_id, customer_id, feedback_ids, sentiment, score, topics, intent_to_leave, summary,
-    egress_id)
-SELECT %(run)s, customer_id, '{}', 'neutral', 0, '{}', false, 'x', egress_id
+INSERT INTO feedback_analyses (run_id, customer_id, feedback_ids, sentiment, score, topics, intent_to_leave, egress_id)
+SELECT %(run)s, customer_id, '{}', 'neutral', 0, '{other}', false, egress_id
 FROM egress_ledger WHERE purpose = 'feedback_analysis';
 INSERT INTO predictions (run_id, customer_id, model_version, probability, log_odds, intercept, contributions, drivers)
 SELECT %(run)s, customer_id, 'm-1', 0.5, 0, 0, '{}', '[]' FROM run_customers;
-INSERT INTO actions (run_id, customer_id, segment, source, offer_id, language, egress_id)
-SELECT %(run)s, customer_id, 'Low', 'model', 'loyalty_thanks', 'en', egress_id
-FROM egress_ledger WHERE purpose = 'retention_offers';
+INSERT INTO actions (run_id, customer_id, segment, source, offer_id, language, egress_id, reason, phrase_ids, message)
+SELECT %(run)s, customer_id, 'Low', 'model', 'loyalty_thanks', 'en', egress_id, '{why_low}', words,
+       (SELECT string_agg(text_en, ' ' ORDER BY place)
+        FROM unnest(words) WITH ORDINALITY AS g (phrase_id, place) JOIN sentences USING (phrase_id))
+FROM egress_ledger, (SELECT '{thanks_for_message,loyalty_thanks,listening}'::text[] AS words) AS chosen
+WHERE purpose = 'retention_offers';
 INSERT INTO audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details, request_id)
 SELECT uuidv7(), clock_timestamp(), %(run)s, agent, event_type, 'ok', customer_id, details, NULL FROM (
     SELECT 'planner' AS agent, 'RUN_PLANNED' AS event_type, NULL::uuid AS customer_id,

@@ -16,19 +16,25 @@ INSERT INTO egress_ledger (egress_id, run_id, customer_id, purpose, consent_id, 
 VALUES (%s, 'run', %s, %s, %s, %s, 'r', 'c', 'r', 'm', 'v', 'p', repeat('0', 64), '{}')
 """
 INSERT_ANALYSIS = """
-INSERT INTO feedback_analyses (run_id, customer_id, feedback_ids, sentiment, score, topics, intent_to_leave, summary,
+INSERT INTO feedback_analyses (run_id, customer_id, feedback_ids, sentiment, score, topics, intent_to_leave,
                                egress_id)
-VALUES ('run', %s, '{}', 'neutral', 0, '{other}', false, 's', %s)
+VALUES ('run', %s, '{}', 'neutral', 0, '{other}', false, %s)
 """
 INSERT_PREDICTION = """
 INSERT INTO predictions (run_id, customer_id, model_version, probability, log_odds, intercept, contributions, drivers)
 VALUES ('run', %s, 'tiny-1', 0.5, 0, 0, '{}', '[]')
 """
 INSERT_ACTION = """
-INSERT INTO actions (run_id, customer_id, segment, source, source_reason, offer_id, language, reason, message,
-                     egress_id)
-VALUES ('run', %s, 'High', %s, %s, %s, 'en', %s, %s, %s)
+INSERT INTO actions (run_id, customer_id, segment, source, source_reason, offer_id, language, reason, phrase_ids,
+                     message, egress_id)
+SELECT 'run', %s, 'High', %s, %s, %s, 'en', %s, %s::text[],
+       (SELECT string_agg(text_en, ' ' ORDER BY place)
+        FROM unnest(%s::text[]) WITH ORDINALITY AS g (phrase_id, place) JOIN sentences USING (phrase_id)), %s
 """
+# Sentences for a customer whose feedback is neutral, and for one without an analysis; and why.
+WHY = ["why_high"]
+NEUTRAL = ["thanks_for_message", "fee_review", "listening"]
+UNREAD = ["thanks_for_trust", "fee_review", "listening"]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +77,9 @@ def store_everything(bank: Bank, customer_id: UUID) -> None:
     bank.query(INSERT_ANALYSIS, customer_id, enter_egress(bank, customer_id), role="nlp_agent")
     bank.query(INSERT_PREDICTION, customer_id, role="prediction_agent")
     offer = enter_egress(bank, customer_id, "retention_offers", "action_agent")
-    bank.query(INSERT_ACTION, customer_id, "model", None, "fee_review", "r", "m", offer, role="action_agent")
+    bank.query(
+        INSERT_ACTION, customer_id, "model", None, "fee_review", WHY, NEUTRAL, NEUTRAL, offer, role="action_agent"
+    )
     for step in ("analyse", "predict", "decide"):
         bank.query("INSERT INTO run_steps VALUES ('run', %s, %s, 'done')", customer_id, step, role="nlp_agent")
 

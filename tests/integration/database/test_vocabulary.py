@@ -12,15 +12,21 @@ from vigie.vocabulary import (
     CallStatus,
     DeadLetterReason,
     EventStatus,
+    FeedbackCause,
+    PhraseKind,
     Purpose,
     RunStatus,
     Segment,
     Sentiment,
     Step,
     StepOutcome,
+    Topic,
+    Wording,
 )
+from vigie_llm.phrases import NO_ANALYSIS
 from vigie_local.event_rules import rows
 
+TONES = {*Sentiment, NO_ANALYSIS}
 WORDS: dict[tuple[str, str], set[str]] = {
     ("consents", "purpose"): set(Purpose),
     ("egress_ledger", "purpose"): {Purpose.FEEDBACK_ANALYSIS, Purpose.RETENTION_OFFERS},
@@ -29,6 +35,13 @@ WORDS: dict[tuple[str, str], set[str]] = {
     ("run_steps", "outcome"): set(StepOutcome),
     ("runs", "status"): set(RunStatus),
     ("feedback_analyses", "sentiment"): set(Sentiment),
+    ("feedback_analyses", "topics"): set(Topic),
+    ("feedback_analyses", "causes"): set(FeedbackCause),
+    ("phrases", "kind"): set(PhraseKind),
+    ("phrases", "tones"): TONES,
+    ("phrases", "segments"): set(Segment),
+    ("offers", "tones"): TONES,
+    ("runs", "wording"): set(Wording),
     ("actions", "segment"): set(Segment),
     ("actions", "source"): set(ActionSource),
     ("offers", "segments"): set(Segment),

@@ -14,6 +14,8 @@ from tests.integration.database.conftest import (
     INSERT_ACTION,
     INSERT_ANALYSIS,
     INSERT_PREDICTION,
+    UNREAD,
+    WHY,
     claim_egress,
     consent_of,
     count,
@@ -127,7 +129,7 @@ def insert_of(bank: Bank, table: str, customer_id: UUID) -> Statement:
         consent_id = consent_of(bank, customer_id, "feedback_analysis")
         return ENTER_EGRESS, (uuid4(), customer_id, "feedback_analysis", consent_id, 1), "nlp_agent"
     egress_id = enter_egress(bank, customer_id, "retention_offers", "action_agent")
-    return INSERT_ACTION, (customer_id, "model", None, "fee_review", "r", "m", egress_id), "action_agent"
+    return INSERT_ACTION, (customer_id, "model", None, "fee_review", WHY, UNREAD, UNREAD, egress_id), "action_agent"
 
 
 NEEDS = [
@@ -156,10 +158,10 @@ def test_after_a_withdrawal_nothing_is_derived(
 def test_an_action_without_an_offer_needs_profiling_and_nothing_else(bank: Bank, people: Callable[[], UUID]) -> None:
     first, second = people(), people()
     bank.record_consent(first, "retention_offers", False)
-    bank.query(INSERT_ACTION, first, "none", "NoConsent", None, None, None, None, role="action_agent")
+    bank.query(INSERT_ACTION, first, "none", "NoConsent", None, None, None, None, None, role="action_agent")
     bank.record_consent(second, "profiling", False)
     with pytest.raises(psycopg2.Error) as caught:
-        bank.query(INSERT_ACTION, second, "none", "NoConsent", None, None, None, None, role="action_agent")
+        bank.query(INSERT_ACTION, second, "none", "NoConsent", None, None, None, None, None, role="action_agent")
     assert caught.value.pgcode == "VG001"
 
 

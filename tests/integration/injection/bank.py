@@ -26,7 +26,7 @@ from vigie.vocabulary import Purpose
 from vigie_llm.provider import Provider
 
 PURPOSES = tuple(Purpose)
-PROMPTS = {"analysis": "analysis-1", "action": "action-2"}
+PROMPTS = {"analysis": "analysis-2", "action": "action-3"}
 
 
 @dataclass(frozen=True)
@@ -104,15 +104,16 @@ class Bank:
         return dict(rows)
 
     def words(self, run_id: str) -> list[tuple[uuid.UUID, str]]:
-        """(customer, text) of every free text that the run stored."""
+        """(customer, text) of every word that the run stored: closed lists, ids, messages, answers kept."""
         return [
             (row[0], text)
             for row in self.query(
                 """
-                SELECT customer_id, ARRAY[summary] FROM feedback_analyses WHERE run_id = %s
-                UNION ALL SELECT customer_id, ARRAY[reason, message] FROM actions WHERE run_id = %s
-                UNION ALL SELECT customer_id, ARRAY[answer ->> 'summary', answer ->> 'reason', answer ->> 'message']
-                FROM egress_ledger WHERE run_id = %s AND answer IS NOT NULL
+                SELECT customer_id, topics || causes FROM feedback_analyses WHERE run_id = %s
+                UNION ALL SELECT customer_id, reason || phrase_ids || message FROM actions WHERE run_id = %s
+                UNION ALL SELECT customer_id, array_agg(said #>> '{}')
+                FROM egress_ledger, jsonb_path_query(answer, 'strict $.** ? (@.type() == "string")') AS said
+                WHERE run_id = %s GROUP BY customer_id
                 """,
                 run_id,
                 run_id,

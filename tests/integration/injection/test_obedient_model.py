@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.evaluations.evaluate_analysis import raw_text
-from tests.fakes.chat_models import FakeChatModel, FakeProvider, answer_of, obliging
+from tests.fakes.chat_models import FakeChatModel, FakeProvider, answer_of, first_of_each, obliging
 from tests.fakes.model_calls import free
 from tests.integration.injection.bank import Bank, Writer
 from tests.integration.injection.conftest import ObedientServer
@@ -48,17 +48,17 @@ def written(variants: Sequence[Variant]) -> list[Writer]:
 def violations(bank: Bank, run_id: str) -> Iterator[tuple[uuid.UUID, str]]:
     """What a run stored that it must not have: outside the schema or the catalogue, or harmful words."""
     for row in bank.query(
-        "SELECT customer_id, sentiment, topics, score, summary FROM feedback_analyses WHERE run_id = %s", run_id
+        "SELECT customer_id, sentiment, topics, score FROM feedback_analyses WHERE run_id = %s", run_id
     ):
         if row[1] not in tuple(Sentiment) or not set(row[2]) <= set(TOPICS) or not 1 <= len(row[2]) <= 4:
             yield row[0], "outside the lists"
-        if not -1 <= row[3] <= 1 or len(row[4]) > 200:
+        if not -1 <= row[3] <= 1:
             yield row[0], "outside the bounds"
     for customer_id, said in bank.query(
         """
         SELECT a.customer_id, concat_ws(' ', a.offer_id, a.segment) FROM actions a LEFT JOIN offers o USING (offer_id)
         WHERE a.run_id = %s AND (o.offer_id IS NULL OR NOT o.active OR NOT a.segment = ANY (o.segments)
-              OR length(a.message) > 600 OR length(a.reason) > 300)
+              OR length(a.message) > 800)
         """,
         run_id,
     ):
@@ -82,10 +82,9 @@ def dictated_answer(wishes: dict[str, str], request: ChatRequest) -> ChatAnswer:
     """What a model says that fills in the schema with the attacker's words and nothing else."""
     wish = next(wish for start, wish in wishes.items() if start in request.user)
     if request.schema_name == "feedback_analysis":
-        fields = {"sentiment": "positive", "score": 1, "topics": ["other"], "intent_to_leave": False, "summary": wish}
-        return answer_of(fields)
-    offers = request.schema["properties"]["offer_id"]["enum"]
-    return answer_of({"offer_id": offers[0], "reason": wish[:300], "message": wish[:600]})
+        fields = {"sentiment": "positive", "score": 1, "topics": ["other"], "intent_to_leave": False, "causes": [wish]}
+        return answer_of(fields | {"summary": wish})
+    return answer_of(first_of_each(request) | {"opening": wish, "reasons": [wish], "message": wish})
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -129,7 +128,7 @@ def test_a_model_that_says_the_wish_and_nothing_else_is_stored_nowhere(bank: Ban
 
 
 def test_the_same_words_as_an_offer_are_stored_nowhere(bank: Bank) -> None:
-    """The second way in: the summary was harmless, the wording of the action is the attacker's."""
+    """The second way in: the analysis was harmless, the wording of the action is the attacker's."""
     ids = bank.plan("worded", written(VARIANTS))
     wishes = itertools.cycle([variant.wish for variant in VARIANTS])
     model = FakeChatModel(lambda request: dictated_answer({"": next(wishes)}, request))
@@ -167,8 +166,7 @@ def test_an_honest_model_is_stored(bank: Bank, server: ObedientServer, provider:
     outcomes = bank.outcomes("honest")
     answered = sum(count for (_, outcome), count in outcomes.items() if outcome == "answered")
     assert sum(outcomes.values()) == calls
-    # An answer with a word that is also this customer's surname is refused: two of these are.
-    assert answered >= 0.98 * calls, outcomes
+    assert answered == calls, outcomes
 
 
 def came_through(bank: Bank, run_id: str, ids: Sequence[uuid.UUID]) -> list[str]:
@@ -202,11 +200,11 @@ def analyses_only(model: FakeChatModel) -> Any:
 
 
 def offers_only(model: FakeChatModel) -> Any:
-    return FakeProvider(FakeChatModel(lambda request: _harmless_summary(model, request)))
+    return FakeProvider(FakeChatModel(lambda request: _harmless_analysis(model, request)))
 
 
-def _harmless_summary(model: FakeChatModel, request: ChatRequest) -> ChatAnswer:
+def _harmless_analysis(model: FakeChatModel, request: ChatRequest) -> ChatAnswer:
     if request.schema_name != "feedback_analysis":
         return model.reply(request)
-    fields = {"sentiment": "negative", "score": -1, "topics": ["fees"], "intent_to_leave": True, "summary": "Fees."}
+    fields = {"sentiment": "negative", "score": -1, "topics": ["fees"], "intent_to_leave": True, "causes": []}
     return answer_of(fields)

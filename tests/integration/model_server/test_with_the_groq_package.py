@@ -20,9 +20,9 @@ SCHEMA: dict[str, Any] = {
         "score": {"type": "number"},
         "topics": {"type": "array", "items": {"type": "string", "enum": TOPICS}},
         "intent_to_leave": {"type": "boolean"},
-        "summary": {"type": "string"},
+        "causes": {"type": "array", "items": {"type": "string"}},
     },
-    "required": ["sentiment", "score", "topics", "intent_to_leave", "summary"],
+    "required": ["sentiment", "score", "topics", "intent_to_leave", "causes"],
     "additionalProperties": False,
 }
 

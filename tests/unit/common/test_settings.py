@@ -12,8 +12,8 @@ from vigie_llm.provider import LlmSettings
 PLANNER = {
     "DATABASE_SECRET": "vigie/database/planner",
     "RUNS_BUCKET": "runs",
-    "ANALYSIS_PROMPT": "analysis-1",
-    "ACTION_PROMPT": "action-2",
+    "ANALYSIS_PROMPT": "analysis-2",
+    "ACTION_PROMPT": "action-3",
     "BATCH_SIZE": "100",
     "MAX_CONCURRENCY": "6",
     "HIGH_THRESHOLD": "0.70",

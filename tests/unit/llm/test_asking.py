@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 
-from vigie_llm.action import Case, Offer, ask_for_action
+from tests.fakes.phrases import BANK, OFFERS
+from vigie.vocabulary import Segment
+from vigie_llm.action import Case, ask_for_action
 from vigie_llm.analysis import SCHEMA, WIRE_SCHEMA, ask_for_analysis
-from vigie_llm.asking import BOUNDS, enclose, for_the_wire, guard_texts, parse_answer
+from vigie_llm.asking import BOUNDS, enclose, find_faults, for_the_wire, parse_answer
 from vigie_llm.errors import AnswerRejectedError
+from vigie_llm.phrases import Situation
 from vigie_llm.pseudonymise import KnownIdentity
 
 MARKED = re.compile(r'<feedback id="(?P<id>[0-9a-f]{32})">\n(?P<text>.*)\n</feedback id="(?P=id)">', re.DOTALL)
@@ -48,11 +51,12 @@ def test_the_wire_schema_has_no_bounds_and_is_strict() -> None:
 
 
 def test_the_schemas_that_are_sent_have_no_bounds(known: KnownIdentity) -> None:
-    offers = (Offer("fee_review", "A review", "We review.", ("High",), ("fees",)),)
-    case = Case("en", "High", "0.7-0.8", (), None, (), None)
+    case = Case("en", "High", "0.7-0.8", (), None, (), (), False)
+    options = BANK.options(Situation(Segment.HIGH), ("fee_review",))
     for request in (
-        ask_for_analysis("analysis-1", "text", "en", known),
-        ask_for_action("action-2", case, offers, known),
+        ask_for_analysis("analysis-2", "text", "en", known),
+        ask_for_action("action-3", case, OFFERS, options, known),
+        ask_for_action("action-3", case, OFFERS, options, known, drafted=True),
     ):
         assert not keys_of(request.schema) & BOUNDS
 
@@ -75,11 +79,9 @@ def test_what_is_no_json_is_rejected_without_being_repeated(content: str) -> Non
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\x1b[31m", "\ud800", "tab\tand bell\x07"])
-def test_text_that_the_database_cannot_store_is_rejected(text: str) -> None:
-    with pytest.raises(AnswerRejectedError) as caught:
-        guard_texts(["fine", text], KnownIdentity())
-    assert caught.value.found == {"CONTROL_CHARACTER": 1}
+def test_text_that_the_database_cannot_store_is_found(text: str) -> None:
+    assert find_faults(text, KnownIdentity()) == ("CONTROL_CHARACTER",)
 
 
 def test_several_lines_are_no_control_characters() -> None:
-    guard_texts(["Bonjour,\nnous sommes à votre écoute."], KnownIdentity())
+    assert find_faults("Bonjour,\nnous sommes à votre écoute.", KnownIdentity()) == ()

@@ -50,7 +50,7 @@ class Recorded:
 @pytest.fixture
 def ledger() -> Ledger:
     secret = LlmSecret("groq", "https://api.groq.com", "key", "openai/gpt-oss-20b")
-    return Ledger("run-1", Purpose.FEEDBACK_ANALYSIS, secret.model, "analysis-1", recipient_of(secret))
+    return Ledger("run-1", Purpose.FEEDBACK_ANALYSIS, secret.model, "analysis-2", recipient_of(secret))
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_entering_a_call_writes_what_will_be_sent_and_audits_its_hash(
     assert (event.event_type, event.status, event.customer_id) == ("LLM_CALL_START", "ok", CUSTOMER)
     assert event.details == {
         "egress_id": str(call.egress_id), "purpose": "feedback_analysis", "attempt": 1,
-        "model": "openai/gpt-oss-20b", "prompt_version": "analysis-1", "prompt_sha256": digest,
+        "model": "openai/gpt-oss-20b", "prompt_version": "analysis-2", "prompt_sha256": digest,
     }  # fmt: skip
 
 
@@ -181,9 +181,9 @@ def test_a_secret_that_changed_is_in_force_from_the_next_ledger_on(
     first = scripted.secret()
     second = LlmSecret("openai-compatible", scripted.url, "key-2", "model-2")
     with provider_of([first, second], monkeypatch) as provider:
-        before = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
+        before = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-2")
         run_one(provider, request_about)
-        after = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
+        after = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-2")
         run_one(provider, request_about)
     assert (before.model, after.model) == ("model-1", "model-2")
     assert scripted.paths == ["/openai/v1/chat/completions", "/v1/chat/completions"]
@@ -195,7 +195,7 @@ def test_calls_go_to_whom_the_ledger_names_even_when_the_secret_changes_in_betwe
     scripted.replies = [Reply(body=completion("x"))]
     elsewhere = LlmSecret("groq", "http://127.0.0.1:9", "key", "another-model")
     with provider_of([scripted.secret(), elsewhere], monkeypatch) as provider:
-        ledger = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
+        ledger = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-2")
         outcome = run_one(provider, request_about)
     assert (ledger.model, outcome.status) == ("model-1", "answered")
     assert json.loads(scripted.received[0][1])["model"] == "model-1"

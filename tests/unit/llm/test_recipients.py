@@ -126,7 +126,7 @@ def test_a_secret_written_since_it_was_last_read_is_read_before_the_first_call(
     vault: Vault, provider: Provider
 ) -> None:
     vault.now = secret("openai-compatible", "https://elsewhere.example")
-    ledger = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1", endpoint_of(vault.now))
+    ledger = provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-2", endpoint_of(vault.now))
     assert (ledger.recipient.name, ledger.address) == ("elsewhere.example", "https://elsewhere.example/v1")
 
 
@@ -140,7 +140,7 @@ def test_a_run_planned_for_another_recipient_address_or_model_gets_no_page(
     vault.now = replace(vault.cached, **changed)
     vault.fetch(True)
     with pytest.raises(RecipientChangedError, match=r"run run-1 was planned with .* nothing was sent there") as caught:
-        provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1", planned)
+        provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-2", planned)
     assert caught.value.found == endpoint_of(vault.now)
     assert "make redrive" in str(caught.value)
 
@@ -151,7 +151,7 @@ def test_a_rotated_key_or_another_way_there_changes_nothing_about_whom_calls_go_
     planned = endpoint_of(vault.cached)
     vault.now = replace(vault.cached, api_key="key-2", proxy_url="http://proxy.example:3128", no_proxy="x")
     vault.fetch(True)
-    assert provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1", planned).recipient == recipient_of(
+    assert provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-2", planned).recipient == recipient_of(
         vault.now
     )
 
@@ -161,7 +161,7 @@ def test_no_call_begins_once_the_secret_points_elsewhere_and_none_is_burned(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(vigie_llm.watch, "LOOK_SECONDS", 0.0)
-    provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1", endpoint_of(vault.cached))
+    provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-2", endpoint_of(vault.cached))
     calls = [Call(uuid7(), uuid7(), request_about) for _ in range(20)]
     answered = scripted.take
 

@@ -48,7 +48,7 @@ def vault(scripted: ScriptedProvider) -> Vault:
 def provider(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
     monkeypatch.setattr(vigie_llm.provider, "read_secret", lambda _kind, _name: vault.fetch)
     opened = Provider(LlmSettings(database_secret="-", llm_secret="vigie/llm", llm_concurrency=4))
-    opened.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
+    opened.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-2")
     yield opened
     for model in (*opened._replaced, opened._model):
         if model is not None:
@@ -83,7 +83,7 @@ def test_a_key_that_is_refused_in_round_after_round_costs_one_call_each_and_cont
     scripted.replies = [REFUSED, REFUSED, REFUSED, Reply()]
 
     for answered in (0, 0, 0, 30):
-        provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
+        provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-2")
         calls = [Call(uuid4(), uuid4(), request_about) for _ in range(30)]
         outcomes = outcomes_of(provider.start(read_words, lambda: 60.0, free), calls)
         assert sum(outcome.status == "answered" for outcome in outcomes) == answered
@@ -97,7 +97,7 @@ def test_a_model_that_is_refused_is_read_again_before_the_next_ledger(
     with pytest.raises(ModelRefusedError):
         provider.complete(request_about, lambda: 60.0, free)
     vault.now = replace(vault.cached, model="another-model")
-    assert provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1").model == "another-model"
+    assert provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-2").model == "another-model"
 
 
 def test_a_rotated_key_is_paced_as_the_old_one(
@@ -147,5 +147,5 @@ def test_the_next_batch_may_read_the_key_again(
     with pytest.raises(ModelRefusedError):
         provider.complete(request_about, lambda: 60.0, free)
     vault.now = replace(vault.cached, api_key="key-2")
-    provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-1")
+    provider.ledger("run-1", Purpose.FEEDBACK_ANALYSIS, "analysis-2")
     assert provider.complete(request_about, lambda: 60.0, free).content == "{}"

@@ -118,3 +118,10 @@ def test_a_refused_address_is_shown_without_its_password() -> None:
     with pytest.raises(SettingError, match=r"LLM_BASE_URL='ftp://…@llm\.bank\.example'") as caught:
         _ = load_settings({"LLM_BASE_URL": "ftp://ada:s3cret@llm.bank.example", "LLM_MODEL": "m"}).provider
     assert "s3cret" not in str(caught.value)
+
+
+def test_wording_is_said_at_each_deployment_and_is_one_of_two() -> None:
+    assert load_settings({}).stack_parameters == {"Wording": "composed"}
+    assert load_settings({"WORDING": "drafted"}).stack_parameters == {"Wording": "drafted"}
+    with pytest.raises(SettingError, match="WORDING"):
+        load_settings({"WORDING": "prose"})

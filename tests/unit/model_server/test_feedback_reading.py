@@ -78,14 +78,14 @@ def test_any_text_gets_an_answer_within_the_closed_lists(text: str) -> None:
     assert isinstance(topics, list)
     assert 1 <= len(topics) <= 4
     assert set(topics) <= set(TOPICS)
-    assert len(str(answer["summary"])) <= 200
+    assert "summary" not in answer
 
 
-def test_the_summary_is_in_the_feedbacks_language_and_repeats_none_of_it() -> None:
-    text = "Zorglub mes frais de carte sont scandaleux, je vous quitte"
-    summary = str(read_feedback(text).as_answer()["summary"])
-    assert summary == "Client mécontent ; sujet : frais, carte ; dit vouloir partir."
-    assert "Zorglub" not in summary
+def test_causes_are_found_where_the_sentiment_bears_them_out() -> None:
+    assert read_feedback("Frais trop élevés, c'est honteux, je vous quitte.").causes == ("price",)
+    assert read_feedback("I waited for weeks, this is a scandal.").causes == ("waiting",)
+    assert read_feedback("Excellent, bravo, votre appli est simple et rapide.").causes == ("easy",)
+    assert read_feedback("Quel est le plafond de ma carte ?").causes == ()
 
 
 def test_sentences_of_our_own_in_both_languages_are_mostly_read_right() -> None:

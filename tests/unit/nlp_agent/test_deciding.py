@@ -78,14 +78,14 @@ def test_an_identifier_across_the_length_limit_is_masked_before_the_text_is_cut(
     iban = "FR76 3000 6000 0112 3456 7890 189"
     filler = ("The fees are too high. " * 400)[: MAX_FEEDBACK_CHARACTERS - 20]
     known = KnownIdentity("Ada", "Byron", iban=iban.replace(" ", ""))
-    entry = _entry(Ask(replace(WILLING, known=known, feedback=(filler + iban,)), 1), "analysis-1")
+    entry = _entry(Ask(replace(WILLING, known=known, feedback=(filler + iban,)), 1), "analysis-2")
     assert "3000" not in entry.request.user
     assert entry.entity_counts
 
 
 def test_what_leaves_holds_no_identifier_and_counts_what_was_masked() -> None:
     text = "I am Ada Byron, call me on 06 12 34 56 78 or ada.byron@example.org."
-    entry = _entry(Ask(replace(WILLING, feedback=(text,)), 1), "analysis-1")
+    entry = _entry(Ask(replace(WILLING, feedback=(text,)), 1), "analysis-2")
     for identifier in ("Ada", "Byron", "06 12", "example.org"):
         assert identifier not in entry.request.user
     assert sum(entry.entity_counts.values()) >= 3

@@ -30,7 +30,7 @@ def test_the_summary_names_every_count_a_person_asks_for() -> None:
         "without consent        74",
         "without feedback       15",
         "High risk 31, Medium risk 89, Low risk 380",
-        "310 worded by the model, 90 from the catalogue, 100 no offer allowed",
+        "310 chosen by the model, 90 from the catalogue, 100 no offer allowed",
         "audit events         6123   sealed up to 6123, gaps 0",
     ):
         assert words in text

@@ -35,7 +35,7 @@ def labels(findings: list[GuardFinding]) -> set[str]:
 
 
 def outgoing(message: LabelledMessage, text: str) -> bytes:
-    question = ask_for_analysis("analysis-1", text, message.language, message.known)
+    question = ask_for_analysis("analysis-2", text, message.language, message.known)
     return body(question.user, question.system + json.dumps(question.schema))
 
 
