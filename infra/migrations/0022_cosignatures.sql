@@ -1,5 +1,5 @@
 -- Witnesses outside this system cosign checkpoints: who else has seen the log as it is.
--- depends: 0020_events_of_their_writer
+-- depends: 0021_composed_wording
 
 CREATE TABLE audit_cosignature (
     tree_size   bigint NOT NULL REFERENCES audit_checkpoint,
