@@ -88,6 +88,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--idle-runs", type=int, default=usual.idle_runs)
     options.add_argument("--cold-runs", type=int, default=usual.cold_runs)
     options.add_argument("--limited-customers", type=int, default=usual.limited_customers, help="of rate-limit")
+    options.add_argument("--claimed-customers", type=int, default=usual.claimed_customers, help="of claims")
     options.add_argument("--requests-per-minute", type=int, default=usual.requests_per_minute)
     options.add_argument("--tokens-per-minute", type=int, default=usual.tokens_per_minute)
     return options
@@ -102,7 +103,7 @@ def read_options(given: argparse.Namespace) -> Options:
     sizes = tuple(int(size) for size in str(given.sizes).split(","))
     names = (
         "customers", "latency_ms", "sequential_customers", "idle_runs", "cold_runs", "limited_customers",
-        "requests_per_minute", "tokens_per_minute",
+        "claimed_customers", "requests_per_minute", "tokens_per_minute",
     )  # fmt: skip
     values = {name: getattr(given, name) for name in names}
     for name, value in {**values, "sizes": min(sizes), "batch_size": given.batch_size or 1}.items():

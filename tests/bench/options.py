@@ -21,6 +21,7 @@ class Options:
     idle_runs: int = 30
     cold_runs: int = 5
     limited_customers: int = 600
+    claimed_customers: int = 2_000
     requests_per_minute: int = 1_000
     tokens_per_minute: int = 250_000
     batch_size: int | None = None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.bench import idle, pipeline, profile, rate_limit, scale
+from tests.bench import claim_window, idle, pipeline, profile, rate_limit, scale
 from tests.bench.cloud import BenchCloud
 from tests.bench.options import Options
 from tests.bench.subprocess_parts import flat_rows, measured_by_function, measured_by_program
@@ -49,6 +49,10 @@ PARTS: Sequence[CloudPart | LonePart] = (
     CloudPart(
         "rate-limit", "a provider with limits on calls and tokens a minute",
         rate_limit.run, rate_limit.rows, lambda options: options.limited_customers,
+    ),
+    CloudPart(
+        "claims", "from a call's claim to its arrival: how late it can follow a withdrawal",
+        claim_window.run, claim_window.rows, lambda options: options.claimed_customers,
     ),
     LonePart(
         "scoring", "the prediction's import and its 7,043 rows", measured_by_program("model.bench"), flat_rows,

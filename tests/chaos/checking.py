@@ -117,7 +117,7 @@ def calls(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
     # Of any run: one that was given up as stuck may still be asking. Each prompt has markers of its own.
     entered = {row[0] for row in cloud.query("SELECT prompt_sha256 FROM egress_ledger")}
     for request in cloud.model_requests():
-        prompt = _prompt_of(request)
+        prompt = prompt_of(request)
         if prompt is not None and hashlib.sha256(prompt.encode()).hexdigest() not in entered:
             yield Finding("wrong", "the model server received a request that the ledger does not hold")
     answered: set[tuple[Any, str]] = set()
@@ -133,7 +133,7 @@ def calls(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
 def burned(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
     """A fault of the account is asked once per entry, costs no customer a step, and no refusal is repeated often."""
     requests = [request for request in cloud.model_requests() if request["outcome"] in OF_THE_ACCOUNT]
-    asked = Counter(prompt for request in requests if (prompt := _prompt_of(request)))
+    asked = Counter(prompt for request in requests if (prompt := prompt_of(request)))
     for times in asked.values():
         if times > 1:
             yield Finding("doubled", f"a call that is refused for the account's sake was made {times} times")
@@ -156,7 +156,7 @@ def burned(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
 
 
 def events(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
-    """As many audit events as the tables imply."""
+    """As many audit events as the tables imply, and of what a withdrawal erased, as many as were erased."""
     recorded = dict(cloud.query("SELECT event_type, count(*) FROM audit_log WHERE run_id = %s GROUP BY 1", run_id))
     for name, expected in _implied(cloud, run_id).items():
         if recorded.get(name, 0) != expected:
@@ -166,7 +166,8 @@ def events(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
 
 def log_lines(cloud: BenchCloud, run_id: str) -> Iterator[Finding]:
     """Every audit event has its line in the structured log, or a gap that names it."""
-    stored = {str(row[0]) for row in cloud.query("SELECT event_id FROM audit_log WHERE run_id = %s", run_id)}
+    by_functions = "SELECT event_id FROM audit_log WHERE run_id = %s AND agent <> 'owner'"
+    stored = {str(row[0]) for row in cloud.query(by_functions, run_id)}
     # Written after the reconciliation looked.
     late = "SELECT event_id FROM audit_log WHERE run_id = %s AND event_type IN ('RUN_RECONCILED', 'RUN_FINISHED')"
     named = {str(row[0]) for row in cloud.query("SELECT event_id FROM run_gaps WHERE run_id = %s", run_id)}
@@ -195,8 +196,11 @@ def _compare(cloud: BenchCloud, run_id: str, reported: dict[str, int]) -> Iterat
         name: cloud.query(f"SELECT count(*) FROM {STEPS[step]} WHERE run_id = %s", run_id)[0][0]
         for name, step in (("analysed", "analyse"), ("predicted", "predict"), ("actions", "decide"))
     }
+    erased = erased_by_step(cloud, run_id)
+    steps_of = {"analysed": "analyse", "predicted": "predict", "actions": "decide"}
     for name, number in held.items():
-        if reported[name] != number:
+        # A withdrawal may come between the count and the end.
+        if not number <= reported[name] <= number + erased[steps_of.get(name, "")]:
             yield Finding("wrong", f"the output says {reported[name]} {name}, the tables hold {number}")
     for names in SUMS:
         if (total := sum(reported[name] for name in names)) != planned:
@@ -207,21 +211,37 @@ def _implied(cloud: BenchCloud, run_id: str) -> dict[str, int]:
     def count(sql: str) -> int:
         return int(cloud.query(sql, run_id)[0][0])
 
+    erased = erased_by_step(cloud, run_id)
     expected = {
-        event: count(f"SELECT count(*) FROM {table} WHERE run_id = %s")
-        for event, table in zip(SAVED.values(), STEPS.values(), strict=True)
+        SAVED[step]: count(f"SELECT count(*) FROM {table} WHERE run_id = %s") + erased[step]
+        for step, table in STEPS.items()
     }
     return expected | {
         "SEGMENTATION": expected["ACTION_SAVED"],
         "LLM_CALL_START": count("SELECT count(*) FROM egress_ledger WHERE run_id = %s"),
         "LLM_CALL_END": count("SELECT count(*) FROM egress_ledger WHERE run_id = %s AND outcome IS NOT NULL"),
-        "STEP_ENDED": count("SELECT count(*) FROM run_steps WHERE run_id = %s AND outcome <> 'done'"),
+        "STEP_ENDED": count("SELECT count(*) FROM run_steps WHERE run_id = %s AND outcome <> 'done'") - erased.total(),
         "RUN_PLANNED": 1,
         "RUN_FINISHED": 1,
     }
 
 
-def _prompt_of(request: dict[str, Any]) -> str | None:
+def erased_by_step(cloud: BenchCloud, run_id: str) -> Counter[str]:
+    """How many results withdrawals erased whole, by step."""
+    return Counter(
+        dict(
+            cloud.query(
+                "SELECT details->>'step', count(*) FROM audit_log WHERE run_id = %s"
+                " AND event_type = 'DERIVED_DATA_ERASED'"
+                " AND NOT (details->>'step' = 'decide' AND details->>'purpose' <> 'profiling') GROUP BY 1",
+                run_id,
+            )
+        )
+    )
+
+
+def prompt_of(request: dict[str, Any]) -> str | None:
+    """What a request asks, or None where it is no question."""
     if not request["path"].endswith("/chat/completions"):
         return None
     try:

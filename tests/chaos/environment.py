@@ -7,7 +7,7 @@ import math
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.bench.cloud import BenchCloud, bench_cloud
@@ -26,6 +26,8 @@ class ChaosEnvironment:
 
     cloud: BenchCloud
     failpoints: Path
+    # Customer, purpose, and a time not before the withdrawal's commit, of the run that is on.
+    withdrawn: list[tuple[str, str, float]] = field(default_factory=list)
 
     @property
     def batches(self) -> int:
@@ -51,6 +53,7 @@ class ChaosEnvironment:
 
     def tidy(self) -> None:
         """Take every disturbance back, and leave the queues empty."""
+        self.withdrawn.clear()
         for path in self.failpoints.iterdir():
             path.unlink(missing_ok=True)
         self.cloud.set_model(latency_ms=MODEL_LATENCY_MS)

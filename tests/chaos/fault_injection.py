@@ -17,6 +17,7 @@ from typing import Any
 import psycopg2
 
 from tests.chaos.environment import AGENTS, ChaosEnvironment, prepare
+from tests.chaos.withdrawals import withdraw_at_random
 from vigie_local import commands
 from vigie_local.ports import is_taken
 from vigie_local.processes import running_pid
@@ -227,6 +228,22 @@ def clock_jump(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     return _for_a_moment(environment, rng, "clock", str(rng.choice((-1, 1)) * rng.uniform(60, 7200)))
 
 
+def withdrawals(fault: str = "") -> Fault:
+    """Consents are withdrawn at random moments, while the model refuses calls or an agent dies as well."""
+
+    def inject(environment: ChaosEnvironment, rng: random.Random) -> Undo:
+        # Slower answers, so that calls wait, and the run lasts.
+        environment.cloud.set_model_keeping(latency_ms=400)
+        run_id = _planned_run(environment)
+        if fault == "kill":
+            environment.set_failpoint(rng.choice(("nlp_agent", "action_agent")), "after-commit", rng.randint(1, 4))
+        elif fault:
+            environment.cloud.set_model_keeping(rates={fault: 0.3}, seed=rng.randint(0, 10**6))
+        return withdraw_at_random(environment, rng, run_id)
+
+    return inject
+
+
 def localstack_restarted(environment: ChaosEnvironment, rng: random.Random) -> Undo:
     """LocalStack dies in the middle, and everything it held with it; `make resume` completes the run."""
     # Slower answers, so that there is a middle.
@@ -271,6 +288,10 @@ KINDS: dict[str, Fault] = {
     "logs-full": logs_full,
     "clock-jump": clock_jump,
     "localstack-restarted": localstack_restarted,
+    "withdrawals": withdrawals(),
+    "withdrawals-among-errors": withdrawals("error_503"),
+    "withdrawals-among-refusals": withdrawals("rate_limited"),
+    "withdrawals-and-a-kill": withdrawals("kill"),
 }
 
 

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.chaos.checking import Finding, check
 from tests.chaos.environment import BATCH_SIZE, ChaosEnvironment
 from tests.chaos.fault_injection import KINDS, Undo
+from tests.chaos.withdrawals import late_calls, seconds_after_withdrawal
 from vigie_operations.run import start_execution
 
 # Longer than any fault and every retry after it together: what has not ended by then waits for nobody.
@@ -25,7 +26,7 @@ POLL_SECONDS = 0.3
 # Faults begin within this time after the start, while a run of 200 customers, which takes 2.4 s at least, is under way.
 BUSY_SECONDS = 1.5
 # These find the middle of the run by themselves.
-OF_THEIR_OWN_TIME = ("localstack-restarted", "given-up")
+OF_THEIR_OWN_TIME = ("localstack-restarted", "given-up", *(kind for kind in KINDS if kind.startswith("withdrawals")))
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class Disturbed:
     gaps: int
     fault_applied: bool
     findings: list[Finding] = field(default_factory=list)
+    # How many consents were withdrawn meanwhile, and how long after one a call that rests on it still arrived.
+    withdrawn: int = 0
+    latest_call: float = 0.0
 
     def count(self, kind: str) -> int:
         """How many findings of a kind: `lost`, `doubled`, `stuck`, `wrong`."""
@@ -101,10 +105,14 @@ def _run(
         undo()
     fault_applied = under_way and not environment.waiting_failpoints()
     run_id = arn.rpartition(":")[2]
-    findings = check(environment.cloud, run_id, execution)
+    findings = check(environment.cloud, run_id, execution) + late_calls(environment)
+    latest = max(seconds_after_withdrawal(environment), default=0.0)
     gaps = json.loads(execution.get("output") or "{}").get("audit", {}).get("gaps")
     dead_letters = environment.dead_letters() - dead_before
-    return Disturbed(seed, kind, run_id, time.monotonic() - began, dead_letters, gaps or 0, fault_applied, findings)
+    took, withdrawn = time.monotonic() - began, len(environment.withdrawn)
+    return Disturbed(
+        seed, kind, run_id, took, dead_letters, gaps or 0, fault_applied, findings, withdrawn, round(latest, 3)
+    )
 
 
 def _nothing() -> None:

@@ -17,6 +17,7 @@ def line(run: Disturbed, number: int, of: int) -> str:
     verdict = "BROKEN" if run.findings else "ok" if run.fault_applied else "ok, but the fault did not strike"
     more = f", {run.gaps} gaps named" if run.gaps else ""
     more += f", {run.dead_letters} dead letters" if run.dead_letters else ""
+    more += f", {run.withdrawn} withdrawn, latest call {run.latest_call:.3f} s after" if run.withdrawn else ""
     place = f"{number:>4} of {of}" if of else f"{number:>4}"
     return f"  {place}  seed {run.seed:<6} {run.kind:<38} {run.seconds:5.1f} s  {verdict}{more}"
 
@@ -57,6 +58,8 @@ def as_json(runs: Sequence[Disturbed], customers: int) -> dict[str, Any]:
         "seeds": [run.seed for run in runs],
         "gaps_named": sum(run.gaps for run in runs),
         "dead_letters": sum(run.dead_letters for run in runs),
+        "withdrawn": sum(run.withdrawn for run in runs),
+        "latest_call_after_withdrawal_s": max((run.latest_call for run in runs), default=0.0),
         "by_kind": {kind: summary(some) for kind, some in sorted(_by_kind(runs).items())},
         "broken": [
             {"seed": run.seed, "kind": run.kind, "findings": [f"{each.kind}: {each.text}" for each in run.findings]}

@@ -76,8 +76,8 @@ def _prepare(decision: Decision, run_id: str, question: Question, without_model:
         return Prepared(customer_id, _result(run_id, decision.action), check)
     if without_model:
         action = prospect.from_catalogue(Reason.MODEL_UNAVAILABLE)
-        return Prepared(customer_id, _result(run_id, action), check, decision.lost)
-    return Prepared(customer_id, _entry(decision, question), check, decision.lost)
+        return Prepared(customer_id, _result(run_id, action), check)
+    return Prepared(customer_id, _entry(decision, question), check)
 
 
 def _entry(ask: Ask[Prospect], question: Question) -> LedgerEntry:

@@ -66,7 +66,7 @@ def _prepare(decision: Decision, run_id: str, prompt_version: str) -> Prepared:
             found = _result(run_id, candidate, decision.egress_id, analysis_from(decision.answer))
             return Prepared(customer_id, found, check)
         case Ask():
-            return Prepared(customer_id, _entry(decision, prompt_version), check, decision.lost)
+            return Prepared(customer_id, _entry(decision, prompt_version), check)
 
 
 def _entry(ask: Ask[AnalysisCandidate], prompt_version: str) -> LedgerEntry:

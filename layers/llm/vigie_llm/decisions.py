@@ -10,14 +10,13 @@ from vigie_llm.ledger import Earlier
 
 @dataclass(frozen=True, slots=True)
 class Ask[C]:
-    """The model is to be asked; `lost` is an earlier call whose outcome is unknown.
+    """The model is to be asked.
 
     `refused`: how many calls of this run about the customer were refused; `left`: how many may have left.
     """
 
     candidate: C
     attempt: int
-    lost: UUID | None = None
     refused: int = 0
     left: int = 0
 
@@ -37,8 +36,7 @@ def ask_or_reuse[C](candidate: C, earlier: Earlier | None) -> Ask[C] | Reuse[C]:
         return Ask(candidate, attempt=1)
     if earlier.outcome is CallStatus.ANSWERED and earlier.answer is not None:
         return Reuse(candidate, earlier.egress_id, earlier.answer)
-    lost = earlier.egress_id if earlier.outcome is None else None
-    return Ask(candidate, attempt=earlier.attempt + 1, lost=lost, refused=earlier.refused, left=earlier.left)
+    return Ask(candidate, attempt=earlier.attempt + 1, refused=earlier.refused, left=earlier.left)
 
 
 def in_turn[D](decisions: list[D]) -> list[D]:

@@ -78,15 +78,11 @@ type Ending = CustomerResult | StepEnd
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What is recorded of a customer before any call: the call to make, or how the step ends without one.
-
-    `lost` is an earlier call whose outcome is unknown.
-    """
+    """What is recorded of a customer before any call: the call to make, or how the step ends without one."""
 
     customer_id: UUID
     then: LedgerEntry | Ending
     consent_check: Event | None = None
-    lost: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +136,19 @@ class ModelBatch[T: DataclassInstance]:
             raise
 
     def start(self, transaction: Transaction, candidates: Sequence[BatchCustomer]) -> dict[UUID, Earlier]:
-        """Open the ledger and audit the batch's start; return the earlier calls about these customers."""
+        """Open the ledger and audit the batch's start; return the earlier calls about these customers.
+
+        Those whose outcome is unknown are closed as lost: no other delivery holds the batch.
+        """
         self._ledger = self._provider.ledger(
             self.run.run_id, self._task.purpose, self.prompt_version, self.run.endpoint
         )
         transaction.audit(batch_started(self._message.batch_no, len(candidates)))
-        return self._ledger.earlier(transaction, [candidate.customer_id for candidate in candidates])
+        calls = self._ledger.earlier(transaction, [candidate.customer_id for candidate in candidates])
+        for customer_id, call in calls.items():
+            if call.outcome is None:
+                self._ledger.close(transaction, customer_id, call.egress_id, CallStatus.LOST)
+        return calls
 
     def turns[D](self, decisions: Sequence[D]) -> Iterator[Turn[D, T]]:
         """Yield, until every call has ended, decisions to `record` or outcomes to `store`; see `BatchCalls.turns`."""
@@ -203,9 +206,6 @@ class ModelBatch[T: DataclassInstance]:
         entries = [each.then for each in some if isinstance(each.then, LedgerEntry)]
         with self._database.transaction(self._request.origin) as transaction:
             transaction.audit(*(each.consent_check for each in some if each.consent_check))
-            for each in some:
-                if each.lost:
-                    self._ledger.close(transaction, each.customer_id, each.lost, CallStatus.LOST)
             calls = self._ledger.record(transaction, entries)
             self._end_steps(transaction, [each.then for each in some if not isinstance(each.then, LedgerEntry)])
         return calls

@@ -98,6 +98,17 @@ def test_after_a_crash_between_ledger_and_answer_the_call_is_lost_and_asked_agai
     assert ended == ["lost", "answered"]
 
 
+def test_after_a_crash_and_a_withdrawal_the_call_is_lost_and_not_left_open(office: Office, hire: Hire) -> None:
+    [customer_id] = hire(1)
+    plan(office, [customer_id])
+    office.model.reply = raising(RuntimeError("the process died"))
+    with pytest.raises(RuntimeError):
+        office.analyse()
+    office.bank.record_consent(customer_id, PURPOSE, False)
+    assert office.analyse()["outcomes"] == {"NoConsent": 1}
+    assert office.ledger(customer_id) == [(1, "lost")]
+
+
 def test_an_answer_that_was_paid_for_is_used_by_the_next_delivery(office: Office, hire: Hire) -> None:
     """The ledger has the answer, but the result is missing: a state that only a repair by hand can leave behind."""
     [customer_id] = hire(1)

@@ -104,9 +104,9 @@ def test_an_answer_that_was_paid_for_is_used_again() -> None:
     assert (decided.action.source, decided.action.offer_id, decided.action.egress_id) == ("model", "fee_review", EGRESS)
 
 
-def test_a_call_with_an_unknown_outcome_is_lost_and_asked_again() -> None:
+def test_a_call_with_an_unknown_outcome_is_asked_again() -> None:
     decided = decide(CANDIDATE, DEFAULT, OFFERS, BANK, Earlier(EGRESS, 1, None, None))
-    assert decided == Ask(PROSPECT, 2, lost=EGRESS)
+    assert decided == Ask(PROSPECT, 2)
 
 
 @pytest.mark.parametrize("outcome", sorted(set(CallStatus) - {CallStatus.ANSWERED}))

@@ -41,8 +41,8 @@ def test_an_answer_that_was_paid_for_is_used() -> None:
     assert decide(WILLING, Earlier(EGRESS, 2, CallStatus.ANSWERED, ANALYSIS)) == Reuse(WILLING, EGRESS, ANALYSIS)
 
 
-def test_a_call_that_was_never_answered_is_lost_and_asked_again() -> None:
-    assert decide(WILLING, Earlier(EGRESS, 1, None, None)) == Ask(WILLING, attempt=2, lost=EGRESS)
+def test_a_call_that_was_never_answered_is_asked_again() -> None:
+    assert decide(WILLING, Earlier(EGRESS, 1, None, None)) == Ask(WILLING, attempt=2)
 
 
 @pytest.mark.parametrize("outcome", sorted(set(CallStatus) - {CallStatus.ANSWERED}))
