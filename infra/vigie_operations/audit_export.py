@@ -34,7 +34,7 @@ from vigie_operations.targets import Target
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-STORE = "write-once-store"
+STORE, WAITING = "write-once-store", "not-published-yet.txt"
 # A checkpoint of sixteen signatures is below 3 KB.
 MAX_NOTE_BYTES = 1 << 16
 
@@ -75,7 +75,8 @@ class ExportedLog:
         command = [
             sys.executable, vigie.verify.__file__, "export", str(self.folder / "log.jsonl.gz"),
             "--key", str(self.folder / "key.pem"), "--checkpoints", str(self.folder / "checkpoints.txt"),
-            "--store", str(self.folder / STORE), "--trust", str(self.trust), *extra, *(["--json"] if as_json else []),
+            "--waiting", str(self.folder / WAITING), "--store", str(self.folder / STORE), "--trust", str(self.trust),
+            *extra, *(["--json"] if as_json else []),
         ]  # fmt: skip
         return subprocess.run(command, env={"PATH": os.environ.get("PATH", "")}).returncode
 
@@ -94,14 +95,16 @@ def export_log(target: Target, folder: Path | None = None, trust: Path | None = 
     (folder / "key.pem").write_bytes(as_pem(public_key(target)))
     with target.connected() as connection:
         trail = Trail(connection)
-        checkpoints = trail.published_checkpoints()
+        checkpoints, waiting = trail.checkpoints_by_publication()
         published = download_checkpoints(target, folder / STORE)
         with gzip.open(folder / "log.jsonl.gz", "wb", compresslevel=1) as log:
             log.writelines(trail.lines())
     if not checkpoints and not published:
         raise OperationError(f"No checkpoint was signed yet: {target.command('run')}, or wait a minute after one.")
     (folder / "checkpoints.txt").write_text("".join(checkpoints), encoding="utf-8")
-    return ExportedLog(folder, trust or target.folder / "audit" / "trust.json", len(checkpoints), published)
+    (folder / WAITING).write_text("".join(waiting), encoding="utf-8")
+    trust = trust or target.folder / "audit" / "trust.json"
+    return ExportedLog(folder, trust, len(checkpoints) + len(waiting), published)
 
 
 @dataclass(frozen=True)
