@@ -66,8 +66,8 @@ class ExportedLog:
     def lines(self) -> list[str]:
         """Return what to print of it."""
         return [
-            f"Exported to {self.folder}: {self.checkpoints} checkpoints of the database, {self.published} objects of "
-            "the write-once store, every version of each"
+            f"Exported to {self.folder}: {self.checkpoints} checkpoints, "
+            f"{self.published} of them from the write-once store too"
         ]
 
     def verify(self, as_json: bool = False, extra: Sequence[str] = ()) -> int:
@@ -221,7 +221,7 @@ def as_pem(der: bytes) -> bytes:
 
 
 def download_checkpoints(target: Target, folder: Path) -> int:
-    """Fetch every version that the write-once store holds, as the verifier reads it; return how many there are."""
+    """Fetch every version that the write-once store holds, as the verifier reads it; return how many checkpoints."""
     s3, bucket = target.client("s3"), target.checkpoint_bucket
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -235,7 +235,7 @@ def download_checkpoints(target: Target, folder: Path) -> int:
         if is_stored_note(version["Key"]):
             got = s3.get_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
             (folder / f"{number}.txt").write_bytes(got["Body"].read(MAX_NOTE_BYTES))
-    return len(listing["Versions"])
+    return len({version["Key"] for version in listing["Versions"] if version["Key"].startswith("checkpoints/")})
 
 
 def _newest_run(connection: Connection) -> str:
