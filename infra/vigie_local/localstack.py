@@ -140,8 +140,8 @@ class LocalStack:
             "IN_MEMORY_CLIENT": "1",
             "LAMBDA_RUNTIME_EXECUTOR": "process",
             "VIGIE_RUNTIME_PYTHON": str(runtime_python()),
-            # Where the audit log's keys outlive it, next to the passwords.
-            "VIGIE_KEPT_KEYS": str(self.home / "private"),
+            # Where the audit log's keys outlive it; not with the passwords, which may be lost and made anew.
+            "VIGIE_KEPT_KEYS": str(self.home / "audit-keys"),
             # Between two messages, and after the rare question to a queue that another has just emptied.
             "LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC": "0.01",
             "LAMBDA_EVENT_SOURCE_MAPPING_MAX_BACKOFF_ON_EMPTY_POLL_SEC": "1",

@@ -35,7 +35,7 @@ from vigie_operations.targets import Target
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
-STORE = "write-once-store"
+STORE, WAITING = "write-once-store", "not-published-yet.txt"
 # A checkpoint of sixteen signatures is below 3 KB.
 MAX_NOTE_BYTES = 1 << 16
 
@@ -69,8 +69,8 @@ class ExportedLog:
     def lines(self) -> list[str]:
         """Return what to print of it."""
         return [
-            f"Exported to {self.folder}: {self.checkpoints} checkpoints of the database, {self.published} objects of "
-            "the write-once store, every version of each"
+            f"Exported to {self.folder}: {self.checkpoints} checkpoints, "
+            f"{self.published} of them from the write-once store too"
         ]
 
     def verify(self, as_json: bool = False, extra: Sequence[str] = ()) -> int:
@@ -78,7 +78,8 @@ class ExportedLog:
         command = [
             sys.executable, vigie.verify.__file__, "export", str(self.folder / "log.jsonl.gz"),
             "--key", str(self.folder / "key.pem"), "--checkpoints", str(self.folder / "checkpoints.txt"),
-            "--store", str(self.folder / STORE), "--trust", str(self.trust), *extra, *(["--json"] if as_json else []),
+            "--waiting", str(self.folder / WAITING), "--store", str(self.folder / STORE), "--trust", str(self.trust),
+            *extra, *(["--json"] if as_json else []),
         ]  # fmt: skip
         return subprocess.run(command, env={"PATH": os.environ.get("PATH", "")}).returncode
 
@@ -98,14 +99,16 @@ def export_log(target: Target, folder: Path | None = None, trust: Path | None = 
     (folder / "key.pem").write_bytes(as_pem(public_key(target)))
     with target.connected() as connection:
         trail = Trail(connection)
-        checkpoints = trail.published_checkpoints()
+        checkpoints, waiting = trail.checkpoints_by_publication()
         published = download_checkpoints(target, folder / STORE)
         with gzip.open(folder / "log.jsonl.gz", "wb", compresslevel=1) as log:
             log.writelines(trail.lines())
     if not checkpoints and not published:
         raise OperationError(f"No checkpoint was signed yet: {target.command('run')}, or wait a minute after one.")
     (folder / "checkpoints.txt").write_text("".join(checkpoints), encoding="utf-8")
-    return ExportedLog(folder, trust or target.folder / "audit" / "trust.json", len(checkpoints), published)
+    (folder / WAITING).write_text("".join(waiting), encoding="utf-8")
+    trust = trust or target.folder / "audit" / "trust.json"
+    return ExportedLog(folder, trust, len(checkpoints) + len(waiting), published)
 
 
 @dataclass(frozen=True)
@@ -223,7 +226,7 @@ def as_pem(der: bytes) -> bytes:
 
 
 def download_checkpoints(target: Target, folder: Path) -> int:
-    """Fetch every version that the write-once store holds, as the verifier reads it; return how many there are."""
+    """Fetch every version that the write-once store holds, as the verifier reads it; return how many checkpoints."""
     s3, bucket = target.client("s3"), target.checkpoint_bucket
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -237,7 +240,7 @@ def download_checkpoints(target: Target, folder: Path) -> int:
         if is_stored_note(version["Key"]):
             got = s3.get_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
             (folder / f"{number}.txt").write_bytes(got["Body"].read(MAX_NOTE_BYTES))
-    return len(listing["Versions"])
+    return len({version["Key"] for version in listing["Versions"] if version["Key"].startswith("checkpoints/")})
 
 
 def _newest_run(connection: Connection) -> str:

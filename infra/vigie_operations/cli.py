@@ -157,6 +157,7 @@ def export_run(target: Target, as_json: bool, run_id: str, out: Path | None) -> 
 @audit.command("verify")
 @OUT
 @click.option("--trust", type=click.Path(path_type=Path, dir_okay=False), help="Your file that pins key and log.")
+@click.option("--key", type=click.Path(dir_okay=False), help="The log's first key (a file); the stack's unless given.")
 @click.option("--origin", help="The name of the log; what the trust file pins unless given.")
 @click.option("--witness-key", multiple=True, metavar="NAME+ID+KEY", help="A witness you trust; repeat for more.")
 @click.option("--required", type=int, metavar="N", help="How many of them must have cosigned; all by default.")
@@ -166,6 +167,7 @@ def verify_log(
     as_json: bool,
     out: Path | None,
     trust: Path | None,
+    key: str | None,
     origin: str | None,
     witness_key: tuple[str, ...],
     required: int | None,
@@ -173,8 +175,8 @@ def verify_log(
     """Export the whole log and verify it offline; exit code 1 when it is not valid."""
     exported = audit_export.export_log(target, out, trust)
     click.echo("\n".join(exported.lines()), err=as_json)
-    extra = [word for key in witness_key for word in ("--witness-key", key)]
-    extra += ["--origin", origin] if origin else []
+    extra = [word for each in witness_key for word in ("--witness-key", each)]
+    extra += [word for name, value in (("--key", key), ("--origin", origin)) if value for word in (name, value)]
     extra += ["--required", str(required)] if required is not None else []
     return exported.verify(as_json, extra)
 

@@ -115,6 +115,17 @@ class PublishedLog:
         """Put a checkpoint over whatever is there."""
         self.s3.put_object(Bucket=BUCKET, Key=object_key(size), Body=note.encode())
 
+    @contextlib.contextmanager
+    def deployed_key(self) -> Iterator[None]:
+        """Have the stack's name for its key point to the present signer's."""
+        kms = self.aws.client("kms")
+        before = kms.describe_key(KeyId=KEY)["KeyMetadata"]["KeyId"]
+        kms.update_alias(AliasName=KEY, TargetKeyId=self.key)
+        try:
+            yield
+        finally:
+            kms.update_alias(AliasName=KEY, TargetKeyId=before)
+
     def change_key(self, signed_by_the_old_one: bool = True) -> None:
         """Go over to a new key, as `vigie audit change-key` does it; the record's signer may be the wrong one."""
         old, new = self.key, new_key(self.aws.client("kms"))

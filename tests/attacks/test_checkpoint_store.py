@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit_agent.publishing import object_key
-from tests.attacks.published_log import BUCKET, KEY, PublishedLog, deployed_aws, new_key, published_log
+from tests.attacks.published_log import BUCKET, PublishedLog, deployed_aws, new_key, published_log
 from tests.integration.audit.audit_environment import AuditEnvironment
 from tests.integration.audit.conftest import environment  # noqa: F401 - a fixture
 from vigie_local.localstack import LocalStack
@@ -57,15 +57,11 @@ def test_events_rolled_back_under_delete_markers(log: PublishedLog, capfd: pytes
 
 
 def test_a_key_s_alias_moved_to_another_key(log: PublishedLog, capfd: pytest.CaptureFixture[str]) -> None:
-    kms = log.aws.client("kms")
-    before = kms.describe_key(KeyId=KEY)["KeyMetadata"]["KeyId"]
-    kms.update_alias(AliasName=KEY, TargetKeyId=new_key(kms))
-    try:
+    log.key = new_key(log.aws.client("kms"))
+    with log.deployed_key():
         log.rewrite(lambda _size, _note: None)
         log.grow()
         assert "unknown key" in refused(log, capfd)
-    finally:
-        kms.update_alias(AliasName=KEY, TargetKeyId=before)
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
@@ -167,6 +163,8 @@ def test_a_key_change_that_the_old_key_signed_is_followed_and_no_other(
     log.change_key()
     log.grow()
     assert log.verify() == 0, capfd.readouterr().out
+    with log.deployed_key():
+        assert log.verify() == 0, "the stack's key is the new one now"
     log.put(log.sizes()[0], log.signer().sign(log.sizes()[0], bytes(32)))
     assert "unknown key" in refused(log, capfd), "the new key signs nothing that is older than itself"
 
@@ -175,3 +173,28 @@ def test_a_key_change_that_the_new_key_signed_itself(log: PublishedLog, capfd: p
     log.change_key(signed_by_the_old_one=False)
     log.grow()
     assert "a key change is signed by neither" in refused(log, capfd)
+
+
+def test_events_edited_behind_the_newest_checkpoints_that_were_taken_from_the_store(
+    log: PublishedLog, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """With the records of their publication gone too, the database's own checkpoints still speak."""
+    kept, *taken = log.sizes()
+    log.remove(*[each for each in log.versions() if each["Key"] != object_key(kept)])
+    log.environment.tamper("DELETE FROM audit_publication WHERE tree_size > %s", kept)
+    assert log.verify() == 0, "nothing was changed yet"
+    log.environment.tamper("UPDATE audit_log SET status = 'failed' WHERE seq = (SELECT max(seq) - 3 FROM audit_log)")
+    assert taken
+    assert "edited" in refused(log, capfd)
+
+
+def test_a_key_whose_change_nobody_recorded_is_named_to_who_has_looked_before(
+    log: PublishedLog, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert log.verify() == 0
+    log.key = new_key(log.aws.client("kms"))
+    log.grow()
+    with log.deployed_key():
+        said = refused(log, capfd)
+    assert "not trusted (1): The key or the log's name is another than the one you pinned." in said
+    assert "unknown key (2)" in said

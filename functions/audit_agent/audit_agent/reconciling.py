@@ -13,6 +13,7 @@ from audit_agent.log_comparison import EventOrigin, LogComparison, StoredEvents,
 from audit_agent.log_reading import Logs, LogsUnavailableError, Page
 from audit_agent.read_ahead import ReadAhead
 from audit_agent.record_checks import gaps_in_records, read_batches
+from audit_agent.time_checks import gaps_in_times
 from vigie.database import Database
 from vigie.runtime import Request
 from vigie.vocabulary import WHOLE_RUN, GapName
@@ -57,9 +58,10 @@ class Reconciler:
                 found = gaps_in_records(transaction, run_id)
                 batches = read_batches(transaction, run_id)
                 stored = StoredEvents(transaction, run_id)
+                times = gaps_in_times(transaction, run_id)
             history_gaps, failed = self._batches(run_id, batches)
             open_steps, gaps = split_steps(found, batches, failed)
-            gaps += history_gaps + stored.gaps + self._logged(run_id, stored, pages, request)
+            gaps += history_gaps + stored.gaps + times + self._logged(run_id, stored, pages, request)
         logger.info("reconciled", events=len(stored), gaps=len(gaps), failed_with_batch=len(open_steps))
         return Reconciled(len(stored), gaps, open_steps)
 

@@ -32,7 +32,7 @@ def key_material(request: Mapping[str, Any]) -> bytes | None:
     if names and folder and re.fullmatch(r"[a-z0-9-]+", names[0]):
         path = Path(folder) / names[0]
         if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
                 file.write(_new_key(request["KeySpec"]))
             Path(file.name).replace(path)

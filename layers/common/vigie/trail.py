@@ -29,13 +29,13 @@ SEALED = f"""
 SELECT f.leaf_index, f.leaf_hash, {COLUMNS}
 FROM audit_leaf f LEFT JOIN audit_log l USING (event_id) ORDER BY f.leaf_index
 """  # noqa: S608  (constants)
-NOTES = """
-SELECT note || coalesce(
+COSIGNED = """note || coalesce(
     (SELECT string_agg(line, '' ORDER BY witness) FROM audit_cosignature w WHERE w.tree_size = c.tree_size), '')
-FROM audit_checkpoint c
 """
-PUBLISHED = f"""{NOTES}
-WHERE tree_size <= coalesce((SELECT max(tree_size) FROM audit_publication), 9223372036854775807) ORDER BY tree_size
+NOTES = f"SELECT {COSIGNED} FROM audit_checkpoint c"  # noqa: S608  (constants)
+BY_PUBLICATION = f"""
+SELECT {COSIGNED}, tree_size <= coalesce((SELECT max(tree_size) FROM audit_publication), tree_size)
+FROM audit_checkpoint c ORDER BY tree_size
 """  # noqa: S608  (constants)
 ONE = f"""
 SELECT f.leaf_index, {COLUMNS} FROM audit_leaf f JOIN audit_log l USING (event_id) WHERE f.event_id = %s
@@ -67,12 +67,13 @@ class Trail:
         """The signed checkpoints as the database holds them, with every cosignature, oldest first."""
         return [row[0] for row in self._fetch(f"{NOTES} ORDER BY tree_size")]
 
-    def published_checkpoints(self) -> list[str]:
-        """Those that the write-once store must hold; all of them where the database says that it holds none.
+    def checkpoints_by_publication(self) -> tuple[list[str], list[str]]:
+        """Those that the write-once store must hold, and those newer than any that was published.
 
-        They are published in order: what is older than one that was published, was published too.
+        They are published in order. Where the database says that none was, the store must hold all the same.
         """
-        return [row[0] for row in self._fetch(PUBLISHED)]
+        notes = [(row[0], row[1]) for row in self._fetch(BY_PUBLICATION)]
+        return [note for note, published in notes if published], [note for note, published in notes if not published]
 
     def checkpoint(self, size: int) -> str:
         """The signed checkpoint of this size.

@@ -913,7 +913,7 @@ def read_checkpoints(
 
 
 def _read_keys(
-    notes: Sequence[tuple[str, int, str]], key: PublicKey, origin: str | None, findings: list[Finding]
+    notes: Sequence[tuple[object, object, str]], key: PublicKey, origin: str | None, findings: list[Finding]
 ) -> list[tuple[int, PublicKey]]:
     try:
         return keys_by_size(key, [change for *_, note in notes if (change := _change_in(note))], origin)
@@ -1211,11 +1211,12 @@ def _readable(notes: Iterable[str]) -> Iterator[Checkpoint]:
 
 @dataclass(frozen=True)
 class Trust:
-    """The log's name, its first key, and the newest checkpoint that was found valid: what the auditor's file pins."""
+    """The log's name, its first key, the newest valid checkpoint and its key: what the auditor's file pins."""
 
     origin: str
     key: str
     checkpoint: str
+    successor: str
 
     @classmethod
     def read(cls, path: Path) -> Trust | None:
@@ -1226,7 +1227,8 @@ class Trust:
             raise ValueError(f"{path} can be written by others than its owner: check what it pins, then chmod 600 it")
         try:
             trust = cls(**json.loads(path.read_text(encoding="utf-8")))
-            load_public_key(trust.key.encode())
+            parse_verifier_key(trust.key)
+            parse_verifier_key(trust.successor)
             parse_checkpoint(trust.checkpoint)
         except (ValueError, TypeError, AttributeError) as error:
             raise ValueError(f"{path} is no trust file: {error}. Put it back from a copy, or begin anew") from error
@@ -1239,12 +1241,12 @@ class Trust:
             json.dump(vars(self), file, indent=1)
         Path(file.name).replace(path)
 
-    def changes(self, given: PublicKey | None, origin: str | None) -> list[Finding]:
-        """What differs between what is pinned and what is given now."""
-        pinned = load_public_key(self.key.encode())
+    def changes(self, given: PublicKey | None, origin: str | None, keys: Sequence[PublicKey] = ()) -> list[Finding]:
+        """What differs between what is pinned and what is given now; `keys` are those that the pinned one named."""
+        pinned = [parse_verifier_key(self.key), parse_verifier_key(self.successor), *keys]
         findings = []
-        if given and given.key_id != pinned.key_id:
-            message = f"the key given is {given.key_id.hex()}, the trust file pins {pinned.key_id.hex()}"
+        if given and given.key_id not in [key.key_id for key in pinned]:
+            message = f"the key given is {given.key_id.hex()}, the trust file pins {pinned[0].key_id.hex()}"
             findings.append(Finding("not trusted", message))
         if origin and origin != self.origin:
             findings.append(Finding("not trusted", f"the log given is {origin!r}, the trust file pins {self.origin!r}"))
@@ -1395,6 +1397,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--store", metavar="FOLDER", help="the write-once store, every version (versions.json, 0.txt, …)"
     )
+    export.add_argument("--waiting", nargs="*", default=[], help="checkpoint files that the store need not hold yet")
     export.add_argument("--partial", action="store_true", help="accept events whose text is withheld")
     export.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes to use")
     export.add_argument("--json", action="store_true", help="answer in JSON")
@@ -1415,22 +1418,29 @@ def _say(text: str) -> None:
 def _run_export(options: argparse.Namespace, trust: Trust | None) -> int:
     key, origin = _pinned(options, trust)
     files = [(str(path), path.read_text(encoding="utf-8")) for path in _files(options.checkpoints)]
+    known: list[Finding] = []
     if not files:
         raise ValueError(f"no checkpoint file in {', '.join(options.checkpoints)}")
-    known = trust.changes(_given_key(options), options.origin) if trust else []
     if options.store:
-        stored, problems = read_store(Path(options.store), [note for _, text in files for note in split_notes(text)])
-        files, known = files + stored, known + problems
+        stored, known = read_store(Path(options.store), [note for _, text in files for note in split_notes(text)])
+        files += stored
+    files += [(str(path), path.read_text(encoding="utf-8")) for path in _files(options.waiting)]
+    keys = [
+        each
+        for _, each in _read_keys([(*file, note) for file in files for note in split_notes(file[1])], key, origin, [])
+    ]
     if trust:
+        known += trust.changes(_given_key(options), options.origin, keys)
         files.append((options.trust, trust.checkpoint))
     with _open_export(options.export) as stream:
         verdict = verify_export(
             stream, files, key, origin=origin, partial=options.partial, jobs=options.jobs,
             witnesses=options.witnesses, required=options.required, known=known,
         )  # fmt: skip
-    _say(_as_json(verdict) if options.json else "\n".join(_as_text(verdict, options.required)))
+    first = bool(options.trust) and not trust
+    _say(_as_json(verdict, first) if options.json else "\n".join(_as_text(verdict, options.required)))
     if verdict.valid and verdict.checkpoint and options.trust:
-        _pin(options, trust, verdict.checkpoint)
+        _pin(options, trust, verdict.checkpoint, keys)
     return VALID if verdict.valid else NOT_VALID
 
 
@@ -1445,13 +1455,15 @@ def _pinned(options: argparse.Namespace, trust: Trust | None) -> tuple[PublicKey
     return load_public_key(Path(options.key).read_bytes()), options.origin
 
 
-def _pin(options: argparse.Namespace, trust: Trust | None, newest: Checkpoint) -> None:
-    if trust:
-        replace(trust, checkpoint=newest.note()).write(Path(options.trust))
-        return
-    line = as_verifier_key(newest.origin, load_public_key(Path(options.key).read_bytes()))
-    Trust(newest.origin, line, newest.note()).write(Path(options.trust))
-    if not options.json:
+def _newest(options: argparse.Namespace, trust: Trust | None) -> tuple[PublicKey, str | None]:
+    """The same for a single checkpoint, which the newest key signed."""
+    return (parse_verifier_key(trust.successor), trust.origin) if trust else _pinned(options, trust)
+
+
+def _pin(options: argparse.Namespace, trust: Trust | None, newest: Checkpoint, keys: Sequence[PublicKey]) -> None:
+    line, last = (as_verifier_key(newest.origin, key) for key in (keys[0], keys[-1]))
+    Trust(newest.origin, line, newest.note(), last).write(Path(options.trust))
+    if not trust and not options.json:
         _say(
             f"\nTrust on first use: nothing was pinned before. {options.trust} pins from now on the log "
             f"{newest.origin}, the key\n{line}\nand this checkpoint. Compare name and key with what their owner "
@@ -1501,11 +1513,12 @@ def _where(finding: Finding) -> str:
     )
 
 
-def _as_json(verdict: Verdict) -> str:
+def _as_json(verdict: Verdict, trusted_on_first_use: bool) -> str:
     checkpoint = verdict.checkpoint
     return json.dumps(
         {
             "valid": verdict.valid,
+            "trusted_on_first_use": trusted_on_first_use,
             "events": verdict.events,
             "sealed": verdict.sealed,
             "withheld": verdict.withheld,
@@ -1521,7 +1534,7 @@ def _as_json(verdict: Verdict) -> str:
 def _run_inclusion(options: argparse.Namespace, trust: Trust | None) -> int:
     def answer(text: str) -> str:
         event, index, checkpoint = check_inclusion_file(
-            text, *_pinned(options, trust), options.witnesses, options.required
+            text, *_newest(options, trust), options.witnesses, options.required
         )
         return (
             f"This event is event {index} of the {checkpoint.size} events that checkpoint "
@@ -1533,7 +1546,7 @@ def _run_inclusion(options: argparse.Namespace, trust: Trust | None) -> int:
 
 def _run_consistency(options: argparse.Namespace, trust: Trust | None) -> int:
     def answer(text: str) -> str:
-        first, second = check_consistency_file(text, *_pinned(options, trust), options.witnesses, options.required)
+        first, second = check_consistency_file(text, *_newest(options, trust), options.witnesses, options.required)
         return (
             f"{first.origin} only grew: its first {first.size} events are still the same, in the same order, "
             f"now that it has {second.size}."

@@ -315,6 +315,8 @@ class GapName(Word):
     PLAN_DIFFERS = "PlanDiffers"
     LEAF_DIFFERS = "LeafDiffers"
     NOT_SEALED = "NotSealed"
+    EVENT_TIME_OUT_OF_ORDER = "EventTimeOutOfOrder"
+    CHECKPOINT_TIMES_OUT_OF_ORDER = "CheckpointTimesOutOfOrder"
     EVENT_NOT_LOGGED = "EventNotLogged"
     LOG_LINE_DIFFERS = "LogLineDiffers"
     LOGGED_WITHOUT_ROW = "LoggedWithoutRow"

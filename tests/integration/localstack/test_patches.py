@@ -140,7 +140,8 @@ def ed25519_keys_sign_and_kept_ones_stay(cloud: LocalStack, _seconds: float) -> 
             signed = kms.sign(KeyId=key, Message=b"x", MessageType="RAW", SigningAlgorithm="ED25519_SHA_512")
             assert verify_ed25519(public[name][-1][-32:], b"x", signed["Signature"])
     assert [len(set(public[name])) for name in ("kept-one", "kept-two", "")] == [1, 1, 2]
-    assert (cloud.home / "private" / "kept-two").stat().st_mode & 0o777 == 0o600
+    kept = cloud.home / "audit-keys" / "kept-two"
+    assert (kept.stat().st_mode & 0o777, kept.parent.stat().st_mode & 0o777) == (0o600, 0o700)
 
 
 CHECKS: dict[str, Check] = {

@@ -37,7 +37,7 @@ def test_every_command_of_the_page_answers_as_shown(
 
 
 def test_the_page_shows_each_command_and_file() -> None:
-    assert len(COMMANDS) == 4
+    assert len(COMMANDS) == 5
     assert set(FILES) >= {"export.jsonl", "checkpoints.txt", "key.pem", "inclusion.json", "consistency.json"}
 
 
