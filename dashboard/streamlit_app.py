@@ -1,6 +1,6 @@
 """The dashboard's frame: language, navigation, and what to do when data cannot be read.
 
-Run from the repository's root: python -m streamlit run dashboard/streamlit_app.py
+Run by `dashboard/server.py`.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from model.identity import Content
+from model.registry import retire_demo_model
 
 if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
@@ -43,10 +44,11 @@ def claim_contract(cursor: Any, name: str, content: Content, replace: bool) -> i
     return 0
 
 
-def record_contract(cursor: Any, name: str, content: Content, demo: bool) -> None:
+def record_contract(cursor: Any, name: str, content: Content, demo: bool) -> bool:
     """Make the name stand for this content, once its customers' ids stand in `delivered`.
 
-    What is the `demo`'s is marked so: no bank's own customers join the synthetic ones unasked.
+    What is the `demo`'s is marked so: no bank's own customers join the synthetic ones unasked, and none is
+    scored by the model that the demo approved. Return whether that one was retired.
     """
     loaded, shared = _present(cursor, name)
     cursor.execute("SELECT (content ->> 'demo')::boolean FROM loaded_contracts WHERE name = %s", (name,))
@@ -61,6 +63,7 @@ def record_contract(cursor: Any, name: str, content: Content, demo: bool) -> Non
         "SET fingerprint = EXCLUDED.fingerprint, content = EXCLUDED.content, loaded_at = clock_timestamp()",
         (name, content.fingerprint(), json.dumps(said)),
     )
+    return "demo" not in said and retire_demo_model(cursor, name)
 
 
 def count_others(cursor: Any, name: str) -> int:

@@ -240,6 +240,8 @@ def _summary(delivery: Delivery, loaded: Loaded) -> str:
     lines += [f"  {name:<10} {loaded.changed[name]:>8,} / {count:,}" for name, count in brought.items()]
     if loaded.replaced:
         lines.append(f"replaced the {loaded.replaced:,} customers that contract {delivery.contract.name} had")
+    if loaded.retired:
+        lines.append("the demo's own first model is retired: no model scores these until make train and make promote")
     if loaded.others:
         lines.append(
             f"{loaded.others:,} more customers are loaded under {delivery.contract.name} and not in these files:"

@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 
+# Who approved a model that nobody did.
+BY_DEMO = "(the demo's own first model)"
+DEMO = f"the demo itself {BY_DEMO}"
+DEMO_CONTRACT = "bank"
+FIRST_OF_DEMO = """
+SELECT (SELECT array_agg(version) FROM model_registry WHERE contract = %(contract)s) = ARRAY[%(version)s]
+   AND coalesce((SELECT (content ->> 'demo')::boolean FROM loaded_contracts WHERE name = %(contract)s),
+                NOT EXISTS (SELECT FROM customer_features WHERE contract = %(contract)s)
+                AND NOT EXISTS (SELECT FROM loaded_contracts WHERE name = %(contract)s))
+"""
+
+
 class RegistryError(ValueError):
     """When the registry cannot do what is asked; names the version and the remedy."""
 
@@ -105,6 +117,29 @@ def approve(conn: "Connection", version: str, by: str, reason: str = "") -> Regi
         approved = _lock(cursor, version)
     load_verified(scorer, found.scorer_sha256)  # raises what was audited as refused
     return approved
+
+
+def approve_for_demo(conn: "Connection", version: str) -> bool:
+    """Approve the demo's own first model: of a contract that knows no other, and has no customers but the demo's."""
+    with conn, conn.cursor() as cursor:
+        cursor.execute(FIRST_OF_DEMO, {"version": version, "contract": DEMO_CONTRACT})
+        is_first = bool(cursor.fetchone()[0])  # type: ignore[index]
+    if is_first:
+        approve(conn, version, DEMO, DEMO)
+    return is_first
+
+
+def retire_demo_model(cursor: Any, contract: str) -> bool:
+    """Retire the model that the demo approved, as part of the cursor's transaction; whether there was one."""
+    cursor.execute(
+        "UPDATE model_registry SET state = 'retired', retired_at = clock_timestamp() "
+        "WHERE contract = %s AND state = 'approved' AND approved_by LIKE %s RETURNING version",
+        (contract, f"%{BY_DEMO}"),
+    )
+    retired = cursor.fetchone()
+    if retired:
+        _audit(cursor, EventType.MODEL_RETIRED, {"model_version": retired[0], "contract": contract})
+    return bool(retired)
 
 
 def is_better(metrics: Mapping[str, Any]) -> bool:

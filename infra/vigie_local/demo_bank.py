@@ -17,8 +17,8 @@ from vigie_local.services import database_server
 from vigie_local.settings import DATABASE, LOOPBACK, REPOSITORY, LocalSettings, service_environment, tool_environment
 
 
-def fill_bank(settings: LocalSettings) -> None:
-    """Load the demo bank unless there are customers, and train a model unless one is approved."""
+def fill_bank(settings: LocalSettings) -> bool:
+    """Load the demo bank unless there are customers, and train its model unless one is approved; whether one is."""
     present = _count(settings, "SELECT count(*) FROM customers")
     with step("Demo bank") as current:
         if present:
@@ -30,9 +30,12 @@ def fill_bank(settings: LocalSettings) -> None:
     with step("Churn model") as current:
         if _count(settings, "SELECT count(*) FROM model_registry WHERE state = 'approved'"):
             current.note = "an approved one is registered already"
+        elif not _count(settings, "SELECT count(*) FROM loaded_contracts WHERE (content ->> 'demo')::boolean"):
+            current.note = "none is approved for your own customers: make train, then make promote"
         else:
             _train(settings)
             current.note = "trained, registered and approved: the demo's own first model"
+    return bool(_count(settings, "SELECT count(*) FROM model_registry WHERE state = 'approved'"))
 
 
 def tool_variables(settings: LocalSettings) -> dict[str, str]:

@@ -118,7 +118,7 @@ def dashboard(settings: LocalSettings) -> WebService:
     return WebService(
         pid_file=settings.run / "dashboard.pid",
         log=settings.logs / "dashboard.log",
-        command=(sys.executable, "-m", "streamlit", "run", "dashboard/streamlit_app.py", *arguments),
+        command=(sys.executable, "-m", "streamlit", "run", "dashboard/server.py", *arguments),
         environment=service_environment({**CREDENTIALS, "AWS_ENDPOINT_URL": settings.endpoint}),
         health=f"http://{LOOPBACK}:{settings.dashboard_port}{_below(settings)}/_stcore/health",
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,8 +26,13 @@ from vigie.database import Database
 from vigie.errors import DatabaseUnavailableError, SecretMalformedError, SettingsError
 from vigie.secrets import DatabaseSecret
 from vigie.transport import is_loopback, needs_certificates
+from vigie_local.database_certificate import CERTIFICATE, KEY, make_certificate
+from vigie_local.demo_bank import tool_variables
 from vigie_local.migrations import OWNER, apply_migrations
 from vigie_local.postgres import PostgresServer
+from vigie_local.secrets import connection_facts
+from vigie_local.services import database_server
+from vigie_local.settings import LocalSettings
 from vigie_operations.errors import TargetError
 from vigie_operations.targets import Target
 
@@ -201,3 +207,33 @@ def test_a_database_on_this_machine_is_verified_too_where_certificates_are_given
     office.use(Authority(), "127.0.0.1")
     with pytest.raises(psycopg2.OperationalError, match="SSL error"):
         psycopg2.connect(**office.secret("planner", Authority().pem, "127.0.0.1").parameters())
+
+
+def test_containers_reach_the_database_by_the_certificate_that_was_made_for_its_name(
+    office: Office, tmp_path: Path
+) -> None:
+    """`postgres` in the compose file; here the name leads to this machine, as the engine's own names do there."""
+    private = tmp_path / "private"
+    make_certificate(private, "postgres")
+    made = (private / CERTIFICATE).read_bytes()
+    make_certificate(private, "postgres")
+    assert (private / CERTIFICATE).read_bytes() == made
+    assert [path.name for path in private.iterdir() if path.stat().st_mode & 0o077] == []
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(private / CERTIFICATE, private / KEY)
+    office.front.context, office.front.in_clear = context, 0
+    settings = LocalSettings(home=tmp_path, postgres_host="postgres", postgres_port=office.front.port)
+    facts = connection_facts("planner", office.migrated.passwords["planner"], settings) | {"dbname": office.name}
+    known = DatabaseSecret.parse("x", json.dumps(facts)).parameters() | {"hostaddr": "127.0.0.1"}
+    psycopg2.connect(**known).close()
+    server = database_server(settings)
+    owner: dict[str, Any] = {"dbname": office.name, "user": OWNER, "password": office.migrated.passwords[OWNER]}
+    way: dict[str, Any] = (
+        {"host": "postgres", "port": office.front.port} | server.tls_parameters() | {"hostaddr": "127.0.0.1"}
+    )
+    psycopg2.connect(**way, **owner).close()
+    tool = tool_variables(settings)
+    assert tool["PGSSLROOTCERT"] == str(private / CERTIFICATE)
+    assert office.front.in_clear == 0
+    with pytest.raises(psycopg2.OperationalError, match="does not match host name"):
+        psycopg2.connect(**known | {"host": "another"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
@@ -18,6 +19,7 @@ import pytest
 from tests.e2e.browser import FLAGS, find_chromium
 from tests.integration.model_server.conftest import RunningServer, server_process  # noqa: F401 - a fixture
 from vigie_local.localstack import LocalStack, temporary_localstack
+from vigie_localstack.executor.runtime_api import Invocation, RuntimeApi
 from vigie_loopback.browser_requests import is_of_another_site
 
 OTHER_SITE = "attacker.example"
@@ -117,6 +119,26 @@ def test_no_web_socket_of_another_site_s_page_is_opened(cloud: LocalStack, heade
         lines = [f"{name}: {value}" for name, value in asked.items()]
         connection.sendall("\r\n".join(["GET /_aws/lambda/runtimes HTTP/1.1", *lines, "", ""]).encode())
         assert connection.recv(100).split()[1] == b"403"
+
+
+@pytest.mark.parametrize("headers", CROSS, ids=str)
+def test_no_page_takes_a_function_s_invocation_or_fails_its_start(headers: dict[str, str]) -> None:
+    """Each function's process asks a port of its own for work: an image that found it took the work, and its token."""
+
+    async def attack() -> tuple[list[int], bytes | None, int]:
+        api = RuntimeApi()
+        address = f"http://{await api.start()}/2018-06-01/runtime"
+        api.offer(Invocation("request-1", "arn", b"{}", "", 0))
+        refused = [
+            await asyncio.to_thread(status, f"{address}/invocation/next", headers),
+            await asyncio.to_thread(status, f"{address}/init/error", headers, "POST", b"{}"),
+            await asyncio.to_thread(status, f"{address}/invocation/request-1/response", headers, "POST", b"{}"),
+        ]
+        taken = await asyncio.to_thread(status, f"{address}/invocation/next", {})
+        api.close()
+        return refused, api.init_error, taken
+
+    assert asyncio.run(attack()) == ([403, 403, 403], None, 200)
 
 
 @contextlib.contextmanager

@@ -128,7 +128,7 @@ def dashboard_environment(store: SecretStore, home: Path) -> dict[str, str]:
 def running_dashboard(store: SecretStore) -> Iterator[str]:
     """Starts Streamlit on a free port as `make dashboard` does; gives its address, stops it by pid."""
     port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/streamlit_app.py", "--server.port", str(port)]
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/server.py", "--server.port", str(port)]
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryFile() as log:
         environment = dashboard_environment(store, Path(home))
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)

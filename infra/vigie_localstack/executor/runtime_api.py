@@ -8,6 +8,7 @@ import contextlib
 from dataclasses import dataclass, field
 
 from vigie_localstack.executor.outcome import Outcome, answered, raised, too_large
+from vigie_loopback.browser_requests import is_of_another_site
 
 LOOPBACK = "127.0.0.1"
 LARGEST_ANSWER = 6 * 2**20
@@ -46,6 +47,7 @@ class _Request:
     method: str
     path: str
     body: bytes
+    is_of_another_site: bool
 
 
 @dataclass
@@ -96,6 +98,8 @@ class RuntimeApi:
         writer.close()
 
     async def _answer_to(self, request: _Request) -> bytes:
+        if request.is_of_another_site:
+            return _refusal("403 Forbidden", "OtherSite")
         match request.method, request.path.removeprefix(_PREFIX).strip("/").split("/"):
             case "GET", ["invocation", "next"]:
                 self.ready.set()
@@ -125,7 +129,8 @@ async def _read_request(reader: asyncio.StreamReader) -> _Request:
     fields = (line.partition(":") for line in header_lines)
     headers = {name.lower(): value.strip() for name, _, value in fields}
     body = await reader.readexactly(int(headers.get("content-length") or 0))
-    return _Request(method, path, body)
+    sender = (headers.get(name, "") for name in ("host", "origin", "sec-fetch-site", "user-agent"))
+    return _Request(method, path, body, is_of_another_site(*sender))
 
 
 def _refusal(status: str, error_type: str) -> bytes:

@@ -53,7 +53,7 @@ def test_nothing_is_asked_at_start(proxy: tuple[int, list[bytes]], tmp_path: Pat
     log = tmp_path / "log"
     way_out = f"http://127.0.0.1:{through}"
     variables = {"HTTP_PROXY": way_out, "HTTPS_PROXY": way_out, "http_proxy": way_out, "https_proxy": way_out}
-    command = [sys.executable, "-m", "streamlit", "run", "dashboard/streamlit_app.py",
+    command = [sys.executable, "-m", "streamlit", "run", "dashboard/server.py",
                f"--server.address={address}", f"--server.port={port}"]  # fmt: skip
     with log.open("wb") as output:
         server = subprocess.Popen(

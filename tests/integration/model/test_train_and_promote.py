@@ -1,7 +1,6 @@
 """From a labelled file to the approved model of production, by the commands that people type."""
 
 import csv
-import getpass
 import random
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from psycopg2.errors import CheckViolation
 
 from model import card, promote, train
-from model.registry import current, list_versions, read_approved
+from model.registry import DEMO, current, list_versions, read_approved
 from model.synthesise import synthesise
 from tests.integration.model.conftest import name_in_environment, train_briefly, train_on
 from tests.template_database import MigratedServer
@@ -77,7 +76,7 @@ def test_nothing_is_approved_until_it_is_promoted(
 
 def test_the_demo_s_own_first_model_is_approved_and_marked_as_such(trained: str, tmp_path: Path) -> None:
     assert states(trained) == ["approved"]
-    assert read_approved_by(trained) == (f"{getpass.getuser()} (the demo's own first model)", train.DEMO)
+    assert read_approved_by(trained) == (DEMO, DEMO)
     assert train_on(tmp_path, 2, "--demo") == 0
     assert states(trained) == ["approved", "candidate"]
 

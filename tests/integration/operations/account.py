@@ -222,7 +222,8 @@ def load_customers(account: Account) -> None:
     for command in (
         ("model.synthesise", "--customers", str(CUSTOMERS), "--out", bank),
         ("model.load", "--data", bank),
-        ("model.train", "--quick", "--demo", "--data", bank),
+        ("model.train", "--quick", "--data", bank),
+        ("model.promote", "--by", "an operator"),
     ):
         _run(account, [sys.executable, "-m", *command], account.environment | owner)
 
