@@ -318,14 +318,76 @@ BEGIN
 END $$;
 
 REVOKE EXECUTE ON FUNCTION refuse_event, check_events FROM PUBLIC;
+
+-- An event names only runs that were planned: what a dead letter names is looked up.
+GRANT SELECT (run_id) ON runs TO dead_letters;
+
+-- What was sent holds the customer's own words, the answers what the model made of them. No agent needs the first; each
+-- reads its own answers, so that none is paid for twice.
+DO $$
+DECLARE
+    others text := (
+        SELECT string_agg(quote_ident(attname), ', ') FROM pg_attribute
+        WHERE attrelid = 'egress_ledger'::regclass AND attnum > 0 AND NOT attisdropped
+          AND attname NOT IN ('redacted_prompt', 'answer'));
+BEGIN
+    REVOKE SELECT ON egress_ledger FROM nlp_agent, action_agent, dashboard;
+    EXECUTE format('GRANT SELECT (%s) ON egress_ledger TO nlp_agent, action_agent, dashboard', others);
+END $$;
+CREATE VIEW own_answers WITH (security_barrier) AS
+SELECT run_id, purpose, customer_id, egress_id, attempt, outcome, answer FROM egress_ledger WHERE agent = session_user;
+GRANT SELECT ON own_answers TO nlp_agent, action_agent;
+ALTER FUNCTION require_call_in_force() SECURITY DEFINER;
+
+-- A person reads it on purpose, as a role that no function has, for a reason of a closed list.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'officer') THEN
+        CREATE ROLE officer LOGIN;
+    END IF;
+END $$;
+ALTER ROLE officer CONNECTION LIMIT 4;
+ALTER ROLE officer SET lock_timeout = '30s';
+ALTER ROLE officer SET statement_timeout = '30s';
+ALTER ROLE officer SET idle_in_transaction_session_timeout = '30s';
+GRANT USAGE ON SCHEMA public TO officer;
+
+CREATE FUNCTION ask_to_read(egress uuid, because text) RETURNS uuid LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+    asked uuid := uuidv7();
+BEGIN
+    IF num_nulls(egress, because) > 0 THEN
+        RETURN NULL;
+    ELSIF because IN ('subject_access', 'complaint', 'incident', 'inspection') THEN
+        INSERT INTO public.audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details)
+        SELECT asked, clock_timestamp(), run_id, session_user, 'PROMPT_READ', 'ok', customer_id,
+               jsonb_build_object('egress_id', egress_id, 'reason', because)
+        FROM public.egress_ledger WHERE egress_id = egress;
+        IF FOUND THEN
+            RETURN asked;
+        END IF;
+    END IF;
+    RAISE EXCEPTION 'reading refused: there is no such call, or no such reason'
+        USING ERRCODE = 'VG007', HINT = 'Give subject_access, complaint, incident or inspection.';
+END $$;
+
+-- The text is given in a later transaction only: by then the event is committed, and no rollback can take it back.
+CREATE FUNCTION read_prompt(asked uuid) RETURNS text LANGUAGE sql SECURITY DEFINER AS $$
+    SELECT l.redacted_prompt
+    FROM public.audit_log e JOIN public.egress_ledger l ON l.egress_id = (e.details ->> 'egress_id')::uuid
+    WHERE e.event_id = asked AND e.event_type = 'PROMPT_READ' AND e.agent = session_user
+      AND e.xact IS DISTINCT FROM pg_current_xact_id_if_assigned()
+      AND e.occurred_at > clock_timestamp() - interval '5 minutes'
+$$;
+REVOKE EXECUTE ON FUNCTION ask_to_read, read_prompt FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION ask_to_read, read_prompt TO officer;
+
+-- As in 0018.
 DO $$
 DECLARE
     ours regprocedure;
 BEGIN
-    FOREACH ours IN ARRAY ARRAY['refuse_event()', 'check_events()', 'audit_consents()']::regprocedure[] LOOP
+    FOR ours IN SELECT oid FROM pg_catalog.pg_proc WHERE pronamespace = 'public'::regnamespace AND prokind = 'f' LOOP
         EXECUTE format('ALTER FUNCTION %s SET search_path = pg_catalog, public, pg_temp', ours);
     END LOOP;
 END $$;
-
--- An event names only runs that were planned: what a dead letter names is looked up.
-GRANT SELECT (run_id) ON runs TO dead_letters;
