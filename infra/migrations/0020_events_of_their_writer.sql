@@ -234,12 +234,14 @@ BEGIN
 
     -- What names a record says what the record says.
     SELECT event_type INTO wrong FROM (
+        SELECT 'an event' AS event_type FROM (SELECT DISTINCT run_id FROM inserted WHERE run_id IS NOT NULL) named
+        WHERE NOT EXISTS (SELECT FROM public.runs r WHERE r.run_id = named.run_id)
+        UNION ALL
         SELECT i.event_type
         FROM inserted i LEFT JOIN LATERAL (
             SELECT * FROM public.runs WHERE run_id = i.run_id LIMIT 1) r ON true
-        WHERE i.run_id IS NOT NULL AND r.run_id IS NULL
-           OR i.event_type IN ('RUN_PLANNED', 'RUN_FINISHED', 'MODEL_LOADED', 'PREDICTION_SAVED')
-              AND NOT i.details - '{left_out_without_profiling_consent,redrives,with_sentiment,analysis_lost}'::text[]
+        WHERE i.event_type IN ('RUN_PLANNED', 'RUN_FINISHED', 'RUN_RECONCILED', 'MODEL_LOADED', 'PREDICTION_SAVED')
+          AND (i.event_type <> 'RUN_RECONCILED' AND NOT i.details - '{left_out_without_profiling_consent,redrives,with_sentiment,analysis_lost}'::text[]
               <@ (jsonb_strip_nulls(jsonb_build_object(
                   'planned', r.planned, 'batches', r.batches, 'contract', r.contract, 'model_version', r.model_version,
                   'scorer_sha256', r.scorer_sha256, 'most_lost_analyses', r.most_lost_analyses,
@@ -250,7 +252,7 @@ BEGIN
               AND greatest((i.details ->> 'events')::numeric, (i.details ->> 'gaps')::numeric)
                   > 100 * (coalesce(r.planned, 0) + 100)
            OR i.details ? 'redrives' AND NOT EXISTS (
-              SELECT FROM public.redrives d WHERE d.redriven_as = i.run_id AND d.run_id = i.details ->> 'redrives')
+              SELECT FROM public.redrives d WHERE d.redriven_as = i.run_id AND d.run_id = i.details ->> 'redrives'))
         UNION ALL
         SELECT i.event_type
         FROM inserted i LEFT JOIN LATERAL (
