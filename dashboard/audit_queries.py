@@ -189,10 +189,10 @@ def steps_of(db: Reader, customer_id: UUID, run_id: str) -> dict[str, Row]:
 
 
 def calls_of(db: Reader, customer_id: UUID, run_ids: list[str]) -> list[Row]:
-    """Every external call about the customer in these runs, oldest first, with the pseudonymised prompt."""
+    """Every external call about the customer in these runs, oldest first; this role cannot read what was sent."""
     return db.fetch(
         "SELECT egress_id, agent, run_id, purpose, consent_id, attempt, recipient, country, retention, model,"
-        " prompt_version, redacted_prompt, prompt_sha256, entity_counts, sent_at, outcome, tokens_in, tokens_out,"
+        " prompt_version, prompt_sha256, entity_counts, sent_at, outcome, tokens_in, tokens_out,"
         " latency_ms FROM egress_ledger WHERE run_id = ANY(%(runs)s) AND customer_id = %(id)s ORDER BY sent_at",
         {"id": customer_id, "runs": run_ids},
     )

@@ -31,7 +31,7 @@ from vigie.silence import SERVER_OPTIONS, TCP_PARAMETERS, bounded_wait
 DEFAULT_SECRET = "vigie/database/dashboard"  # noqa: S105 - a secret's name
 SECRET_AGE_S = 300
 CONNECTIONS = 8
-_OPTIONS = f"-c default_transaction_read_only=on -c statement_timeout=20000 -c jit=off -c timezone=UTC {SERVER_OPTIONS}"
+_OPTIONS = f"-c statement_timeout=20000 -c jit=off -c timezone=UTC {SERVER_OPTIONS}"
 # Longer than the server lets a statement run; an idle connection has less to prove that it is there.
 _SILENT_S = 25
 _IDLE_SILENT_S = 3
@@ -47,13 +47,13 @@ def secret_name() -> str:
     return os.environ.get("VIGIE_DATABASE_SECRET") or DEFAULT_SECRET
 
 
-def read_credentials() -> DatabaseSecret:
-    """The dashboard's credentials, from Secrets Manager.
+def read_credentials(name: str = "") -> DatabaseSecret:
+    """The dashboard's credentials, or those of another secret, from Secrets Manager.
 
     Raises:
         SecretMissingError, SecretUnreadableError, SecretMalformedError: with the secret's name, never its content.
     """
-    name = secret_name()
+    name = name or secret_name()
     try:
         config = Config(connect_timeout=3, read_timeout=5, retries={"total_max_attempts": 2})
         client = boto3.client("secretsmanager", config=config)
@@ -116,7 +116,7 @@ class Database:
             connection = self._idle.pop() if self._idle else None
         if connection:
             _require_answer(connection)
-        connection = connection or _connect(credentials)
+        connection = connection or connect(credentials)
         try:
             yield connection
         finally:
@@ -151,13 +151,15 @@ class Database:
         return {name: getattr(known, name, "?") for name in ("host", "port", "dbname")}
 
 
-def _connect(credentials: DatabaseSecret) -> Connection:
+def connect(credentials: DatabaseSecret, *, read_only: bool = True) -> Connection:
+    """Open a connection on which each statement commits."""
     try:
         parameters = credentials.parameters()
     except errors.SettingsError:
         raise SecretMalformedError(secret=secret_name(), fields="ca_bundle") from None
     connection: Connection = psycopg2.connect(
-        **parameters, connect_timeout=5, options=_OPTIONS, application_name="vigie-dashboard", **TCP_PARAMETERS,
+        **parameters, options=f"{_OPTIONS} -c default_transaction_read_only={'on' if read_only else 'off'}",
+        connect_timeout=5, application_name="vigie-dashboard", **TCP_PARAMETERS,
     )  # fmt: skip
     connection.autocommit = True
     return connection

@@ -18,7 +18,7 @@ from dashboard.view import View, choose, current_view, read_cached, show, show_t
 from dashboard.wording import load_texts
 
 PAGE_ROWS = 50
-AGENTS = ("planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent", "owner")
+AGENTS = ("planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent", "owner", "officer")
 Row = dict[str, Any]
 
 

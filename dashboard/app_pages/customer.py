@@ -9,6 +9,7 @@ import streamlit as st
 
 from dashboard import audit_queries, markup
 from dashboard.markup import Html
+from dashboard.reading import show_reading
 from dashboard.story import DRIVER_LIMIT, Happening, group_by_day, tell_story, write_summary
 from dashboard.view import View, choose, current_view, show, show_title
 from vigie.vocabulary import CallStatus, Purpose
@@ -196,7 +197,7 @@ def _without(view: View, part: str, step: Row | None) -> Html:
 
 
 def calls_panel(view: View, calls: list[Row]) -> Html:
-    """What left for a language model, as it left."""
+    """What left for a language model: to whom, under which consent, with which hash and counts."""
     body = [_call(view, call) for call in calls] or [markup.safe(view.words("story.no_calls"))]
     return markup.panel(view.words("story.calls"), *body)
 
@@ -223,9 +224,7 @@ def _call(view: View, call: Row) -> Html:
         (words("story.consent_id"), str(call["consent_id"])),
         ("SHA-256", markup.tag("code", call["prompt_sha256"])),
     ]
-    is_erased = call["redacted_prompt"] is None
-    prompt = markup.tag("p", words("story.prompt_erased")) if is_erased else markup.tag("pre", call["redacted_prompt"])
-    return markup.disclose(summary, markup.tag("p", words("story.prompt"), css="note"), prompt, markup.facts(facts))
+    return markup.disclose(summary, markup.facts(facts))
 
 
 def show_timeline(view: View, happenings: list[Happening], limited: bool) -> None:
@@ -267,6 +266,7 @@ def main() -> None:
         show(consent_panel(view, consents))
     calls = audit_queries.calls_of(view.db, customer_id, list(runs))
     show(markup.row(calls_panel(view, calls), feedback_panel(view, feedback)))
+    show_reading(view, calls)
     events = audit_queries.events_of(view.db, customer_id, EVENT_LIMIT)
     happenings = tell_story(view, consents, feedback, calls, events)
     with st.columns(3)[0]:

@@ -1,5 +1,6 @@
 """A withdrawal, and then a search of every column of every table for a trace of what was derived."""
 
+import json
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
@@ -145,3 +146,30 @@ def test_a_call_that_rests_on_a_consent_withdrawn_meanwhile_leaves_no_trace(
         )
     assert caught.value.pgcode == "VG001"
     assert columns_with(bank, customer_id, TRACE) == set()
+
+
+@pytest.mark.parametrize(
+    ("role", "event_type", "details"),
+    [
+        ("nlp_agent", "ANALYSIS_SAVED", {"sentiment": "negative"}),
+        ("nlp_agent", "ANALYSIS_SAVED", {"topics": 2}),
+        ("nlp_agent", "ANALYSIS_SAVED", {"summary": TRACE}),
+        ("prediction_agent", "PREDICTION_SAVED", {"probability": 0.73}),
+        ("action_agent", "SEGMENTATION", {"segment": "High"}),
+        ("action_agent", "SEGMENTATION", {"probability": 0.73}),
+        ("action_agent", "ACTION_SAVED", {"offer_id": "fee_review"}),
+        ("action_agent", "ACTION_SAVED", {"source": "model"}),
+    ],
+    ids=str,
+)
+def test_an_event_takes_nothing_of_what_was_derived(
+    bank: Bank, victim: Callable[[], UUID], role: str, event_type: str, details: dict[str, object]
+) -> None:
+    """What no event holds, no withdrawal leaves there: earlier versions' agents wrote each of these."""
+    with pytest.raises(psycopg2.Error) as caught:
+        bank.query(
+            "INSERT INTO audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details)"
+            " VALUES (uuidv7(), clock_timestamp(), 'run', %s, %s, 'ok', %s, %s)",
+            role, event_type, victim(), json.dumps(details), role=role,
+        )  # fmt: skip
+    assert caught.value.pgcode == "VG005"

@@ -65,9 +65,9 @@ def secret_store(secrets: dict[str, str]) -> Iterator[SecretStore]:
         server.server_close()
 
 
-def secret_of(server: PostgresServer, dbname: str, password: str = PASSWORD) -> str:
-    """The secret's JSON text for the dashboard's role."""
-    settings = {"host": "127.0.0.1", "port": server.port, "dbname": dbname, "username": "dashboard"}
+def secret_of(server: PostgresServer, dbname: str, password: str = PASSWORD, role: str = "dashboard") -> str:
+    """The secret's JSON text for the dashboard's role, or another."""
+    settings = {"host": "127.0.0.1", "port": server.port, "dbname": dbname, "username": role}
     return json.dumps(settings | {"password": password})
 
 
@@ -91,7 +91,8 @@ def prepare_database(server: PostgresServer, dbname: str) -> None:
     connection.close()
     migrate(server, dbname)
     with server.connect("postgres") as connection, connection.cursor() as cursor:
-        cursor.execute("ALTER ROLE dashboard PASSWORD %s", (PASSWORD,))
+        for role in ("dashboard", "officer"):
+            cursor.execute(f"ALTER ROLE {role} PASSWORD %s", (PASSWORD,))
 
 
 def migrate(server: PostgresServer, dbname: str) -> None:

@@ -94,13 +94,14 @@ def test_a_search_without_accents_finds_the_name_and_opens_the_whole_story(page:
     expect(page.locator("ol.time")).to_contain_text("Prédiction enregistrée")
 
 
-def test_the_prompt_that_left_is_shown_pseudonymised(page: Page, address: str) -> None:
+def test_a_call_is_shown_by_its_hash_and_counts_and_without_what_was_sent(page: Page, address: str) -> None:
     page.goto(f"{address}/customers?sentiment=negative&lang=en")
     page.locator("tbody a").first.click()
-    call = page.locator("details", has_text="Pseudonymised prompt").first
+    call = page.locator("details", has_text="SHA-256").first
     call.locator("summary").click()
-    expect(call.locator("pre")).to_be_visible()
-    expect(call.locator("pre")).to_contain_text("<NAME_1>")
+    expect(call.locator("code").first).to_be_visible()
+    expect(page.locator("body")).not_to_contain_text("<NAME_1>")
+    expect(page.get_by_text("Read what was sent").first).to_be_visible()
 
 
 def test_the_audit_log_is_paged_filtered_and_downloaded(page: Page, address: str, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from vigie.vocabulary import (
     Finding,
     NoAnswer,
     Purpose,
+    ReadingReason,
     Reason,
     RunStatus,
     Step,
@@ -192,6 +193,11 @@ MEANINGS: dict[EventType, tuple[str, dict[str, Rule]]] = {
             "body_bytes": COUNT,
             "body_sha256": text(SHA256, Record.DEAD_LETTER),
         },
+    ),
+    EventType.PROMPT_READ: (
+        "A person asked to read what was sent in a call, for the reason given (written by the database itself, before"
+        " it gives the text).",
+        {"egress_id": EGRESS_ID, "reason": one_of(*ReadingReason)},
     ),
 }
 

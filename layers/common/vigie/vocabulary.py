@@ -207,6 +207,7 @@ class EventType(Word):
     RUN_RECONCILED = "RUN_RECONCILED"
     RUN_FINISHED = "RUN_FINISHED"
     DEAD_LETTERED = "DEAD_LETTERED"
+    PROMPT_READ = "PROMPT_READ"
 
 
 class DeadLetterReason(Word):
@@ -289,6 +290,15 @@ class NoAnswer(Word):
     PERMISSION_DENIED = "permission_denied"
     PROXY_REFUSED = "proxy_refused"
     WRONG_ADDRESS = "wrong_address"
+
+
+class ReadingReason(Word):
+    """Why a person reads the text that was sent in a call."""
+
+    SUBJECT_ACCESS = "subject_access"
+    COMPLAINT = "complaint"
+    INCIDENT = "incident"
+    INSPECTION = "inspection"
 
 
 class GapName(Word):

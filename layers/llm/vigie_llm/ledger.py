@@ -30,7 +30,7 @@ EARLIER = """
 SELECT DISTINCT ON (customer_id) customer_id, egress_id, attempt, outcome, answer,
        count(*) FILTER (WHERE outcome = 'refused') OVER (PARTITION BY customer_id),
        count(*) FILTER (WHERE claims > 0) OVER (PARTITION BY customer_id)
-FROM egress_ledger WHERE run_id = %s AND purpose = %s AND customer_id = ANY(%s)
+FROM own_answers WHERE run_id = %s AND purpose = %s AND customer_id = ANY(%s)
 ORDER BY customer_id, attempt DESC
 """
 STATUS = {

@@ -31,6 +31,7 @@ from tests.e2e.dashboard_bank import (
 from vigie_local.postgres import PostgresServer
 
 NAME = "vigie/database/dashboard"
+OFFICER = "vigie/database/officer"
 PAGES = ("overview", "customers", "customer", "audit", "runs", "governance", "claims", "model")
 CUSTOMERS = 200
 
@@ -163,12 +164,44 @@ def test_a_customers_story_shows_all_that_happened_and_hides_the_feedbacks_words
     app = open_page("customer", lang="fr", id=customer_id(124))
     told = text(app)
     parts = (
-        "Linh", "Solde en baisse de 42 % sur six mois", "réduit modérément", "&lt;NAME_1&gt;", "Texte pseudonymisé",
+        "Linh", "Solde en baisse de 42 % sur six mois", "réduit modérément", "SHA-256",
         "Consentement donné : Profilage", "Action enregistrée", "règles locales, sur cette machine",
     )  # fmt: skip
     assert [part for part in parts if part not in told] == []
     assert "CANARY" not in told
     assert "@example.org" not in told
+    assert "NAME_1" not in told
+
+
+def readings(server: PostgresServer) -> list[tuple[str, str]]:
+    with server.connect("vigie") as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT agent, details ->> 'reason' FROM audit_log WHERE event_type = 'PROMPT_READ'")
+        found = cursor.fetchall()
+    connection.close()
+    return found
+
+
+def test_what_was_sent_is_shown_for_a_reason_that_the_trail_keeps(store: SecretStore, server: PostgresServer) -> None:
+    store.secrets[OFFICER] = secret_of(server, "vigie", role="officer")
+    app = open_page("customer", lang="en", id=customer_id(124))
+    app.button(key="FormSubmitter:reading-Record the reading and show the text").click().run()
+    assert "NAME_1" not in text(app)  # no reason was chosen
+    assert readings(server) == []
+    next(box for box in app.selectbox if box.label == "Reason").select("complaint")
+    app.button(key="FormSubmitter:reading-Record the reading and show the text").click().run()
+    assert not app.exception
+    assert "&lt;NAME_1&gt;" in text(app)
+    assert readings(server) == [("officer", "complaint")]
+
+
+def test_who_has_no_officer_s_secret_reads_nothing(store: SecretStore, server: PostgresServer) -> None:
+    before = readings(server)
+    app = open_page("customer", lang="en", id=customer_id(124))
+    next(box for box in app.selectbox if box.label == "Reason").select("incident")
+    app.button(key="FormSubmitter:reading-Record the reading and show the text").click().run()
+    assert "NAME_1" not in text(app)
+    assert OFFICER in text(app)
+    assert readings(server) == before
 
 
 def test_the_story_runs_from_the_oldest_event_to_the_newest(store: SecretStore) -> None:
