@@ -99,17 +99,19 @@ ALTER TABLE actions ADD COLUMN reason text[], ADD COLUMN phrase_ids text[];
 COMMENT ON COLUMN actions.phrase_ids IS 'The message''s sentences in order; null in rows that are older than the bank';
 COMMENT ON COLUMN actions.reason IS 'Sentences of the kind reason, which a reader gets in their own language';
 
-CREATE FUNCTION require_run_with_drafts() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION require_draftable() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM public.runs WHERE run_id = NEW.run_id AND wording = 'drafted') THEN
-        RAISE EXCEPTION 'run % was planned without drafts', NEW.run_id
+    IF NOT EXISTS (SELECT FROM public.runs JOIN public.actions USING (run_id) WHERE run_id = NEW.run_id
+                   AND wording = 'drafted' AND customer_id = NEW.customer_id AND source = 'model') THEN
+        RAISE EXCEPTION 'run % was planned without drafts, or has no action of the model for customer %',
+            NEW.run_id, NEW.customer_id
             USING ERRCODE = 'VG005', HINT = 'Deploy with WORDING=drafted, and plan another run.';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
-CREATE TRIGGER require_run_with_drafts BEFORE INSERT ON drafts
-    FOR EACH ROW EXECUTE FUNCTION require_run_with_drafts();
+CREATE TRIGGER require_consent AFTER INSERT ON drafts FOR EACH ROW EXECUTE FUNCTION require_consent('retention_offers');
+CREATE TRIGGER require_draftable AFTER INSERT ON drafts FOR EACH ROW EXECUTE FUNCTION require_draftable();
 
 CREATE FUNCTION erase_wording() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
@@ -185,7 +187,7 @@ END $$;
 CREATE TRIGGER require_composed AFTER INSERT ON actions REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION require_composed();
 
-REVOKE EXECUTE ON FUNCTION keep_phrases, phrases_sha256, note_phrases, require_run_with_drafts, erase_wording,
+REVOKE EXECUTE ON FUNCTION keep_phrases, phrases_sha256, note_phrases, require_draftable, erase_wording,
     require_composed FROM PUBLIC;
 GRANT SELECT ON phrases, sentences TO action_agent, dashboard;
 GRANT INSERT (run_id, customer_id, message, findings) ON drafts TO action_agent;

@@ -1,5 +1,6 @@
 """What a hostile model, or whoever has the action agent's password, can have said to a customer: reviewed sentences."""
 
+import io
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 import psycopg2
 import pytest
 from aws_lambda_powertools import Metrics
+from psycopg2.extras import execute_values
 
 from action_agent.agent import ActionAgent
 from tests.attacks.hostile_answers import STRATEGIES, TRACE, HostileModel
@@ -151,6 +153,8 @@ ATTACKS: dict[str, dict[str, Any]] = {
     "an id that is not there": {"ids": [*GOOD, "we_promise"]},
     "without an opening": {"ids": GOOD[1:]},
     "without an offer": {"ids": [GOOD[0], *GOOD[2:]]},
+    "an id that is null": {"ids": [*GOOD[:3], None, GOOD[3]]},
+    "the same offer's sentence twice": {"ids": [*GOOD[:2], GOOD[1], *GOOD[2:]]},
     "two offers": {"ids": [*GOOD[:2], "fee_review", *GOOD[2:]]},
     "a sentence twice": {"ids": [*GOOD[:3], "your_choice", "regards"]},
     "another offer": {"offer": "loan_review"},
@@ -225,6 +229,41 @@ def test_the_database_refuses_other_words_from_whoever_has_the_password(
         insert(bank, target | change, append)
     assert caught.value.pgcode == "VG005"
     assert bank.query("SELECT 1 FROM actions WHERE customer_id = %s", target["customer"]) == []
+
+
+@pytest.mark.parametrize("way", ["INSERT of two rows", "COPY"])
+def test_one_bad_row_among_good_ones_refuses_them_all(
+    bank: Bank, target: dict[str, Any], victim: Callable[[], UUID], way: str
+) -> None:
+    other = victim()
+    for purpose in ("profiling", "retention_offers"):
+        bank.record_consent(other, purpose, True)
+    call = enter_egress(bank, other, "retention_offers", "action_agent")
+    [(said,)] = bank.query("SELECT message_en FROM offers WHERE offer_id = 'fee_review'")
+    rows = [
+        (target["customer"], "catalogue", "ModelRefused", "{fee_review}", said, None),
+        (other, "model", None, "{fee_review}", "You have won.", call),
+    ]
+    with pytest.raises(psycopg2.Error) as caught:
+        insert_together(bank, [("run", row[0], "High", "en", "fee_review", *row[1:]) for row in rows], way)
+    assert caught.value.pgcode == "VG005"
+
+
+def insert_together(bank: Bank, rows: list[tuple[Any, ...]], way: str) -> None:
+    """Insert rows in one statement, as the action agent."""
+    columns = (
+        "(run_id, customer_id, segment, language, offer_id, source, source_reason, phrase_ids, message, egress_id)"
+    )
+    connection = bank.connect("action_agent")
+    try:
+        with connection, connection.cursor() as cursor:
+            if way == "COPY":
+                lines = ("\t".join("\\N" if field is None else str(field) for field in row) for row in rows)
+                cursor.copy_expert(f"COPY actions {columns} FROM STDIN", io.StringIO("\n".join(lines)))
+            else:
+                execute_values(cursor, f"INSERT INTO actions {columns} VALUES %s", rows)
+    finally:
+        connection.close()
 
 
 def test_a_retired_sentence_is_refused(bank: Bank, target: dict[str, Any]) -> None:
