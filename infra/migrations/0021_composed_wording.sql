@@ -142,14 +142,14 @@ SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     refused uuid;
 BEGIN
-    WITH told AS (
+    WITH given AS (
         SELECT i.*, coalesce(f.sentiment, 'none') AS tone, coalesce(f.intent_to_leave, false) AS may_leave,
                coalesce(f.topics, '{}') AS spoken_of, coalesce(f.causes, '{}') AS moved_by
         FROM inserted AS i LEFT JOIN LATERAL (
             SELECT * FROM public.feedback_analyses
             WHERE run_id = i.run_id AND customer_id = i.customer_id OFFSET 0
         ) AS f ON true
-    ), said AS (
+    ), composed AS (
         SELECT run_id, customer_id,
             string_agg(CASE language WHEN 'fr' THEN text_fr ELSE text_en END, ' ' ORDER BY place)
                 FILTER (WHERE part = 1) AS text,
@@ -162,15 +162,15 @@ BEGIN
                 AND (causes = '{}' OR causes && moved_by)
                 AND (segments = '{}' OR segment = ANY (segments))
                 AND (offers = '{}' OR offer_id = ANY (offers))) AS fits
-        FROM told LEFT JOIN LATERAL (
+        FROM given LEFT JOIN LATERAL (
             SELECT 1 AS part, * FROM unnest(phrase_ids) WITH ORDINALITY
             UNION ALL SELECT 2, * FROM unnest(reason) WITH ORDINALITY
-        ) AS given (part, phrase_id, place) ON true
+        ) AS chosen (part, phrase_id, place) ON true
         LEFT JOIN public.sentences USING (phrase_id)
         WHERE source <> 'none' GROUP BY run_id, customer_id
     )
     SELECT customer_id INTO refused
-    FROM told LEFT JOIN said USING (run_id, customer_id) LEFT JOIN public.offers AS made USING (offer_id)
+    FROM given LEFT JOIN composed USING (run_id, customer_id) LEFT JOIN public.offers AS made USING (offer_id)
     WHERE (CASE source
         WHEN 'none' THEN num_nonnulls(message, phrase_ids, reason) = 0
         WHEN 'catalogue' THEN phrase_ids = ARRAY[offer_id] AND reason IS NULL

@@ -18,7 +18,7 @@ from tests.fakes.step_functions import FakeStepFunctions
 from tests.integration.conftest import Bank
 from tests.integration.database.conftest import enter_egress
 from tests.integration.database.test_phrase_bank import offers_of
-from tests.phrase_language import LANGUAGES, Language, Told, read_bank
+from tests.phrase_language import LANGUAGES, Language, Subject, read_bank
 from vigie.audit import Origin
 from vigie.messages import BatchMessage
 from vigie.runtime import Request
@@ -95,7 +95,7 @@ def test_ten_thousand_hostile_answers_store_only_messages_of_the_finite_language
     outside = [
         row
         for row in rows
-        if not language.holds(row[0], row[1], Told(*row[4:]))
+        if not language.holds(row[0], row[1], Subject(*row[4:]))
         and (row[2] != "catalogue" or row[0] != own[row[4], row[1]])
     ]
     assert outside == []
@@ -120,17 +120,17 @@ def test_no_column_of_the_database_keeps_a_word_of_a_hostile_answer(ran: tuple[B
 
 def test_the_recogniser_refuses_what_is_not_of_the_language(bank: Bank) -> None:
     language = Language(offers_of(bank))
-    told = Told("fee_review", "High", "negative", topics=("fees",))
+    subject = Subject("fee_review", "High", "negative", topics=("fees",))
     kinds = language.kinds
     said = (kinds["opening"]["apology"], kinds["topic"]["fees_regret"], language.offers["fee_review"])
     good = " ".join(sentence["en"] for sentence in (*said, kinds["closing"]["regards"]))
-    assert language.holds(good, "en", told)
-    assert not language.holds(good, "fr", told)
-    assert not language.holds(good.replace("fees", "fee"), "en", told)
-    assert not language.holds(good + " We promise.", "en", told)
-    assert not language.holds(good, "en", Told("loan_review", "High", "negative", topics=("fees",)))
-    assert not language.holds(good, "en", Told("fee_review", "High", "positive", topics=("fees",)))
-    assert not language.holds(good, "en", Told("fee_review", "Low", "negative", topics=("fees",)))
+    assert language.holds(good, "en", subject)
+    assert not language.holds(good, "fr", subject)
+    assert not language.holds(good.replace("fees", "fee"), "en", subject)
+    assert not language.holds(good + " We promise.", "en", subject)
+    assert not language.holds(good, "en", Subject("loan_review", "High", "negative", topics=("fees",)))
+    assert not language.holds(good, "en", Subject("fee_review", "High", "positive", topics=("fees",)))
+    assert not language.holds(good, "en", Subject("fee_review", "Low", "negative", topics=("fees",)))
 
 
 # Whoever has the action agent's password, in a run about a neutral customer in the segment High.

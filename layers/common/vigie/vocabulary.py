@@ -164,7 +164,7 @@ class PhraseKind(Word):
 
 
 class Wording(Word):
-    """Whether a run keeps the model's own words beside the composed ones, as drafts that nobody has reviewed."""
+    """Whether a run keeps the model's own words as well, as drafts that no person has reviewed."""
 
     COMPOSED = "composed"
     DRAFTED = "drafted"
