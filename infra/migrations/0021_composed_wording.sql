@@ -96,6 +96,8 @@ INSERT INTO drafts (run_id, customer_id, message)
 UPDATE actions SET message = NULL WHERE source = 'model';
 ALTER TABLE actions DROP COLUMN reason;
 ALTER TABLE actions ADD COLUMN reason text[], ADD COLUMN phrase_ids text[];
+COMMENT ON COLUMN actions.source IS
+    'model: sentences chosen by the model; catalogue: its own message, source_reason says why; none: no offer may be made';
 COMMENT ON COLUMN actions.phrase_ids IS 'The message''s sentences in order; null in rows that are older than the bank';
 COMMENT ON COLUMN actions.reason IS 'Sentences of the kind reason, which a reader gets in their own language';
 

@@ -98,7 +98,7 @@ class Segment(Word):
 
 
 class ActionSource(Word):
-    """Whose words an action is in."""
+    """Who chose an action and its sentences: the model, or else the catalogue; none where no offer may be made."""
 
     MODEL = "model"
     CATALOGUE = "catalogue"
