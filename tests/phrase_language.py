@@ -25,8 +25,8 @@ type Entry = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a message is about."""
+class Subject:
+    """Whom a message is for and what it is about."""
 
     offer: str
     segment: str
@@ -48,19 +48,19 @@ class Language:
         if kind == "offer":
             yield from ({**offer, "offers": [name]} for name, offer in self.offers.items())
 
-    def holds(self, message: str, language: str, told: Told) -> bool:
+    def holds(self, message: str, language: str, subject: Subject) -> bool:
         """Whether a message is one of those that may be said of this."""
-        offer = self.offers[told.offer]
-        may_be_made = told.segment in offer["segments"] and (not offer["tones"] or told.tone in offer["tones"])
-        return may_be_made and any(self._parses(message, language, told, order) for order in ORDERS)
+        offer = self.offers[subject.offer]
+        may_be_made = subject.segment in offer["segments"] and (not offer["tones"] or subject.tone in offer["tones"])
+        return may_be_made and any(self._parses(message, language, subject, order) for order in ORDERS)
 
-    def _parses(self, rest: str, language: str, told: Told, order: Sequence[str]) -> bool:
+    def _parses(self, rest: str, language: str, subject: Subject, order: Sequence[str]) -> bool:
         if not order:
             return rest == ""
         for sentence in self.sentences(order[0]):
             text = sentence[language] + (" " if order[1:] else "")
-            is_next = rest.startswith(text) and fits(sentence, told)
-            if is_next and self._parses(rest[len(text) :], language, told, order[1:]):
+            is_next = rest.startswith(text) and fits(sentence, subject)
+            if is_next and self._parses(rest[len(text) :], language, subject, order[1:]):
                 return True
         return False
 
@@ -103,13 +103,13 @@ def read_bank() -> dict[str, dict[str, dict[str, Any]]]:
     return kinds
 
 
-def fits(sentence: Entry, told: Told) -> bool:
+def fits(sentence: Entry, subject: Subject) -> bool:
     """Whether a sentence may be said of this."""
     return (
-        (not sentence.get("tones") or told.tone in sentence["tones"])
-        and sentence.get("leaving") in (None, told.leaving)
-        and (not sentence.get("topics") or any(topic in told.topics for topic in sentence["topics"]))
-        and (not sentence.get("causes") or any(cause in told.causes for cause in sentence["causes"]))
-        and (not sentence.get("segments") or told.segment in sentence["segments"])
-        and (not sentence.get("offers") or told.offer in sentence["offers"])
+        (not sentence.get("tones") or subject.tone in sentence["tones"])
+        and sentence.get("leaving") in (None, subject.leaving)
+        and (not sentence.get("topics") or any(topic in subject.topics for topic in sentence["topics"]))
+        and (not sentence.get("causes") or any(cause in subject.causes for cause in sentence["causes"]))
+        and (not sentence.get("segments") or subject.segment in sentence["segments"])
+        and (not sentence.get("offers") or subject.offer in sentence["offers"])
     )

@@ -96,20 +96,24 @@ INSERT INTO drafts (run_id, customer_id, message)
 UPDATE actions SET message = NULL WHERE source = 'model';
 ALTER TABLE actions DROP COLUMN reason;
 ALTER TABLE actions ADD COLUMN reason text[], ADD COLUMN phrase_ids text[];
+COMMENT ON COLUMN actions.source IS
+    'model: sentences chosen by the model; catalogue: its own message, source_reason says why; none: no offer may be made';
 COMMENT ON COLUMN actions.phrase_ids IS 'The message''s sentences in order; null in rows that are older than the bank';
 COMMENT ON COLUMN actions.reason IS 'Sentences of the kind reason, which a reader gets in their own language';
 
-CREATE FUNCTION require_run_with_drafts() RETURNS trigger LANGUAGE plpgsql
+CREATE FUNCTION require_draftable() RETURNS trigger LANGUAGE plpgsql
 SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM public.runs WHERE run_id = NEW.run_id AND wording = 'drafted') THEN
-        RAISE EXCEPTION 'run % was planned without drafts', NEW.run_id
+    IF NOT EXISTS (SELECT FROM public.runs JOIN public.actions USING (run_id) WHERE run_id = NEW.run_id
+                   AND wording = 'drafted' AND customer_id = NEW.customer_id AND source = 'model') THEN
+        RAISE EXCEPTION 'run % was planned without drafts, or has no action of the model for customer %',
+            NEW.run_id, NEW.customer_id
             USING ERRCODE = 'VG005', HINT = 'Deploy with WORDING=drafted, and plan another run.';
     END IF;
-    RETURN NEW;
+    RETURN NULL;
 END $$;
-CREATE TRIGGER require_run_with_drafts BEFORE INSERT ON drafts
-    FOR EACH ROW EXECUTE FUNCTION require_run_with_drafts();
+CREATE TRIGGER require_consent AFTER INSERT ON drafts FOR EACH ROW EXECUTE FUNCTION require_consent('retention_offers');
+CREATE TRIGGER require_draftable AFTER INSERT ON drafts FOR EACH ROW EXECUTE FUNCTION require_draftable();
 
 CREATE FUNCTION erase_wording() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, public, pg_temp AS $$
@@ -140,14 +144,14 @@ SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     refused uuid;
 BEGIN
-    WITH told AS (
+    WITH given AS (
         SELECT i.*, coalesce(f.sentiment, 'none') AS tone, coalesce(f.intent_to_leave, false) AS may_leave,
                coalesce(f.topics, '{}') AS spoken_of, coalesce(f.causes, '{}') AS moved_by
         FROM inserted AS i LEFT JOIN LATERAL (
             SELECT * FROM public.feedback_analyses
             WHERE run_id = i.run_id AND customer_id = i.customer_id OFFSET 0
         ) AS f ON true
-    ), said AS (
+    ), composed AS (
         SELECT run_id, customer_id,
             string_agg(CASE language WHEN 'fr' THEN text_fr ELSE text_en END, ' ' ORDER BY place)
                 FILTER (WHERE part = 1) AS text,
@@ -160,15 +164,15 @@ BEGIN
                 AND (causes = '{}' OR causes && moved_by)
                 AND (segments = '{}' OR segment = ANY (segments))
                 AND (offers = '{}' OR offer_id = ANY (offers))) AS fits
-        FROM told LEFT JOIN LATERAL (
+        FROM given LEFT JOIN LATERAL (
             SELECT 1 AS part, * FROM unnest(phrase_ids) WITH ORDINALITY
             UNION ALL SELECT 2, * FROM unnest(reason) WITH ORDINALITY
-        ) AS given (part, phrase_id, place) ON true
+        ) AS chosen (part, phrase_id, place) ON true
         LEFT JOIN public.sentences USING (phrase_id)
         WHERE source <> 'none' GROUP BY run_id, customer_id
     )
     SELECT customer_id INTO refused
-    FROM told LEFT JOIN said USING (run_id, customer_id) LEFT JOIN public.offers AS made USING (offer_id)
+    FROM given LEFT JOIN composed USING (run_id, customer_id) LEFT JOIN public.offers AS made USING (offer_id)
     WHERE (CASE source
         WHEN 'none' THEN num_nonnulls(message, phrase_ids, reason) = 0
         WHEN 'catalogue' THEN phrase_ids = ARRAY[offer_id] AND reason IS NULL
@@ -185,7 +189,7 @@ END $$;
 CREATE TRIGGER require_composed AFTER INSERT ON actions REFERENCING NEW TABLE AS inserted
     FOR EACH STATEMENT EXECUTE FUNCTION require_composed();
 
-REVOKE EXECUTE ON FUNCTION keep_phrases, phrases_sha256, note_phrases, require_run_with_drafts, erase_wording,
+REVOKE EXECUTE ON FUNCTION keep_phrases, phrases_sha256, note_phrases, require_draftable, erase_wording,
     require_composed FROM PUBLIC;
 GRANT SELECT ON phrases, sentences TO action_agent, dashboard;
 GRANT INSERT (run_id, customer_id, message, findings) ON drafts TO action_agent;

@@ -9,6 +9,8 @@ from functools import lru_cache
 MARKED = re.compile(r'<case id="([0-9a-f]{32})">\n(.*?)\n</case id="\1">', re.DOTALL)
 OFFERS = re.compile(r"<offers>\n(.*?)\n</offers>", re.DOTALL)
 MOST_REASONS = 4
+# The topic's sentences stand in the order in which the customer came to speak of topics.
+WEIGHTIEST = 2
 
 Case = Mapping[str, object]
 
@@ -41,6 +43,7 @@ def retention_action(case_text: str, offers_text: str, lists: Mapping[str, Seque
         raise CaseError("the instructions list no offer that the schema permits")
     offer = max(offers, key=lambda offer: _fit(offer, topics))
     drawn = zlib.crc32(case_text.encode())
+    lists = {**lists, "topic": lists.get("topic", ())[:WEIGHTIEST] or ["no"]}
     chosen: dict[str, object] = {
         name: _draw(ids, drawn, place)
         for place, (name, ids) in enumerate(sorted(lists.items()))

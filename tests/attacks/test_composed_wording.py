@@ -1,5 +1,6 @@
 """What a hostile model, or whoever has the action agent's password, can have said to a customer: reviewed sentences."""
 
+import io
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -8,6 +9,7 @@ from uuid import UUID
 import psycopg2
 import pytest
 from aws_lambda_powertools import Metrics
+from psycopg2.extras import execute_values
 
 from action_agent.agent import ActionAgent
 from tests.attacks.hostile_answers import STRATEGIES, TRACE, HostileModel
@@ -16,7 +18,7 @@ from tests.fakes.step_functions import FakeStepFunctions
 from tests.integration.conftest import Bank
 from tests.integration.database.conftest import enter_egress
 from tests.integration.database.test_phrase_bank import offers_of
-from tests.phrase_language import LANGUAGES, Language, Told, read_bank
+from tests.phrase_language import LANGUAGES, Language, Subject, read_bank
 from vigie.audit import Origin
 from vigie.messages import BatchMessage
 from vigie.runtime import Request
@@ -93,7 +95,7 @@ def test_ten_thousand_hostile_answers_store_only_messages_of_the_finite_language
     outside = [
         row
         for row in rows
-        if not language.holds(row[0], row[1], Told(*row[4:]))
+        if not language.holds(row[0], row[1], Subject(*row[4:]))
         and (row[2] != "catalogue" or row[0] != own[row[4], row[1]])
     ]
     assert outside == []
@@ -118,17 +120,17 @@ def test_no_column_of_the_database_keeps_a_word_of_a_hostile_answer(ran: tuple[B
 
 def test_the_recogniser_refuses_what_is_not_of_the_language(bank: Bank) -> None:
     language = Language(offers_of(bank))
-    told = Told("fee_review", "High", "negative", topics=("fees",))
+    subject = Subject("fee_review", "High", "negative", topics=("fees",))
     kinds = language.kinds
     said = (kinds["opening"]["apology"], kinds["topic"]["fees_regret"], language.offers["fee_review"])
     good = " ".join(sentence["en"] for sentence in (*said, kinds["closing"]["regards"]))
-    assert language.holds(good, "en", told)
-    assert not language.holds(good, "fr", told)
-    assert not language.holds(good.replace("fees", "fee"), "en", told)
-    assert not language.holds(good + " We promise.", "en", told)
-    assert not language.holds(good, "en", Told("loan_review", "High", "negative", topics=("fees",)))
-    assert not language.holds(good, "en", Told("fee_review", "High", "positive", topics=("fees",)))
-    assert not language.holds(good, "en", Told("fee_review", "Low", "negative", topics=("fees",)))
+    assert language.holds(good, "en", subject)
+    assert not language.holds(good, "fr", subject)
+    assert not language.holds(good.replace("fees", "fee"), "en", subject)
+    assert not language.holds(good + " We promise.", "en", subject)
+    assert not language.holds(good, "en", Subject("loan_review", "High", "negative", topics=("fees",)))
+    assert not language.holds(good, "en", Subject("fee_review", "High", "positive", topics=("fees",)))
+    assert not language.holds(good, "en", Subject("fee_review", "Low", "negative", topics=("fees",)))
 
 
 # Whoever has the action agent's password, in a run about a neutral customer in the segment High.
@@ -151,6 +153,8 @@ ATTACKS: dict[str, dict[str, Any]] = {
     "an id that is not there": {"ids": [*GOOD, "we_promise"]},
     "without an opening": {"ids": GOOD[1:]},
     "without an offer": {"ids": [GOOD[0], *GOOD[2:]]},
+    "an id that is null": {"ids": [*GOOD[:3], None, GOOD[3]]},
+    "the same offer's sentence twice": {"ids": [*GOOD[:2], GOOD[1], *GOOD[2:]]},
     "two offers": {"ids": [*GOOD[:2], "fee_review", *GOOD[2:]]},
     "a sentence twice": {"ids": [*GOOD[:3], "your_choice", "regards"]},
     "another offer": {"offer": "loan_review"},
@@ -225,6 +229,41 @@ def test_the_database_refuses_other_words_from_whoever_has_the_password(
         insert(bank, target | change, append)
     assert caught.value.pgcode == "VG005"
     assert bank.query("SELECT 1 FROM actions WHERE customer_id = %s", target["customer"]) == []
+
+
+@pytest.mark.parametrize("way", ["INSERT of two rows", "COPY"])
+def test_one_bad_row_among_good_ones_refuses_them_all(
+    bank: Bank, target: dict[str, Any], victim: Callable[[], UUID], way: str
+) -> None:
+    other = victim()
+    for purpose in ("profiling", "retention_offers"):
+        bank.record_consent(other, purpose, True)
+    call = enter_egress(bank, other, "retention_offers", "action_agent")
+    [(said,)] = bank.query("SELECT message_en FROM offers WHERE offer_id = 'fee_review'")
+    rows = [
+        (target["customer"], "catalogue", "ModelRefused", "{fee_review}", said, None),
+        (other, "model", None, "{fee_review}", "You have won.", call),
+    ]
+    with pytest.raises(psycopg2.Error) as caught:
+        insert_together(bank, [("run", row[0], "High", "en", "fee_review", *row[1:]) for row in rows], way)
+    assert caught.value.pgcode == "VG005"
+
+
+def insert_together(bank: Bank, rows: list[tuple[Any, ...]], way: str) -> None:
+    """Insert rows in one statement, as the action agent."""
+    columns = (
+        "(run_id, customer_id, segment, language, offer_id, source, source_reason, phrase_ids, message, egress_id)"
+    )
+    connection = bank.connect("action_agent")
+    try:
+        with connection, connection.cursor() as cursor:
+            if way == "COPY":
+                lines = ("\t".join("\\N" if field is None else str(field) for field in row) for row in rows)
+                cursor.copy_expert(f"COPY actions {columns} FROM STDIN", io.StringIO("\n".join(lines)))
+            else:
+                execute_values(cursor, f"INSERT INTO actions {columns} VALUES %s", rows)
+    finally:
+        connection.close()
 
 
 def test_a_retired_sentence_is_refused(bank: Bank, target: dict[str, Any]) -> None:

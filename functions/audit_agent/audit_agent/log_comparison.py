@@ -21,7 +21,7 @@ SELECT l.event_id::text, l.occurred_at, l.run_id, l.agent, l.event_type, l.statu
 FROM audit_log l LEFT JOIN audit_leaf f USING (event_id) CROSS JOIN audit_frontier p
 WHERE l.run_id = %s
 """
-# Written by the database's own functions, which have no structured log: a withdrawal also ends the calls it comes before.
+# Written by the database's own functions, which have no structured log. (A withdrawal also ends calls, unsent.)
 WITHOUT_LOG_LINE = (EventType.CONSENT_RECORDED, EventType.DERIVED_DATA_ERASED, EventType.PROMPT_READ)
 STEPS = {"nlp_agent": Step.ANALYSE, "prediction_agent": Step.PREDICT, "action_agent": Step.DECIDE}
 # The last lines of a small run are a moment late; those of a large one may be late for longer.

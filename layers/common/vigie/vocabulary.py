@@ -98,7 +98,7 @@ class Segment(Word):
 
 
 class ActionSource(Word):
-    """Whose words an action is in."""
+    """Who chose an action and its sentences: the model, or else the catalogue; none where no offer may be made."""
 
     MODEL = "model"
     CATALOGUE = "catalogue"
@@ -164,7 +164,7 @@ class PhraseKind(Word):
 
 
 class Wording(Word):
-    """Whether a run keeps the model's own words beside the composed ones, as drafts that nobody has reviewed."""
+    """Whether a run keeps the model's own words as well, as drafts that no person has reviewed."""
 
     COMPOSED = "composed"
     DRAFTED = "drafted"

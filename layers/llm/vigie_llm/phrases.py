@@ -98,6 +98,8 @@ class PhraseBank:
         known = self._options.get((case, offer_ids))
         if known is None:
             fitting = [s for s in self._sentences.values() if s.fits(case) and any(map(s.suits, offer_ids))]
+            # What the customer wrote about first stands first.
+            fitting.sort(key=lambda s: min((case.topics.index(t) for t in s.topics if t in case.topics), default=0))
             known = {kind: tuple(s.sentence_id for s in fitting if s.kind is kind) for kind in PhraseKind}
             self._options[case, offer_ids] = known
         return known

@@ -137,7 +137,7 @@ def test_a_message_is_composed_of_the_chosen_sentences_in_the_customer_s_languag
     assert same == ids
 
 
-def test_a_draft_is_kept_beside_the_composed_message_and_nowhere_else(office: Office, predicted: Hire) -> None:
+def test_a_draft_is_kept_with_the_composed_message_and_nowhere_else(office: Office, predicted: Hire) -> None:
     first, second = predicted(2)
     office.bank.query("UPDATE runs SET wording = 'drafted' WHERE run_id = %s", office.run_id)
     drafts = iter(["Let us zigzag together.", "Call me on 06 12 34 56 78."])

@@ -342,3 +342,31 @@ def test_the_dashboards_role_cannot_write_nor_read_feedback(store: SecretStore) 
             Database().fetch(sql)
     with pytest.raises(psycopg2.errors.ReadOnlySqlTransaction):
         Database().fetch("DELETE FROM actions")
+
+
+@pytest.mark.parametrize(
+    ("language", "parts"),
+    [
+        ("fr", ("sujets : ", "phrases relues, choisies par le modèle de langage",
+                "Le facteur qui pèse le plus dans la prévision a guidé le choix.")),
+        ("en", ("about: ", "reviewed sentences, chosen by the language model",
+                "The factor that weighs most in the prediction guided the choice.")),
+    ],
+)  # fmt: skip
+def test_analysis_and_reason_are_told_in_the_reader_s_language(
+    store: SecretStore, language: str, parts: tuple[str, ...]
+) -> None:
+    told = text(open_page("customer", lang=language, id=customer_id(124))).replace("\u00a0", " ")
+    assert [part for part in parts if part not in told] == []
+
+
+def test_a_draft_is_shown_as_what_it_is(store: SecretStore, server: PostgresServer) -> None:
+    connection = server.connect("vigie")
+    with connection, connection.cursor() as cursor:
+        cursor.execute("UPDATE runs SET wording = 'drafted' WHERE run_id = 'weekly-2026-47'")
+        draft = "INSERT INTO drafts (run_id, customer_id, message, findings) VALUES ('weekly-2026-47', %s, %s, %s)"
+        cursor.execute(draft, (customer_id(124), "A <b>draft</b> of mine", []))
+    connection.close()
+    told = html(open_page("customer", lang="en", id=customer_id(124), run="weekly-2026-47"))
+    shown = told[told.index("Draft by the language model, not reviewed") :]
+    assert "A &lt;b&gt;draft&lt;/b&gt; of mine" in shown
