@@ -3,9 +3,9 @@
 -- depends: 0019_claims_and_greedy_roles
 
 CREATE TABLE audit_rules (
-    writer     text NOT NULL,
-    event_type text NOT NULL,
-    detail     text NOT NULL,
+    writer     text COLLATE "C" NOT NULL,
+    event_type text COLLATE "C" NOT NULL,
+    detail     text COLLATE "C" NOT NULL,
     kind       text NOT NULL,
     words      text[] NOT NULL,
     pattern    text NOT NULL,
