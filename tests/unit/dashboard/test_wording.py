@@ -20,7 +20,8 @@ SOURCES += " ".join(f'"{outcome}"' for outcome in StepOutcome)
 ALL = [(section, key) for section, keys in load_texts().items() for key in keys]
 # Sections looked up with a stored value, so that no source names their keys.
 STORED = {
-    "reading", "adversary", "segment", "sentiment", "purpose", "purpose_short", "language", "topic", "topic_within", "tone", "cause",
+    "adversary", "reading",
+    "segment", "sentiment", "purpose", "purpose_short", "language", "topic", "topic_within", "tone", "cause",
     "wording", "step", "outcome", "reason", "call",
     "source", "offer_source", "run_status", "status", "level", "model_state", "agent", "event", "channel", "metric",
     "algorithm",
