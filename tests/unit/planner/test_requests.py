@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from planner.requests import ID_BYTES, MOST_CUSTOMER_IDS_BYTES, FinishRequest, PlanRequest
+from planner.requests import ID_BYTES, MOST_CUSTOMER_IDS_BYTES, SHOWN, FinishRequest, PlanRequest
 from vigie.errors import InvalidInputError
 from vigie.runs import MOST_INPUT_BYTES
 from vigie.vocabulary import RunKind
@@ -124,3 +124,14 @@ def test_of_an_input_full_of_unknown_fields_little_is_repeated() -> None:
 def test_an_execution_that_continues_names_its_run(number: int) -> None:
     assert parse({}, f"run-1--resume-{number}") == PlanRequest("run-1", resumes=True)
     assert not parse({}, "run-1--resume-").resumes
+
+
+def test_one_customer_is_enough_of_a_limit() -> None:
+    assert parse({"limit": 1}).limit == 1
+
+
+@pytest.mark.parametrize(("more", "is_said"), [(0, False), (1, True)])
+def test_unknown_fields_beyond_those_shown_are_counted(more: int, is_said: bool) -> None:
+    with pytest.raises(InvalidInputError) as refused:
+        parse({f"field{number}": 1 for number in range(SHOWN + more)})
+    assert (f"{more} more are unknown" in str(refused.value)) == is_said

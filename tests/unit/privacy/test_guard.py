@@ -167,3 +167,33 @@ def test_ordinary_answers_pass(text: str) -> None:
 
 def test_what_an_answer_may_hold_can_be_widened() -> None:
     assert scan_answer(["un geste de 50 €"], KNOWN, forbidden=frozenset({"LINK"})) == []
+
+
+@pytest.mark.parametrize("number", [33639984217, 639984217, 33639984217.0])
+def test_a_number_of_a_body_is_read_like_a_text(number: float) -> None:
+    """A telephone number may be sent without quotation marks."""
+    sent = json.loads(body("ok"))
+    sent["messages"][1]["content"] = [{"type": "number", "value": number}]
+    assert "PHONE" in labels(scan_outgoing(json.dumps(sent).encode(), KNOWN))
+
+
+def test_true_and_false_are_no_words_of_a_customer() -> None:
+    """Somebody may be called True; the switches of a request are not about them."""
+    assert scan_outgoing(body("ok"), KnownIdentity(first_name="False", last_name="True")) == []
+
+
+def test_a_body_without_messages_holds_no_instructions() -> None:
+    """What is not a question of ours has no instructions in it: a name standing alone counts everywhere."""
+    assert "CUSTOMER_NAME" in labels(scan_outgoing(json.dumps({"input": "Éléonore attend"}).encode(), KNOWN))
+    assert "CUSTOMER_NAME" in labels(scan_outgoing(json.dumps(["messages", "Éléonore attend"]).encode(), KNOWN))
+
+
+def test_a_name_alone_is_found_as_a_key_of_what_is_quoted() -> None:
+    sent = json.loads(body("ok"))
+    sent["messages"][1]["content"] = {"Éléonore": "attend"}
+    assert "CUSTOMER_NAME" in labels(scan_outgoing(json.dumps(sent).encode(), KNOWN))
+
+
+@pytest.mark.parametrize("word", ["user", "content"])
+def test_words_of_the_protocol_are_no_surname_where_the_protocol_has_them(word: str) -> None:
+    assert scan_outgoing(body("ok"), KnownIdentity(first_name="Hugo", last_name=word.title())) == []
