@@ -162,7 +162,7 @@ def test_no_connection_is_made_to_a_server_that_does_not(
 
 
 def test_a_secret_without_certificates_names_what_it_lacks_and_never_its_values() -> None:
-    given = {"host": "db.bank.example", "port": 5432, "dbname": "vigie", "username": "planner", "password": "pa55word"}
+    given = {"host": "db.bank.example", "port": 5432, "dbname": "vigie", "username": "planner", "password": "hunter2"}
     with pytest.raises(SecretMalformedError, match="vigie/database/planner is malformed: ca_bundle missing") as refused:
         DatabaseSecret.parse("vigie/database/planner", json.dumps(given))
     assert "pa55word" not in str(refused.value)
