@@ -37,8 +37,8 @@ BY_CONTEXT = {"Secret Keyword", "Basic Auth Credentials"}
 # Words that stand where a secret would: names of secrets, addresses of them, and what tests make up.
 MADE_UP = re.compile(
     r"^(?:test|no-?key\w*|none|unused|local-needs-no-key|vigie/[\w/{}.$*-]+|key-\d|(?:right|wrong|another|new|old)[\w-]*"
-    r"|hunter2[\w-]*|pa55word|Zebra-4711|s3cr3t-value|s3cret|scram-sha-256|[a-z]+(?:[- ][a-z]+)+|secret[\w:{}/.*$-]*|[A-Za-z_]+"
-    r"|p(?:@|%40)ss(?: |%20)word|[\w.]+\(.*| ?[=!]= ?|.*[{}<…].*|\W*)$"
+    r"|hunter2[\w-]*|pa55word|Zebra-4711|s3cr3t-value|s3cret|scram-sha-256|[a-z]+(?:[- ][a-z]+)+|secret[\w:{}/.*$-]*"
+    r"|[A-Za-z_]+|p(?:@|%40)ss(?: |%20)word|[\w.]+\(.*| ?[=!]= ?|.*[{}<…].*|\W*)$"
 )
 
 
