@@ -49,7 +49,7 @@ INSERT INTO feedback_analyses (run_id, customer_id, feedback_ids, sentiment, sco
 SELECT run_id, customer_id, '{}', (ARRAY['positive', 'negative', 'neutral', 'mixed'])[1 + n %% 4], 0,
        ARRAY[(%(topics)s::text[])[1 + n %% 16], (%(topics)s::text[])[1 + n * 7 %% 16]], n %% 5 = 0,
        ARRAY[(%(causes)s::text[])[1 + n %% 11]], egress_id
-FROM (SELECT *, row_number() OVER (ORDER BY egress_id) AS n FROM egress_ledger) AS called WHERE n %% 9 > 0;
+FROM (SELECT *, row_number() OVER (ORDER BY egress_id) AS n FROM own_answers) AS called WHERE n %% 9 > 0;
 """
 STORED = """
 SELECT a.message, a.language, a.source, a.reason, a.offer_id, a.segment, coalesce(f.sentiment, 'none'),

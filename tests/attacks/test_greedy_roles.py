@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg2
 import pytest
 
-from tests.integration.audit.audit_environment import AuditEnvironment, an_event, request
+from tests.integration.audit.audit_environment import OWN_EVENTS, AuditEnvironment, an_event, request
 from tests.template_database import MigratedServer
 from vigie.audit import Event, Origin, insert_events
 from vigie.vocabulary import EventType
@@ -22,13 +22,7 @@ GREEDY = """
 SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
 SET transaction_timeout = 0; SET default_transaction_read_only = off
 """
-WRITERS = {
-    "planner": EventType.STEP_ENDED,
-    "nlp_agent": EventType.BATCH_START,
-    "prediction_agent": EventType.BATCH_START,
-    "action_agent": EventType.BATCH_START,
-    "dead_letters": EventType.DEAD_LETTERED,
-}
+WRITERS = ("planner", "nlp_agent", "prediction_agent", "action_agent", "dead_letters")
 
 
 @pytest.fixture
@@ -78,7 +72,7 @@ def test_a_transaction_in_another_database_of_the_server_does_not_stop_the_seale
 
 @pytest.mark.parametrize("role", WRITERS)
 def test_a_writer_that_does_not_commit_holds_up_its_own_events_alone(environment: AuditEnvironment, role: str) -> None:
-    held = Event(WRITERS[role])
+    held = Event(OWN_EVENTS.get(role, EventType.BATCH_START))
     with held_by(environment, role) as cursor:
         insert_events(cursor, Origin(role), [held])
         written = [event_id for _ in range(4) for event_id in _written_and_sealed(environment)]

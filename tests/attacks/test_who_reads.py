@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 from tests.integration.conftest import Bank
-from tests.integration.database.conftest import consent_of
+from tests.integration.database.conftest import claim_egress, consent_of
 from vigie.vocabulary import ReadingReason
 from vigie_local.migrations import FUNCTION_ROLES
 
@@ -50,6 +50,7 @@ def planted(bank: Bank, victim: Callable[[], UUID]) -> UUID:
         egress_id = uuid4()
         consent_id = consent_of(bank, customer_id, purpose)
         bank.query(SENT, egress_id, customer_id, purpose, consent_id, f"I say: {WORDS}", role=role)
+        claim_egress(bank, egress_id, role=role)
         bank.query("SELECT end_egress(%s, 'answered', '{}', 1, 1, 1)", egress_id, role=role)
     return customer_id
 

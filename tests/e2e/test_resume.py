@@ -71,9 +71,11 @@ def test_after_an_aborted_execution_the_run_continues_under_a_number(cloud: Clou
 def test_after_a_lost_cloud_the_run_is_completed_from_the_database(
     cloud: Cloud, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    start_and_wait_for_its_middle(cloud, "cloud-lost")
+    # Something is signed, and an auditor has looked at it.
+    cloud.run("before", {"limit": 2})
     trust = tmp_path / "trust.json"
     assert export_log(cloud.target, tmp_path / "before", trust).verify() == 0, capfd.readouterr().out
+    start_and_wait_for_its_middle(cloud, "cloud-lost")
     services.local_aws(cloud.settings).stop()
 
     assert commands.resume(cloud.settings, Namespace(run_id="cloud-lost")) == 0

@@ -238,6 +238,7 @@ class Finding(Word):
     HANDLE = "HANDLE"
     HIDDEN = "HIDDEN"
     IBAN = "IBAN"
+    IP = "IP"
     LINK = "LINK"
     LOOK_ALIKES = "LOOK_ALIKES"
     MACHINE_WORDS = "MACHINE_WORDS"

@@ -92,6 +92,10 @@ class FakeS3:
             raise unreachable()
 
 
+# What a role that starts no batches may write.
+OWN_EVENTS = {"planner": EventType.STEP_ENDED, "dead_letters": EventType.DEAD_LETTERED}
+
+
 @dataclass
 class AuditEnvironment:
     """One database of a server, a key and a write-once store."""
@@ -121,9 +125,8 @@ class AuditEnvironment:
     def write(self, count: int, role: str = "nlp_agent", run_id: str = "run-1", **changed: Any) -> list[UUID]:
         """Events in one committed transaction; answers their ids."""
         self.plan(run_id)
-        events = [
-            Event(EventType.BATCH_START, details={"batch_no": n, "customers": 1}, **changed) for n in range(count)
-        ]
+        details = [{"batch_no": n, "customers": 1} if role.endswith("_agent") else {} for n in range(count)]
+        events = [Event(OWN_EVENTS.get(role, EventType.BATCH_START), details=each, **changed) for each in details]
         with contextlib.closing(self.connect(role)) as connection, connection, connection.cursor() as cursor:
             insert_events(cursor, Origin(role, run_id), events)
         return [event.event_id for event in events]

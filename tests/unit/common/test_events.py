@@ -116,5 +116,5 @@ def test_every_finding_that_the_code_names_is_in_the_list() -> None:
     """Each word in capitals of the code that masks and guards; but for names of characters, and one that is masked."""
     others = {"NFKC", "NFKD", "LATIN", "DELACROIX"}
     sources = [path.read_text(encoding="utf-8") for path in ROOT.glob("layers/llm/vigie_llm/**/*.py")]
-    named = {word for text in sources for word in re.findall(r"[\"']([A-Z][A-Z_]{2,})[\"']", text)}
+    named = {word for text in sources for word in re.findall(r"[\"']([A-Z][A-Z_]{2,}|IP)[\"']", text)}
     assert named - others == set(Finding)
