@@ -41,4 +41,4 @@ echo "pytest"
 # Tests bring their own homes and ports; what is set for a running local cloud must not reach them.
 unset VIGIE_HOME POSTGRES_PORT LOCALSTACK_PORT MODEL_PORT DASHBOARD_PORT CUSTOMERS \
     GROQ_API_KEY LLM_BASE_URL LLM_MODEL LLM_API_KEY LLM_ALLOW_CLEARTEXT AWS_ENDPOINT_URL AWS_PROFILE
-exec "$bin/python" -m pytest -n "${TEST_WORKERS:-2}" --dist loadgroup "$@"
+exec "$bin/python" -m pytest -n "${TEST_WORKERS:-2}" --dist loadscope "$@"

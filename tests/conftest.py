@@ -2,14 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.skips import SkipGuard, read_allowed
 
 UNIT_TESTS = Path(__file__).parent / "unit"
-END_TO_END_TESTS = Path(__file__).parent / "e2e"
 OUR_MODULES = r"(vigie(_\w+)?|planner|\w+_agent|model|dashboard)(\.|$)"
 
 settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
@@ -26,6 +27,16 @@ os.environ.update(
 )
 
 
+class ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """A schedule in which workers take whole files, and one of them all end-to-end tests, which share a deployed cloud.
+
+    pytest-xdist's own groups are suffixes of names that pytest no longer lets a plug-in change.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "e2e" if nodeid.startswith("tests/e2e/") else nodeid.partition("::")[0]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", f"error:::{OUR_MODULES}")
     if not hasattr(config, "workerinput"):  # the controller sees every worker's reports
@@ -38,14 +49,13 @@ def pytest_runtest_setup() -> None:
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
 
 
-@pytest.hookimpl(tryfirst=True)  # before the workers' own plug-in reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A unit test may talk to a server that it started on this machine, and to nothing else.
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist there are no workers
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByFile(config, log)
 
-    Workers take whole files, and one of them takes all end-to-end tests, which share one deployed cloud.
-    """
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A unit test may talk to a server that it started on this machine, and to nothing else."""
     for item in items:
-        together = "e2e" if item.path.is_relative_to(END_TO_END_TESTS) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(together))
         if item.path.is_relative_to(UNIT_TESTS):
             item.add_marker(pytest.mark.allow_hosts(["127.0.0.1", "::1"]))
