@@ -137,7 +137,7 @@ def bench_cloud(customers: int, switches: Mapping[str, str] | None = None) -> It
 def _fill(settings: LocalSettings) -> None:
     with step("Bank to measure") as current:
         write_bank(settings.home / "bank", settings.customers)
-        command = [sys.executable, "-m", "model.load", "--data", str(settings.home / "bank")]
+        command = [sys.executable, "-m", "model.load", "--demo", "--data", str(settings.home / "bank")]
         environment = service_environment(demo_bank.tool_variables(settings))
         run_tool(command, environment, settings.logs / "load.log", settings.home)
         current.note = f"{settings.customers} customers with feedback and every consent"
