@@ -23,6 +23,8 @@ RECORDS = {
     Record.RUN: "the run", Record.REDRIVE: "the redrive", Record.CALL: "the egress ledger",
     Record.CONSENT: "the customer's consent", Record.RESULT: "the result's row", Record.MODEL: "the model registry",
     Record.CHECKPOINT: "the checkpoint", Record.DEAD_LETTER: "the dead letter",
+    Record.CATALOGUE: "the catalogue's version", Record.CAMPAIGN: "the campaign", Record.PROPOSAL: "the proposal",
+    Record.PERSON: "the person's row", Record.HAND_OVER: "the hand-over", Record.OBJECTION: "the objection",
 }  # fmt: skip
 
 

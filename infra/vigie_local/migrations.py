@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 OWNER = "owner"
-# One login role per function, one for the dashboard, and one for people who read what was sent; migrations make them.
+# One login role per function, one for the dashboard, and one for each duty of people; migrations make them.
 FUNCTION_ROLES = (
     "planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent", "dead_letters", "dashboard",
-    "officer",
+    "officer", "reviewer", "second_reviewer", "operator",
 )  # fmt: skip
 ROLES = (*FUNCTION_ROLES, OWNER)
 LARGE_OBJECTS = (

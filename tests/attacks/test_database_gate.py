@@ -24,11 +24,18 @@ from vigie_local.migrations import FUNCTION_ROLES
 
 ARGUMENTS = {
     "text": "'feedback_analysis'",
-    "uuid[]": "ARRAY[uuidv7()]",
     "boolean": "true",
     "integer": "1",
     "bigint": "1",
     "jsonb": "'{}'",
+    "text[]": "ARRAY['reviewer']",
+    "uuid[]": "ARRAY[uuidv7()]",
+    "bytea": "'abc'",
+    "numeric": "1",
+    "date": "'2026-01-01'",
+    "double precision": "0.5",
+    "timestamp with time zone": "'2026-01-01'",
+    "interval": "'1 day'",
 }
 SEARCH_PATH = ["search_path=pg_catalog, public, pg_temp"]
 SNAPSHOTS = [ISOLATION_LEVEL_REPEATABLE_READ, ISOLATION_LEVEL_SERIALIZABLE]

@@ -32,6 +32,12 @@ class Record(StrEnum):
     MODEL = "model"
     CHECKPOINT = "checkpoint"
     DEAD_LETTER = "dead_letter"
+    CATALOGUE = "catalogue"
+    CAMPAIGN = "campaign"
+    PROPOSAL = "proposal"
+    PERSON = "person"
+    HAND_OVER = "hand_over"
+    OBJECTION = "objection"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,16 @@ from vigie.vocabulary import (
     CLOSE_AUDIT,
     CallStatus,
     DeadLetterReason,
+    DeliveryAnswer,
+    Duty,
     EventType,
     Finding,
     NoAnswer,
+    ObjectionAnswer,
     Purpose,
     ReadingReason,
     Reason,
+    ReviewDecision,
     RunStatus,
     Step,
     StepOutcome,
@@ -49,6 +53,10 @@ RUN_COUNTS = counts_of(
      "without_lost_analysis")
 )  # fmt: skip
 OF_MODEL = {"model_version": text(VERSION, Record.MODEL), "contract": text(VERSION, Record.MODEL)}
+# Written by the database's own functions, which compare them with the records that they name.
+PERSON = text(UUID, Record.PERSON)
+OF_CAMPAIGN = {"campaign": text("^[a-z][a-z-]{0,30}[a-z0-9-]{0,4}$", Record.CAMPAIGN)}
+OF_PROPOSAL = {**OF_CAMPAIGN, "proposal_id": text(UUID, Record.PROPOSAL), "person_id": PERSON}
 
 MEANINGS: dict[EventType, tuple[str, dict[str, Rule]]] = {
     EventType.RUN_PLANNED: (
@@ -199,6 +207,92 @@ MEANINGS: dict[EventType, tuple[str, dict[str, Rule]]] = {
         " it gives the text).",
         {"egress_id": EGRESS_ID, "reason": one_of(*ReadingReason)},
     ),
+    EventType.PERSON_CHANGED: (
+        "A member of staff was named for a duty, or released from it.",
+        {"person_id": PERSON, "duty": one_of(*Duty), "active": FLAG},
+    ),
+    EventType.CATALOGUE_LOADED: (
+        "A version of the catalogue of offers was loaded.",
+        {
+            "version": text(VERSION, Record.CATALOGUE),
+            "catalogue_sha256": text(SHA256, Record.CATALOGUE),
+            "offers": COUNT,
+        },
+    ),
+    EventType.CAMPAIGN_OPENED: (
+        "A campaign was opened: its terms, catalogue and the key of its hold-out are fixed by their hashes before"
+        " anything is proposed.",
+        {
+            **OF_CAMPAIGN,
+            "person_id": PERSON,
+            "contract": text(VERSION, Record.CAMPAIGN),
+            "catalogue_sha256": text(SHA256, Record.CATALOGUE),
+            "terms_sha256": text(SHA256, Record.CAMPAIGN),
+            "holdout_commitment": text(SHA256, Record.CAMPAIGN),
+            "holdout_share": SHARE.of(Record.CAMPAIGN),
+        },
+    ),
+    EventType.CAMPAIGN_CHANGED: (
+        "What may change in an open campaign was changed, with the hash of the new terms.",
+        {
+            **OF_CAMPAIGN,
+            "person_id": PERSON,
+            "terms_sha256": text(SHA256, Record.CAMPAIGN),
+            "holdout_share": SHARE.of(Record.CAMPAIGN),
+        },
+    ),
+    EventType.CAMPAIGN_CLOSED: (
+        "A campaign was closed; the key of its hold-out may be read from here on.",
+        {**OF_CAMPAIGN, "person_id": PERSON},
+    ),
+    EventType.PROPOSALS_ALLOCATED: (
+        "A run's best offers were proposed into its campaign, as far as the budget goes.",
+        {**OF_CAMPAIGN, "proposed": COUNT, "over_budget": COUNT, "held_out": COUNT, "superseded": COUNT},
+    ),
+    EventType.PROPOSAL_EDITED: (
+        "A person changed the content of a proposal: earlier approvals are void.",
+        {**OF_PROPOSAL, "version": COUNT, "content_sha256": text(SHA256, Record.PROPOSAL)},
+    ),
+    EventType.PROPOSAL_DECIDED: (
+        "A person decided on a proposal, bound to the hash of the content that they saw.",
+        {
+            **OF_PROPOSAL,
+            "version": COUNT,
+            "content_sha256": text(SHA256, Record.PROPOSAL),
+            "decision": one_of(*ReviewDecision),
+            "in_bulk": FLAG,
+        },
+    ),
+    EventType.HANDED_OVER: (
+        "Approved actions were handed over, once each: how many, and the hash of what was handed over.",
+        {
+            **OF_CAMPAIGN,
+            "person_id": PERSON,
+            "hand_over_id": text(UUID, Record.HAND_OVER),
+            "items": COUNT,
+            "items_sha256": text(SHA256, Record.HAND_OVER),
+        },
+    ),
+    EventType.HAND_OVER_ANSWERED: (
+        "The receiver of a hand-over answered.",
+        {**OF_CAMPAIGN, "hand_over_id": text(UUID, Record.HAND_OVER), "answers": counts_of(DeliveryAnswer)},
+    ),
+    EventType.OUTCOMES_RECORDED: (
+        "What came of customers of a campaign was recorded: how many were new, and how many corrected.",
+        {**OF_CAMPAIGN, "person_id": PERSON, "recorded": COUNT, "corrected": COUNT},
+    ),
+    EventType.OBJECTION_RECORDED: (
+        "A customer contested a decision: another person has to decide anew.",
+        {**OF_PROPOSAL, "objection_id": text(UUID, Record.OBJECTION)},
+    ),
+    EventType.OBJECTION_ANSWERED: (
+        "A customer's objection was answered.",
+        {**OF_PROPOSAL, "objection_id": text(UUID, Record.OBJECTION), "answer": one_of(*ObjectionAnswer)},
+    ),
+    EventType.OVERSIGHT_REPORTED: (
+        "A report on how reviewers decide was made for the auditor: its hash.",
+        {**OF_CAMPAIGN, "person_id": PERSON, "report_sha256": text(SHA256, Record.CAMPAIGN)},
+    ),
 }
 
 _EACH_BATCH = (EventType.BATCH_START, EventType.BATCH_END, EventType.CONSENT_CHECK, EventType.STEP_ENDED)
@@ -220,6 +314,13 @@ WRITERS: dict[str, tuple[EventType, ...]] = {
         EventType.LLM_CALL_END,
     ),
 }  # fmt: skip
+# What only the database's own functions write, on behalf of whoever calls them.
+DATABASE_WRITES = (
+    EventType.PROMPT_READ, EventType.PERSON_CHANGED, EventType.CATALOGUE_LOADED, EventType.CAMPAIGN_OPENED,
+    EventType.CAMPAIGN_CHANGED, EventType.CAMPAIGN_CLOSED, EventType.PROPOSALS_ALLOCATED, EventType.PROPOSAL_EDITED,
+    EventType.PROPOSAL_DECIDED, EventType.HANDED_OVER, EventType.HAND_OVER_ANSWERED, EventType.OUTCOMES_RECORDED,
+    EventType.OBJECTION_RECORDED, EventType.OBJECTION_ANSWERED, EventType.OVERSIGHT_REPORTED,
+)  # fmt: skip
 _AGENTS = dict(zip(("nlp_agent", "prediction_agent", "action_agent"), zip(Purpose, Step, strict=True), strict=True))
 
 

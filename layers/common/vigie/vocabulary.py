@@ -208,6 +208,54 @@ class EventType(Word):
     RUN_FINISHED = "RUN_FINISHED"
     DEAD_LETTERED = "DEAD_LETTERED"
     PROMPT_READ = "PROMPT_READ"
+    CATALOGUE_LOADED = "CATALOGUE_LOADED"
+    CAMPAIGN_OPENED = "CAMPAIGN_OPENED"
+    CAMPAIGN_CHANGED = "CAMPAIGN_CHANGED"
+    CAMPAIGN_CLOSED = "CAMPAIGN_CLOSED"
+    PROPOSALS_ALLOCATED = "PROPOSALS_ALLOCATED"
+    PROPOSAL_EDITED = "PROPOSAL_EDITED"
+    PROPOSAL_DECIDED = "PROPOSAL_DECIDED"
+    HANDED_OVER = "HANDED_OVER"
+    HAND_OVER_ANSWERED = "HAND_OVER_ANSWERED"
+    OUTCOMES_RECORDED = "OUTCOMES_RECORDED"
+    OBJECTION_RECORDED = "OBJECTION_RECORDED"
+    OBJECTION_ANSWERED = "OBJECTION_ANSWERED"
+    OVERSIGHT_REPORTED = "OVERSIGHT_REPORTED"
+    PERSON_CHANGED = "PERSON_CHANGED"
+
+
+class ReviewDecision(Word):
+    """What a person decides about a proposal."""
+
+    APPROVE = "approve"
+    SECOND_APPROVE = "second_approve"
+    REJECT = "reject"
+    UNDO = "undo"
+
+
+class Duty(Word):
+    """What a member of staff is named for; also the database role that they act through."""
+
+    REVIEWER = "reviewer"
+    SECOND_REVIEWER = "second_reviewer"
+    OFFICER = "officer"
+    OPERATOR = "operator"
+
+
+class ObjectionAnswer(Word):
+    """How a customer's objection was answered."""
+
+    UPHELD = "upheld"
+    CHANGED = "changed"
+    WITHDRAWN = "withdrawn"
+
+
+class DeliveryAnswer(Word):
+    """What the receiver of a hand-over answers about one action."""
+
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    REFUSED = "refused"
 
 
 class DeadLetterReason(Word):

@@ -11,10 +11,14 @@ from vigie.vocabulary import (
     ActionSource,
     CallStatus,
     DeadLetterReason,
+    DeliveryAnswer,
+    Duty,
     EventStatus,
     FeedbackCause,
+    ObjectionAnswer,
     PhraseKind,
     Purpose,
+    ReviewDecision,
     RunStatus,
     Segment,
     Sentiment,
@@ -46,12 +50,22 @@ WORDS: dict[tuple[str, str], set[str]] = {
     ("actions", "source"): set(ActionSource),
     ("offers", "segments"): set(Segment),
     ("audit_log", "status"): set(EventStatus),
+    ("people", "duty"): set(Duty),
+    ("decisions", "decision"): set(ReviewDecision),
+    ("handed_over", "answer"): set(DeliveryAnswer),
+    ("objections", "answer"): set(ObjectionAnswer),
+    ("catalogue_offers", "segments"): set(Segment),
+    ("catalogue_offers", "tones"): TONES,
+    ("campaign_members", "segment"): set(Segment),
     ("dead_letters", "step"): {*Step, CLOSE_AUDIT},
     ("dead_letters", "reason"): set(DeadLetterReason),
 }
 # Columns of constraints over closed words that the functions do not write.
 OTHERS = {("customers", "language"), ("feedback", "language"), ("actions", "language"), ("run_drift", "level"),
-          ("model_registry", "state")}  # fmt: skip
+          ("model_registry", "state"), ("catalogue_offers", "languages"), ("catalogue_offers", "channels"),
+          ("catalogue_offers", "save_rate_source"), ("arbitrations", "verdict"), ("arbitrations", "channel"),
+          ("proposal_versions", "channel"), ("proposal_versions", "language"), ("proposal_versions", "wording"),
+          ("planted_proposals", "kind"), ("outcomes", "outcome")}  # fmt: skip
 OF_ONE_COLUMN = """
 SELECT conrelid::regclass::text, attname, pg_get_constraintdef(c.oid)
 FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = conkey[1]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vigie.audit import Event
 from vigie.event_rules import Kind
-from vigie.events import MEANINGS, WRITERS, check_details, details_schema
+from vigie.events import DATABASE_WRITES, MEANINGS, WRITERS, check_details, details_schema
 from vigie.vocabulary import ActionSource, EventType, Finding, NoAnswer, Segment, Sentiment
 from vigie_llm.causes import CAUSES
 from vigie_llm.refusals import _BY_STATUS, REFUSALS, Concerns
@@ -103,7 +103,7 @@ def test_every_documented_type_is_named_by_the_code() -> None:
 
 def test_every_type_has_a_writer_or_is_not_written_any_more() -> None:
     written = {event_type for types in WRITERS.values() for event_type in types}
-    assert set(EventType) - written == {EventType.ANONYMISATION, EventType.PROMPT_READ}
+    assert set(EventType) - written == {EventType.ANONYMISATION, *DATABASE_WRITES}
 
 
 def test_why_no_answer_came_is_what_the_client_says() -> None:
