@@ -47,7 +47,11 @@ def run(customers: int = 10_000, decisions: int = 200) -> dict[str, Any]:
         review = ReviewBank(bank, budget=10_000_000)
         bank.plan(RUN, [])
         bank.query("UPDATE runs SET campaign_id = %s WHERE run_id = %s", CAMPAIGN, RUN)
-        with contextlib.closing(server.connect(bank.name, "postgres")) as superuser, superuser, superuser.cursor() as cursor:
+        with (
+            contextlib.closing(server.connect(bank.name, "postgres")) as superuser,
+            superuser,
+            superuser.cursor() as cursor,
+        ):
             cursor.execute(SEED.format(run=RUN, customers=customers))
         with stopwatch() as proposing:
             assert review.propose(RUN)[0] == customers + 1

@@ -65,7 +65,7 @@ OTHERS = {("customers", "language"), ("feedback", "language"), ("actions", "lang
           ("model_registry", "state"), ("catalogue_offers", "languages"), ("catalogue_offers", "channels"),
           ("catalogue_offers", "save_rate_source"), ("arbitrations", "verdict"), ("arbitrations", "channel"),
           ("proposal_versions", "channel"), ("proposal_versions", "language"), ("proposal_versions", "wording"),
-          ("planted_proposals", "kind"), ("outcomes", "outcome")}  # fmt: skip
+          ("planted_proposals", "kind"), ("proposals", "stage"), ("outcomes", "outcome")}  # fmt: skip
 OF_ONE_COLUMN = """
 SELECT conrelid::regclass::text, attname, pg_get_constraintdef(c.oid)
 FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = conkey[1]
