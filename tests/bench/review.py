@@ -1,6 +1,6 @@
-"""How fast proposals are made and decided on by the database: a run of 10,000 proposals, and a script that reviews them.
+"""How fast the database makes 10,000 proposals, and takes the decisions of a script that reviews them.
 
-The script claims, opens and decides as a person does who needs no time to think: what it takes is what a reviewer waits.
+The script claims, opens and decides as a person who needs no time to think: what it takes is what a reviewer waits.
 """
 
 from __future__ import annotations
