@@ -2,7 +2,7 @@
 -- functions below, which look at who asks, in what state the proposal is and what it costs.
 -- tests/attacks/test_review.py tries to get round each of them with the role's password.
 -- Locks are taken in one order everywhere: customer, campaign, proposal. The customer's is what a withdrawal takes.
--- depends: 0023_campaigns
+-- depends: 0024_catalogue_and_campaigns
 
 CREATE INDEX decisions_by_bulk ON decisions (bulk_id) WHERE bulk_id IS NOT NULL;
 
@@ -152,7 +152,7 @@ CREATE TRIGGER note_limits AFTER UPDATE OF second_above_eur, catalogue_version O
 
 -- What of a campaign's budget is bound, by line: what was approved, once or twice, and what was handed over. A planted
 -- proposal that was approved counts like any other: nothing that a reviewer sees tells them apart.
-CREATE FUNCTION committed(campaign text) RETURNS TABLE (budget_line text, price_eur numeric) LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION committed(campaign text) RETURNS TABLE (budget_line text, eur numeric) LANGUAGE sql STABLE
 SECURITY DEFINER AS $$
     SELECT line, sum(eur) FROM (
         SELECT coalesce(bound_line, '') AS line, bound_eur AS eur FROM public.proposals
@@ -162,8 +162,8 @@ SECURITY DEFINER AS $$
     ) bound GROUP BY line
 $$;
 
-CREATE FUNCTION budget_left(campaign text) RETURNS numeric LANGUAGE sql STABLE SECURITY DEFINER AS $$
-    SELECT budget_eur - coalesce((SELECT sum(c.price_eur) FROM public.committed(campaign) c), 0)
+CREATE OR REPLACE FUNCTION budget_left(campaign text) RETURNS numeric LANGUAGE sql STABLE SECURITY DEFINER AS $$
+    SELECT budget_eur - coalesce((SELECT sum(c.eur) FROM public.committed(campaign) c), 0)
     FROM public.campaigns WHERE campaign_id = campaign
 $$;
 COMMENT ON FUNCTION budget_left IS 'Euros of a campaign''s budget that no approval binds';
@@ -176,11 +176,11 @@ DECLARE
 BEGIN
     SELECT left_over.* INTO over FROM (
         WITH spent AS (SELECT * FROM public.committed(campaign))
-        SELECT 'campaign ' || campaign AS what, k.budget_eur, k.budget_eur - (SELECT sum(price_eur) FROM spent) AS left_eur
+        SELECT 'campaign ' || campaign AS what, k.budget_eur, k.budget_eur - (SELECT sum(eur) FROM spent) AS left_eur
         FROM public.campaigns k WHERE k.campaign_id = campaign
         UNION ALL
         SELECT 'line ' || s.budget_line, (k.budget_lines ->> s.budget_line)::numeric,
-               (k.budget_lines ->> s.budget_line)::numeric - sum(s.price_eur)
+               (k.budget_lines ->> s.budget_line)::numeric - sum(s.eur)
         FROM public.campaigns k, spent s WHERE k.campaign_id = campaign AND k.budget_lines ? s.budget_line
         GROUP BY k.budget_lines, s.budget_line
     ) left_over WHERE left_eur < 0 LIMIT 1;
@@ -190,7 +190,7 @@ BEGIN
     END IF;
 END $$;
 
--- C replaces these two: proposals that are wrong on purpose, and how fast a person may go.
+-- Later migrations replace these two: proposals that are wrong on purpose, and how fast a person may go.
 CREATE FUNCTION plant(run text) RETURNS integer LANGUAGE sql VOLATILE SECURITY DEFINER AS $$ SELECT 0 $$;
 COMMENT ON FUNCTION plant IS 'Adds proposals to a run that are wrong on purpose; how many it added';
 CREATE FUNCTION review_pace(who text) RETURNS TABLE (slow boolean, reason text, most integer) LANGUAGE sql STABLE
@@ -773,23 +773,6 @@ CREATE TRIGGER keep_all_proposals BEFORE TRUNCATE ON proposals FOR EACH STATEMEN
 CREATE TRIGGER keep_all_versions BEFORE TRUNCATE ON proposal_versions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER keep_all_decisions BEFORE TRUNCATE ON decisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- A held-out customer gets no proposal, whoever writes it.
-CREATE FUNCTION refuse_held_out() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE
-    held uuid;
-BEGIN
-    SELECT i.customer_id INTO held FROM inserted i
-    JOIN public.campaign_members m ON m.campaign_id = i.campaign_id AND m.customer_id = i.customer_id
-    WHERE m.held_out LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'customer % is held out of the campaign: nothing may be proposed to them', held
-            USING ERRCODE = 'VG009', HINT = 'holdout_arms() says who is held out, before an offer is chosen.';
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER refuse_held_out AFTER INSERT ON proposals REFERENCING NEW TABLE AS inserted
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_held_out();
-
 -- A withdrawal ends the review under way, and takes what was noted about the customer in a decision.
 CREATE FUNCTION erase_review() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -800,10 +783,10 @@ END $$;
 CREATE TRIGGER erase_review AFTER UPDATE OF withdrawn_at ON proposals
     FOR EACH ROW WHEN (NEW.withdrawn_at IS NOT NULL) EXECUTE FUNCTION erase_review();
 
-REVOKE EXECUTE ON FUNCTION committed, note_stage(), note_stage(uuid), note_end, note_limits, binds_budget, state_of, budget_left, require_budget, plant, review_pace, lock_proposal, person_id_of,
-    record_decision, propose, may_review, claim_proposals, release_claims, require_claim, case_of, open_case,
-    require_open_campaign, decide, edit_proposal, approve_in_bulk, undo_decision, undo_bulk, keep_versions, check_hashes, keep_decisions,
-    keep_proposals, refuse_held_out, erase_review FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION note_stage(), note_stage(uuid), note_end, note_limits, binds_budget, state_of, require_budget,
+    plant, review_pace, lock_proposal, person_id_of, record_decision, propose, may_review, claim_proposals, release_claims,
+    require_claim, case_of, open_case, require_open_campaign, decide, edit_proposal, approve_in_bulk, undo_decision,
+    undo_bulk, keep_versions, check_hashes, keep_decisions, keep_proposals, erase_review FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION propose TO planner;
 GRANT EXECUTE ON FUNCTION claim_proposals, release_claims, open_case, decide, edit_proposal, approve_in_bulk,
     undo_decision, undo_bulk TO reviewer, second_reviewer;
