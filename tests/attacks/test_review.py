@@ -254,7 +254,7 @@ def test_a_decision_and_a_withdrawal_at_once_leave_nothing_that_was_seen(review:
 
 
 def held_out(review: ReviewBank, customer: UUID) -> None:
-    sql = "INSERT INTO campaign_members (campaign_id, customer_id, draw, held_out) VALUES (%s, %s, 0, true)"
+    sql = "UPDATE campaign_members SET held_out = true WHERE campaign_id = %s AND customer_id = %s"
     review.bank.query(sql, CAMPAIGN, customer)
 
 
