@@ -16,7 +16,8 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from vigie.trail import TrailError
-from vigie_operations import audit_export, logs, status, subject_access
+from vigie_operations import audit_export, campaign_records, hand_over_answers, logs, status, subject_access
+from vigie_operations import hand_over as hand_over_operation
 from vigie_operations import redrive as redrive_operation
 from vigie_operations import resume as resume_operation
 from vigie_operations import run as run_operation
@@ -234,6 +235,82 @@ def export_customer(target: Target, as_json: bool, customer_id: uuid.UUID, out: 
     answer = subject_access.export_customer(target, customer_id, out)
     show(answer.as_dict() if as_json else answer.lines(), as_json)
     return 0
+
+
+class WithDefault(click.Group):
+    """A group that takes what names none of its commands for arguments of the command `actions`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Name the command where it is left out."""
+        if args and args[0] not in {*self.commands, *self.get_help_option_names(ctx)}:
+            args = ["actions", *args]
+        return super().parse_args(ctx, args)
+
+
+AS_OPERATOR = click.option("--as", "person", required=True, metavar="NAME", help="Who acts: an operator's name.")
+
+
+@vigie.group("hand-over", cls=WithDefault)
+def hand_over() -> None:
+    """Hand approved actions over: vigie hand-over CAMPAIGN --as NAME."""
+
+
+@hand_over.command("actions")
+@click.argument("campaign", default="")
+@AS_OPERATOR
+@click.option("--again", type=click.UUID, metavar="HAND_OVER_ID", help="Write the files of an earlier hand-over anew.")
+@OUT
+@operation
+def hand_over_actions(
+    target: Target, as_json: bool, campaign: str, person: str, again: uuid.UUID | None, out: Path | None
+) -> int:
+    """Hand over what is approved in CAMPAIGN: files, a signed receipt, and a message for each action."""
+    if bool(campaign) == bool(again):
+        raise OperationError("Say what to hand over: a campaign, or --again with the id of an earlier hand-over.")
+    if again:
+        done = hand_over_operation.write_again(target, again, person, out)
+    else:
+        done = hand_over_operation.hand_over(target, campaign, person, out)
+    show(done.as_dict() if as_json else done.lines(), as_json)
+    return 0
+
+
+@hand_over.command("answer")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@AS_OPERATOR
+@operation
+def answer_hand_over(target: Target, as_json: bool, file: Path, person: str) -> int:
+    """Store what the receiver answered: CSV or JSON Lines with hand_over_id, proposal_id and answer."""
+    stored = hand_over_answers.record_answers(target, file, person)
+    words = f"{stored['answers']} answers to hand-over {stored['hand_over_id']}, {stored['new']} of them new"
+    show(stored if as_json else [words], as_json)
+    return 0
+
+
+@hand_over.command("list")
+@click.argument("campaign")
+@AS_OPERATOR
+@operation
+def list_hand_overs(target: Target, as_json: bool, campaign: str, person: str) -> int:
+    """List the hand-overs of CAMPAIGN and their answers."""
+    found = hand_over_operation.hand_overs(target, campaign, person)
+    show(found if as_json else [hand_over_operation.line(each) for each in found] or ["none yet"], as_json)
+    return 0
+
+
+@vigie.group()
+def campaigns() -> None:
+    """Look after campaigns."""
+
+
+@campaigns.command("reconcile")
+@click.argument("campaign")
+@operation
+def reconcile_campaign(target: Target, as_json: bool, campaign: str) -> int:
+    """Compare the records of CAMPAIGN with the audit trail; exit code 1 when something differs."""
+    compared = campaign_records.reconcile(target, campaign)
+    show(compared.as_dict() if as_json else compared.lines(), as_json)
+    return 1 if compared.differences else 0
 
 
 def show_reports(target: Target, reports: Iterable[RunReport], as_json: bool) -> int:
