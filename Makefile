@@ -116,10 +116,9 @@ export-customer: environment ## Everything held and done about one customer (GDP
 	@$(if $(CUSTOMER),,echo 'Say whose: make export-customer CUSTOMER=…' >&2; exit 2)
 	@$(VIGIE) customer export "$(CUSTOMER)" $(ARGS)
 
-hand-over: environment ## Hand over what is approved: CAMPAIGN=… AS=operator, or AGAIN=hand-over id, or ANSWERS=file; OUT=folder
-	@$(if $(AS),,echo 'Say who hands over: make hand-over CAMPAIGN=… AS=demo-operator' >&2; exit 2)
-	@$(if $(CAMPAIGN)$(AGAIN)$(ANSWERS),,echo 'Say what: make hand-over CAMPAIGN=… AS=…' >&2; exit 2)
-	@$(VIGIE) hand-over $(if $(ANSWERS),answer "$$ANSWERS",$(if $(AGAIN),--again "$$AGAIN","$$CAMPAIGN") $(if $(OUT),--out "$$OUT")) --as "$$AS"
+hand-over: environment ## Hand over what is approved: CAMPAIGN=…, or AGAIN=hand-over id, or ANSWERS=file; AS=demo-operator OUT=folder
+	@$(if $(CAMPAIGN)$(AGAIN)$(ANSWERS),,echo 'Say what: make hand-over CAMPAIGN=…' >&2; exit 2)
+	@$(VIGIE) hand-over $(if $(ANSWERS),answer "$$ANSWERS",$(if $(AGAIN),--again "$$AGAIN","$$CAMPAIGN") $(if $(OUT),--out "$$OUT")) --as "$(or $(AS),demo-operator)"
 
 prove-event: environment ## Prove that one event is in the signed log: EVENT=event id
 	@$(if $(EVENT),,echo 'Say which event: make prove-event EVENT=…' >&2; exit 2)

@@ -1,8 +1,8 @@
 """What a campaign's records and its events must say of each other: a query for each way in which they can differ.
 
-Each takes the campaign as `%(campaign)s` and gives (record, event): the ids of what differs, either of them null. A record
-and an event belong together by id; what an event holds of the record must be what the record holds. That an event itself
-was not changed is what the sealed log proves (`make verify-audit`).
+Each takes the campaign as `%(campaign)s` and gives (record, event): the ids of what differs, either of them null. A
+record and an event belong together by id; what an event holds of the record must be what the record holds. That an
+event itself was not changed is what the sealed log proves (`make verify-audit`).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ _CAMPAIGN = {
 }
 # Proposals, the bytes of their versions, and what people decided.
 _REVIEW = {
-    "ProposalToHeldOut": """
+    "HandedOverToHeldOut": """
         SELECT p.proposal_id::text, NULL FROM handed_over h JOIN proposals p USING (proposal_id)
         LEFT JOIN campaign_members m USING (campaign_id, customer_id)
         WHERE p.campaign_id = %(campaign)s AND m.held_out IS NOT FALSE""",
@@ -113,14 +113,18 @@ _REVIEW = {
 _HAND_OVER = {
     "HandOverToldOtherwise": f"""
         SELECT h.hand_over_id::text, l.event_id::text FROM (
-            SELECT h.*, w.person_id, (SELECT count(*) FROM handed_over o WHERE o.hand_over_id = h.hand_over_id) AS held, (
-                SELECT encode(sha256(convert_to(string_agg(
-                    hand_over_line(p.proposal_id, p.recipient_ref, o.content_sha256), '' ORDER BY p.proposal_id), 'UTF8')), 'hex')
-                FROM handed_over o JOIN proposals p USING (proposal_id) WHERE o.hand_over_id = h.hand_over_id) AS hashed
-            FROM hand_overs h LEFT {_PEOPLE} h.person WHERE h.campaign_id = %(campaign)s
+            SELECT h.*, w.person_id, o.held, encode(sha256(convert_to(o.lines, 'UTF8')), 'hex') AS hashed
+            FROM hand_overs h LEFT {_PEOPLE} h.person
+            CROSS JOIN LATERAL (
+                SELECT count(*) AS held, string_agg(
+                    hand_over_line(p.proposal_id, p.recipient_ref, i.content_sha256), '' ORDER BY p.proposal_id
+                ) AS lines
+                FROM handed_over i JOIN proposals p USING (proposal_id) WHERE i.hand_over_id = h.hand_over_id
+            ) o WHERE h.campaign_id = %(campaign)s
         ) h FULL JOIN {_events("HANDED_OVER")} ON l.event_id = h.event_id
         WHERE (h.hand_over_id::text, h.items, h.items_sha256, h.person_id::text)
-                IS DISTINCT FROM (l.e ->> 'hand_over_id', (l.e ->> 'items')::integer, l.e ->> 'items_sha256', l.e ->> 'person_id')
+                IS DISTINCT FROM (l.e ->> 'hand_over_id', (l.e ->> 'items')::integer, l.e ->> 'items_sha256',
+                                  l.e ->> 'person_id')
            OR h.hashed IS DISTINCT FROM h.items_sha256 OR h.held <> h.items""",
     "HandedOverUnapproved": f"""
         SELECT h.proposal_id::text, NULL FROM handed_over h JOIN proposals p USING (proposal_id)
@@ -137,7 +141,8 @@ _HAND_OVER = {
         JOIN planted_proposals x USING (proposal_id) WHERE p.campaign_id = %(campaign)s""",
     "AnswersToldOtherwise": f"""
         SELECT coalesce(a.hand_over_id, t.hand_over_id), NULL FROM (
-            SELECT o.hand_over_id::text, o.answer, count(*) AS stored FROM handed_over o JOIN hand_overs h USING (hand_over_id)
+            SELECT o.hand_over_id::text, o.answer, count(*) AS stored
+            FROM handed_over o JOIN hand_overs h USING (hand_over_id)
             WHERE h.campaign_id = %(campaign)s AND o.answer IS NOT NULL GROUP BY 1, 2
         ) a FULL JOIN (
             SELECT l.e ->> 'hand_over_id' AS hand_over_id, n.key AS answer, sum(n.value::bigint) AS told

@@ -1,7 +1,7 @@
 """Reconcile a campaign: its rows with its audit events, both ways, as the database's owner.
 
-A row that was changed, added or taken away by hand differs from the event that its function wrote. Events themselves are
-vouched for by the sealed log: verify that as well, with the checkpoints of the write-once store.
+A row that was changed, added or taken away by hand differs from the event that its function wrote. Events themselves
+are vouched for by the sealed log: verify that as well, with the checkpoints of the write-once store.
 """
 
 from __future__ import annotations

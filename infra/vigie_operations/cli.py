@@ -6,22 +6,18 @@ import contextlib
 import functools
 import json
 import os
-import sys
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Concatenate
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
-from vigie.trail import TrailError
-from vigie_operations import audit_export, campaign_records, hand_over_answers, logs, status, subject_access
-from vigie_operations import hand_over as hand_over_operation
+from vigie_operations import audit_export, logs, status, subject_access
 from vigie_operations import redrive as redrive_operation
 from vigie_operations import resume as resume_operation
 from vigie_operations import run as run_operation
-from vigie_operations.errors import OperationError
+from vigie_operations.cli_frame import operation, show
+from vigie_operations.hand_over_cli import hand_over, reconcile
 from vigie_operations.run_report import RunReport
 from vigie_operations.targets import STACK, Target, aws_target, local_target
 
@@ -66,25 +62,6 @@ def choose_target(name: str, stack: str, region: str | None, profile: str | None
         return aws_target(stack, region, profile)
     home = Path(os.environ.get("VIGIE_HOME") or REPOSITORY / ".local")
     return local_target(int(os.environ.get("LOCALSTACK_PORT") or LOCALSTACK_PORT), home)
-
-
-def operation[**P](do: Callable[Concatenate[Target, bool, P], int]) -> Callable[P, None]:
-    """Turn a function of a target and `as_json` into a command's body: errors end with code 2 and the remedy."""
-
-    @functools.wraps(do)
-    def command(*arguments: P.args, **options: P.kwargs) -> None:
-        choose, as_json = click.get_current_context().obj
-        try:
-            code = do(choose(), as_json, *arguments, **options)
-        except (OperationError, TrailError) as error:
-            click.echo(str(error), err=True)
-            code = 2
-        except (BotoCoreError, ClientError) as error:
-            click.echo(f"AWS refused the operation: {error}", err=True)
-            code = 2
-        sys.exit(code)
-
-    return command
 
 
 @vigie.command()
@@ -237,82 +214,6 @@ def export_customer(target: Target, as_json: bool, customer_id: uuid.UUID, out: 
     return 0
 
 
-class WithDefault(click.Group):
-    """A group that takes what names none of its commands for arguments of the command `actions`."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Name the command where it is left out."""
-        if args and args[0] not in {*self.commands, *self.get_help_option_names(ctx)}:
-            args = ["actions", *args]
-        return super().parse_args(ctx, args)
-
-
-AS_OPERATOR = click.option("--as", "person", required=True, metavar="NAME", help="Who acts: an operator's name.")
-
-
-@vigie.group("hand-over", cls=WithDefault)
-def hand_over() -> None:
-    """Hand approved actions over: vigie hand-over CAMPAIGN --as NAME."""
-
-
-@hand_over.command("actions")
-@click.argument("campaign", default="")
-@AS_OPERATOR
-@click.option("--again", type=click.UUID, metavar="HAND_OVER_ID", help="Write the files of an earlier hand-over anew.")
-@OUT
-@operation
-def hand_over_actions(
-    target: Target, as_json: bool, campaign: str, person: str, again: uuid.UUID | None, out: Path | None
-) -> int:
-    """Hand over what is approved in CAMPAIGN: files, a signed receipt, and a message for each action."""
-    if bool(campaign) == bool(again):
-        raise OperationError("Say what to hand over: a campaign, or --again with the id of an earlier hand-over.")
-    if again:
-        done = hand_over_operation.write_again(target, again, person, out)
-    else:
-        done = hand_over_operation.hand_over(target, campaign, person, out)
-    show(done.as_dict() if as_json else done.lines(), as_json)
-    return 0
-
-
-@hand_over.command("answer")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@AS_OPERATOR
-@operation
-def answer_hand_over(target: Target, as_json: bool, file: Path, person: str) -> int:
-    """Store what the receiver answered: CSV or JSON Lines with hand_over_id, proposal_id and answer."""
-    stored = hand_over_answers.record_answers(target, file, person)
-    words = f"{stored['answers']} answers to hand-over {stored['hand_over_id']}, {stored['new']} of them new"
-    show(stored if as_json else [words], as_json)
-    return 0
-
-
-@hand_over.command("list")
-@click.argument("campaign")
-@AS_OPERATOR
-@operation
-def list_hand_overs(target: Target, as_json: bool, campaign: str, person: str) -> int:
-    """List the hand-overs of CAMPAIGN and their answers."""
-    found = hand_over_operation.hand_overs(target, campaign, person)
-    show(found if as_json else [hand_over_operation.line(each) for each in found] or ["none yet"], as_json)
-    return 0
-
-
-@vigie.group()
-def campaigns() -> None:
-    """Look after campaigns."""
-
-
-@campaigns.command("reconcile")
-@click.argument("campaign")
-@operation
-def reconcile_campaign(target: Target, as_json: bool, campaign: str) -> int:
-    """Compare the records of CAMPAIGN with the audit trail; exit code 1 when something differs."""
-    compared = campaign_records.reconcile(target, campaign)
-    show(compared.as_dict() if as_json else compared.lines(), as_json)
-    return 1 if compared.differences else 0
-
-
 def show_reports(target: Target, reports: Iterable[RunReport], as_json: bool) -> int:
     """Print the summaries of runs; return the exit code: 1 when one of them did not succeed in full."""
     found = list(reports)
@@ -329,6 +230,7 @@ def show_proof(proof: audit_export.WrittenProof, as_json: bool) -> None:
     show(proof.as_dict() if as_json else proof.lines(), as_json)
 
 
-def show(result: Any, as_json: bool) -> None:
-    """Print lines of text, or a result as JSON."""
-    click.echo(json.dumps(result, indent=2) if as_json else "\n".join(result))
+campaigns = click.Group("campaigns", help="Look after campaigns.")
+campaigns.add_command(reconcile)
+for group in (campaigns, hand_over):
+    vigie.add_command(group)

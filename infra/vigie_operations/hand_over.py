@@ -1,7 +1,7 @@
 """Hand approved actions over: files with names and a signed receipt, and a message for each action.
 
-The database decides what may leave, and remembers that it did (infra/migrations/0026_hand_over.sql). What comes after its
-commit can be done again: `write_again` writes what was lost, and the receiver knows a message by its proposal's id.
+The database decides what may leave, and remembers that it did (infra/migrations/0026_hand_over.sql). What comes after
+its commit can be done again: `write_again` writes what was lost, and the receiver knows a message by its proposal's id.
 """
 
 from __future__ import annotations
@@ -135,8 +135,8 @@ def _finish(target: Target, made: HandOver, items: list[Item], folder: Path | No
         publish(target, items)
     except (OperationError, OSError, ClientError, BotoCoreError) as error:
         raise OperationError(
-            f"Hand-over {made.hand_over_id} is recorded, but its files or messages are not complete ({error}). Mend the "
-            f"cause, then: vigie hand-over --again {made.hand_over_id}"
+            f"Hand-over {made.hand_over_id} is recorded, but its files or messages are not complete ({error}). Mend "
+            f"the cause, then: vigie hand-over --again {made.hand_over_id}"
         ) from error
     return Delivered(made, place, len(items))
 

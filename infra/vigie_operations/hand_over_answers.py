@@ -29,9 +29,7 @@ def record_answers(target: Target, path: Path, person: str) -> dict[str, Any]:
     hand_over_id, answers = read_answers(path)
     given = [{"proposal_id": proposal_id, "answer": answer} for proposal_id, answer in answers.items()]
     with acting(target, OPERATOR) as cursor:
-        cursor.execute(
-            "SELECT answer_hand_over(%s, %s, %s) AS news", (person, hand_over_id, json.dumps(given))
-        )
+        cursor.execute("SELECT answer_hand_over(%s, %s, %s) AS news", (person, hand_over_id, json.dumps(given)))
         return {"hand_over_id": hand_over_id, "answers": len(answers), "new": int(cursor.fetchone()["news"])}
 
 
@@ -77,7 +75,9 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     for line, row in read(path, text):
         missing = [name for name in FIELDS if not isinstance(row.get(name), str)]
         if missing:
-            raise OperationError(f"{path}, line {line}: {', '.join(missing)} missing; each line has {', '.join(FIELDS)}")
+            raise OperationError(
+                f"{path}, line {line}: {', '.join(missing)} missing; each line has {', '.join(FIELDS)}"
+            )
         yield line, {name: row[name].strip() for name in FIELDS}
 
 

@@ -117,7 +117,12 @@ def write_files(folder: Path, items: list[Item], receipt: Receipt, sign: Callabl
     signature = sign(text)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / RECEIPT_NAME).unlink(missing_ok=True)
-    for name, content in (*files.items(), (KEY_NAME, receipt.key_pem), (SIGNATURE_NAME, signature), (RECEIPT_NAME, text)):
+    for name, content in (
+        *files.items(),
+        (KEY_NAME, receipt.key_pem),
+        (SIGNATURE_NAME, signature),
+        (RECEIPT_NAME, text),
+    ):
         _write_whole(folder / name, content)
 
 

@@ -23,18 +23,29 @@ CHANGES = {
     " WHERE proposal_id = %s AND o.run_id = p.run_id AND NOT EXISTS ("
     "SELECT FROM proposals q WHERE q.customer_id = o.customer_id)",
     "message with its hash": "WITH v AS (UPDATE proposal_versions v SET message = 'Call 0900 now.', content_sha256 ="
-    " content_sha256(v.proposal_id, nonce, recipient_ref, offer_id, channel, price_eur, 'Call 0900 now.') FROM proposals p"
-    " WHERE p.proposal_id = v.proposal_id AND v.proposal_id = %s RETURNING v.proposal_id, v.content_sha256)"
+    " content_sha256(v.proposal_id, nonce, recipient_ref, offer_id, channel, price_eur, 'Call 0900 now.')"
+    " FROM proposals p WHERE p.proposal_id = v.proposal_id AND v.proposal_id = %s"
+    " RETURNING v.proposal_id, v.content_sha256)"
     " UPDATE decisions d SET content_sha256 = v.content_sha256 FROM v WHERE d.proposal_id = v.proposal_id",
-    "an approval that was none": "INSERT INTO decisions (proposal_id, version, decision, person, reason, content_sha256, event_id)"
-    " SELECT v.proposal_id, 1, 'second_approve', 'sven', 'fits', v.content_sha256, (SELECT event_id FROM audit_log LIMIT 1)"
-    " FROM proposal_versions v WHERE v.proposal_id = %s",
+    "an approval that was none":
+    "INSERT INTO decisions (proposal_id, version, decision, person, reason, content_sha256,"
+    " event_id) SELECT v.proposal_id, 1, 'second_approve', 'sven', 'fits', v.content_sha256,"
+    " (SELECT event_id FROM audit_log LIMIT 1) FROM proposal_versions v WHERE v.proposal_id = %s",
 }  # fmt: skip
 
 
 def as_unbound_owner(spring: CampaignBank, sql: str, *parameters: Any) -> None:  # noqa: F811
     """Run a statement as an owner who has switched off every trigger that stands in the way."""
-    tables = ("proposals", "proposal_versions", "decisions", "handed_over", "hand_overs", "campaigns", "outcomes", "objections")
+    tables = (
+        "proposals",
+        "proposal_versions",
+        "decisions",
+        "handed_over",
+        "hand_overs",
+        "campaigns",
+        "outcomes",
+        "objections",
+    )
     off = "".join(f"ALTER TABLE {table} DISABLE TRIGGER USER;" for table in tables)
     spring.query(off + sql + ";" + off.replace("DISABLE", "ENABLE"), *parameters)
 

@@ -17,8 +17,8 @@ from tests.integration.conftest import Bank, customer
 CAMPAIGN = "spring"
 OPERATOR, REVIEWER, SECOND = "olga", "rene", "sven"
 OFFER = {
-    "offer_id": "fee_review", "cost_eur": 20, "save_rate": 0.3, "save_rate_source": "assumed", "topics": [], "tones": [],
-    "languages": [], "channels": ["email", "phone", "letter", "app"], "requires": {}, "cooldown_days": 0,
+    "offer_id": "fee_review", "cost_eur": 20, "save_rate": 0.3, "save_rate_source": "assumed", "topics": [],
+    "tones": [], "languages": [], "channels": ["email", "phone", "letter", "app"], "requires": {}, "cooldown_days": 0,
     "second_approval": False,
 }  # fmt: skip
 TERMS = {
@@ -28,10 +28,11 @@ TERMS = {
 ADD = """
 WITH p AS (
     INSERT INTO proposals (campaign_id, run_id, customer_id, expected_value_eur, expires_at)
-    VALUES ('spring', 'run', %(customer)s, 10, clock_timestamp() + %(lasts)s::interval) RETURNING proposal_id, recipient_ref
+    VALUES ('spring', 'run', %(customer)s, 10, clock_timestamp() + %(lasts)s::interval)
+    RETURNING proposal_id, recipient_ref
 ), n AS (SELECT uuid_send(gen_random_uuid()) AS nonce)
-INSERT INTO proposal_versions (proposal_id, version, offer_id, channel, language, message, price_eur, wording, author, nonce,
-                               content_sha256)
+INSERT INTO proposal_versions (proposal_id, version, offer_id, channel, language, message, price_eur, wording, author,
+                               nonce, content_sha256)
 SELECT proposal_id, 1, 'fee_review', %(channel)s, 'en', %(message)s, %(price)s, 'composed', 'action_agent', nonce,
        content_sha256(proposal_id, nonce, recipient_ref, 'fee_review', %(channel)s, %(price)s, %(message)s)
 FROM p, n RETURNING proposal_id, content_sha256
@@ -62,6 +63,11 @@ class CampaignBank:
         customer_id = self.bank.add_customer(number)
         self.query("INSERT INTO run_customers VALUES ('run', %s, 0)", customer_id)
         self.query(
+            "INSERT INTO actions (run_id, customer_id, segment, source, source_reason, language)"
+            " VALUES ('run', %s, 'High', 'none', 'NoOffer', 'en')",
+            customer_id,
+        )
+        self.query(
             "INSERT INTO campaign_members (campaign_id, customer_id, segment, draw, held_out)"
             " SELECT campaign_id, customer_id, 'High', draw, false"
             " FROM campaign_keys, holdout_draws(key, campaign_id, ARRAY[%s]) WHERE campaign_id = 'spring'",
@@ -69,7 +75,9 @@ class CampaignBank:
         )
         connection = self.connect()
         with connection, connection.cursor() as cursor:
-            cursor.execute(ADD, {"customer": customer_id, "channel": channel, "price": price, "message": message, "lasts": lasts})
+            cursor.execute(
+                ADD, {"customer": customer_id, "channel": channel, "price": price, "message": message, "lasts": lasts}
+            )
             [(proposal_id, content_sha256)] = cursor.fetchall()
         connection.close()
         self.hashes[proposal_id] = content_sha256
@@ -79,7 +87,9 @@ class CampaignBank:
             self.query("INSERT INTO planted_proposals VALUES (%s, 'wrong_price')", proposal_id)
         return UUID(str(proposal_id))
 
-    def decide(self, proposal_id: UUID, decision: str = "approve", reason: str = "fits", person: str = REVIEWER) -> None:
+    def decide(
+        self, proposal_id: UUID, decision: str = "approve", reason: str = "fits", person: str = REVIEWER
+    ) -> None:
         """Claim, open and decide, as a reviewer does."""
         role = "second_reviewer" if person == SECOND else "reviewer"
         while (proposal_id,) not in (claimed := self.query(
@@ -105,7 +115,7 @@ class CampaignBank:
         return UUID(str(self.query("SELECT customer_id FROM proposals WHERE proposal_id = %s", proposal_id)[0][0]))
 
     def hand_over(self) -> list[tuple[Any, ...]]:
-        """Hand over whatever may leave: hand-over, proposal, reference, customer, offer, channel, language, message …"""
+        """Hand over whatever may leave: hand-over, proposal, reference, customer, offer, channel and so on."""
         return self.query("SELECT * FROM hand_over(%s, 'spring')", OPERATOR, role="operator")
 
 
@@ -114,7 +124,12 @@ def open_campaign(bank: Bank) -> CampaignBank:
     bank.approve_model()
     bank.add_customer(0)
     bank.plan("run")
-    for person, duty in ((OPERATOR, "operator"), (REVIEWER, "reviewer"), (SECOND, "second_reviewer"), ("odile", "officer")):
+    for person, duty in (
+        (OPERATOR, "operator"),
+        (REVIEWER, "reviewer"),
+        (SECOND, "second_reviewer"),
+        ("odile", "officer"),
+    ):
         bank.query("SELECT name_person('', %s, %s, true)", person, duty)
     columns = "title_fr, title_en, message_fr, message_en, segments"
     [texts] = bank.query(f"SELECT {columns} FROM offers WHERE offer_id = 'fee_review'")

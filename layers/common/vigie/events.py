@@ -330,7 +330,8 @@ DATABASE_WRITES = (
     EventType.PROMPT_READ, EventType.PERSON_CHANGED, EventType.CATALOGUE_LOADED, EventType.CAMPAIGN_OPENED,
     EventType.CAMPAIGN_CHANGED, EventType.CAMPAIGN_CLOSED, EventType.PROPOSALS_ALLOCATED, EventType.PROPOSAL_EDITED,
     EventType.PROPOSAL_DECIDED, EventType.HANDED_OVER, EventType.HAND_OVER_READ, EventType.HAND_OVER_ANSWERED,
-    EventType.OUTCOMES_RECORDED, EventType.OBJECTION_RECORDED, EventType.OBJECTION_ANSWERED, EventType.OVERSIGHT_REPORTED,
+    EventType.OUTCOMES_RECORDED, EventType.OBJECTION_RECORDED, EventType.OBJECTION_ANSWERED,
+    EventType.OVERSIGHT_REPORTED,
 )  # fmt: skip
 _AGENTS = dict(zip(("nlp_agent", "prediction_agent", "action_agent"), zip(Purpose, Step, strict=True), strict=True))
 

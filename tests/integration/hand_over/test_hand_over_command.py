@@ -1,4 +1,4 @@
-"""`vigie hand-over` with the template's own key and topic in LocalStack, and a real database: files, receipt, messages."""
+"""`vigie hand-over` with the template's own key and topic in LocalStack, and a real database."""
 
 from __future__ import annotations
 
@@ -118,7 +118,8 @@ def test_what_was_approved_leaves_once_with_names_a_receipt_and_messages_without
     assert [UUID(one["proposal_id"]) for one in written] == sorted(proposals)
     contacts = {one["channel"]: one["contact"] for one in written}
     [(email, number)] = desk.spring.query(
-        "SELECT email, (SELECT customer_number FROM customers WHERE customer_id = %s) FROM customers WHERE customer_id = %s",
+        "SELECT email, (SELECT customer_number FROM customers WHERE customer_id = %s) FROM customers"
+        " WHERE customer_id = %s",
         desk.spring.customer_of(proposals[3]), desk.spring.customer_of(proposals[0]),
     )  # fmt: skip
     assert contacts == {"email": email, "phone": "+33612345678", "letter": "1, rue X", "app": number}
@@ -137,7 +138,9 @@ def test_what_was_approved_leaves_once_with_names_a_receipt_and_messages_without
     assert subscriber() == []
 
 
-def test_the_receipt_verifies_with_openssl_and_names_what_both_files_and_the_trail_hold(desk: Desk, tmp_path: Path) -> None:
+def test_the_receipt_verifies_with_openssl_and_names_what_both_files_and_the_trail_hold(
+    desk: Desk, tmp_path: Path
+) -> None:
     desk.spring.approved()
     done = desk.hand_over("spring", "--out", str(tmp_path / "out"))
     folder = tmp_path / "out"
@@ -150,7 +153,7 @@ def test_the_receipt_verifies_with_openssl_and_names_what_both_files_and_the_tra
     assert details["items_sha256"] == receipt["items_sha256"] == receipt["in_these_files"]["items_sha256"]
     assert details["hand_over_id"] == receipt["hand_over_id"] == done["hand_over_id"]
 
-    check = "openssl dgst -sha256 -verify key.pem -signature receipt.sig receipt.json".split()
+    check = ["openssl", "dgst", "-sha256", "-verify", "key.pem", "-signature", "receipt.sig", "receipt.json"]
     assert subprocess.run(check, cwd=folder, capture_output=True).stdout == b"Verified OK\n"
     (folder / "receipt.json").write_text((folder / "receipt.json").read_text().replace('"items": 1', '"items": 2'))
     assert subprocess.run(check, cwd=folder, capture_output=True).returncode != 0

@@ -166,7 +166,7 @@ def _faults_of_resource_policies(template: Json) -> Iterator[str]:
 
 
 def _is_known(policy: str, whose: Any, actions: list[str]) -> bool:
-    """The account as the keys' administrator, who signs receipts only and lets nobody sign, and S3 as its logs' writer."""
+    """The account as the keys' administrator, who signs receipts only, and S3 as its logs' writer."""
     if policy == "AccessLogBucketPolicy":
         return whose == {"Service": "logging.s3.amazonaws.com"} and actions == ["s3:PutObject"]
     account = {"AWS": {"Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
