@@ -11,8 +11,9 @@ JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 .DEFAULT_GOAL := help
 .PHONY: help doctor deploy-local run resume redrive load dashboard logs status test test-containers lint claims \
 	mutation bench chaos cost \
-	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
-	export-audit export-customer verify-audit audit-keys witness prove-event prove-growth hand-over up down clean environment lock
+	contract train promote rollback evaluate model-card load-offers load-outcomes evaluate-analysis evaluate-privacy \
+	export-audit export-customer verify-audit audit-keys witness prove-event prove-growth hand-over up down clean \
+	environment lock
 
 help: ## Explain each target (this list)
 	@printf 'Vigie: churn prediction by serverless agents, with an audit trail.\n\n'
@@ -85,6 +86,9 @@ evaluate: environment ## Measure the churn model against the known truth; CONTRA
 model-card: environment ## Write MODEL_CARD.md and its plots: every approved model, or CONTRACT=bank
 	@$(CLOUD) with-cloud python -m model.card $(if $(CONTRACT),--contract "$$CONTRACT")
 
+load-offers: environment ## Load a version of the catalogue of offers: FILE=catalogue.toml, the shipped one unless given
+	@$(VIGIE) offers load $(if $(FILE),"$(FILE)") $(ARGS)
+
 load-outcomes: environment ## Compare a run with what came of its customers: DATA=file.csv, CONTRACT=bank, RUN=… (JSON=path)
 	@$(if $(DATA),,echo 'Say what came of the customers: make load-outcomes DATA=outcomes.csv' >&2; exit 2)
 	@$(CLOUD) with-cloud python -m model.outcomes --data "$$DATA" $(if $(CONTRACT),--contract "$$CONTRACT") \
@@ -116,9 +120,9 @@ export-customer: environment ## Everything held and done about one customer (GDP
 	@$(if $(CUSTOMER),,echo 'Say whose: make export-customer CUSTOMER=…' >&2; exit 2)
 	@$(VIGIE) customer export "$(CUSTOMER)" $(ARGS)
 
-hand-over: environment ## Hand over what is approved: CAMPAIGN=…, or AGAIN=hand-over id, or ANSWERS=file; AS=demo-operator OUT=folder
+hand-over: environment ## Hand over what is approved: CAMPAIGN=…, or AGAIN=hand-over id, or ANSWERS=file; AS=operator OUT=folder
 	@$(if $(CAMPAIGN)$(AGAIN)$(ANSWERS),,echo 'Say what: make hand-over CAMPAIGN=…' >&2; exit 2)
-	@$(VIGIE) hand-over $(if $(ANSWERS),answer "$$ANSWERS",$(if $(AGAIN),--again "$$AGAIN","$$CAMPAIGN") $(if $(OUT),--out "$$OUT")) --as "$(or $(AS),demo-operator)"
+	@$(VIGIE) hand-over $(if $(ANSWERS),answer "$$ANSWERS",$(if $(AGAIN),--again "$$AGAIN","$$CAMPAIGN") $(if $(OUT),--out "$$OUT")) $(if $(AS),--as "$$AS")
 
 prove-event: environment ## Prove that one event is in the signed log: EVENT=event id
 	@$(if $(EVENT),,echo 'Say which event: make prove-event EVENT=…' >&2; exit 2)

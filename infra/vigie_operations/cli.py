@@ -16,6 +16,7 @@ from vigie_operations import audit_export, logs, status, subject_access
 from vigie_operations import redrive as redrive_operation
 from vigie_operations import resume as resume_operation
 from vigie_operations import run as run_operation
+from vigie_operations.campaign_cli import campaigns, offers, people
 from vigie_operations.cli_frame import operation, show
 from vigie_operations.hand_over_cli import hand_over, reconcile
 from vigie_operations.run_report import RunReport
@@ -230,7 +231,6 @@ def show_proof(proof: audit_export.WrittenProof, as_json: bool) -> None:
     show(proof.as_dict() if as_json else proof.lines(), as_json)
 
 
-campaigns = click.Group("campaigns", help="Look after campaigns.")
 campaigns.add_command(reconcile)
-for group in (campaigns, hand_over):
+for group in (people, offers, campaigns, hand_over):
     vigie.add_command(group)

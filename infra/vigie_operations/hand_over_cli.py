@@ -9,6 +9,7 @@ import click
 
 from vigie_operations import campaign_records, hand_over_answers
 from vigie_operations import hand_over as hand_over_operation
+from vigie_operations.campaign_cli import WHO, acting_person
 from vigie_operations.cli_frame import operation, show
 from vigie_operations.errors import OperationError
 from vigie_operations.targets import Target
@@ -24,9 +25,6 @@ class WithDefault(click.Group):
         return super().parse_args(ctx, args)
 
 
-AS_OPERATOR = click.option(
-    "--as", "person", required=True, envvar="VIGIE_PERSON", metavar="NAME", help="Who acts: an operator's name."
-)
 OUT = click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write to.")
 
 
@@ -37,31 +35,31 @@ def hand_over() -> None:
 
 @hand_over.command("actions")
 @click.argument("campaign", default="")
-@AS_OPERATOR
+@WHO
 @click.option("--again", type=click.UUID, metavar="HAND_OVER_ID", help="Write the files of an earlier hand-over anew.")
 @OUT
 @operation
 def hand_over_actions(
-    target: Target, as_json: bool, campaign: str, person: str, again: uuid.UUID | None, out: Path | None
+    target: Target, as_json: bool, campaign: str, who: str, again: uuid.UUID | None, out: Path | None
 ) -> int:
     """Hand over what is approved in CAMPAIGN: files, a signed receipt, and a message for each action."""
     if bool(campaign) == bool(again):
         raise OperationError("Say what to hand over: a campaign, or --again with the id of an earlier hand-over.")
     if again:
-        done = hand_over_operation.write_again(target, again, person, out)
+        done = hand_over_operation.write_again(target, again, acting_person(target, who), out)
     else:
-        done = hand_over_operation.hand_over(target, campaign, person, out)
+        done = hand_over_operation.hand_over(target, campaign, acting_person(target, who), out)
     show(done.as_dict() if as_json else done.lines(), as_json)
     return 0
 
 
 @hand_over.command("answer")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@AS_OPERATOR
+@WHO
 @operation
-def answer_hand_over(target: Target, as_json: bool, file: Path, person: str) -> int:
+def answer_hand_over(target: Target, as_json: bool, file: Path, who: str) -> int:
     """Store what the receiver answered: CSV or JSON Lines with hand_over_id, proposal_id and answer."""
-    stored = hand_over_answers.record_answers(target, file, person)
+    stored = hand_over_answers.record_answers(target, file, acting_person(target, who))
     words = f"{stored['answers']} answers to hand-over {stored['hand_over_id']}, {stored['new']} of them new"
     show(stored if as_json else [words], as_json)
     return 0
@@ -69,11 +67,11 @@ def answer_hand_over(target: Target, as_json: bool, file: Path, person: str) -> 
 
 @hand_over.command("list")
 @click.argument("campaign")
-@AS_OPERATOR
+@WHO
 @operation
-def list_hand_overs(target: Target, as_json: bool, campaign: str, person: str) -> int:
+def list_hand_overs(target: Target, as_json: bool, campaign: str, who: str) -> int:
     """List the hand-overs of CAMPAIGN and their answers."""
-    found = hand_over_operation.hand_overs(target, campaign, person)
+    found = hand_over_operation.hand_overs(target, campaign, acting_person(target, who))
     show(found if as_json else [hand_over_operation.line(each) for each in found] or ["none yet"], as_json)
     return 0
 
