@@ -1,4 +1,4 @@
-"""A campaign with people who review, and runs that propose into it: written by the owner, as agents and operators would."""
+"""A campaign with people who review, and runs that propose into it, for tests and for the benchmark."""
 
 import json
 from typing import Any

@@ -72,7 +72,7 @@ WORDS: dict[tuple[str, str], set[str]] = {
 OTHERS = {("customers", "language"), ("feedback", "language"), ("actions", "language"), ("run_drift", "level"),
           ("model_registry", "state"), ("catalogue_offers", "languages"),
           ("proposal_versions", "language"), ("proposal_versions", "wording"),
-          ("planted_proposals", "kind"), ("outcomes", "outcome")}  # fmt: skip
+          ("planted_proposals", "kind"), ("proposals", "stage"), ("outcomes", "outcome")}  # fmt: skip
 OF_ONE_COLUMN = """
 SELECT conrelid::regclass::text, attname, pg_get_constraintdef(c.oid)
 FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = conkey[1]
