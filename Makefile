@@ -12,7 +12,8 @@ JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 .PHONY: help doctor deploy-local run resume redrive load dashboard logs status test test-containers lint claims \
 	mutation bench chaos cost \
 	contract train promote rollback evaluate model-card load-offers load-outcomes evaluate-analysis evaluate-privacy \
-	export-audit export-customer verify-audit audit-keys witness prove-event prove-growth up down clean environment lock
+	export-audit export-customer verify-audit audit-keys witness prove-event prove-growth hand-over up down clean \
+	environment lock
 
 help: ## Explain each target (this list)
 	@printf 'Vigie: churn prediction by serverless agents, with an audit trail.\n\n'
@@ -118,6 +119,10 @@ witness: environment ## Run a witness: LOGS='key key' of `make audit-keys`; WITN
 export-customer: environment ## Everything held and done about one customer (GDPR 15): CUSTOMER=customer id
 	@$(if $(CUSTOMER),,echo 'Say whose: make export-customer CUSTOMER=…' >&2; exit 2)
 	@$(VIGIE) customer export "$(CUSTOMER)" $(ARGS)
+
+hand-over: environment ## Hand over what is approved: CAMPAIGN=…, or AGAIN=hand-over id, or ANSWERS=file; AS=operator OUT=folder
+	@$(if $(CAMPAIGN)$(AGAIN)$(ANSWERS),,echo 'Say what: make hand-over CAMPAIGN=…' >&2; exit 2)
+	@$(VIGIE) hand-over $(if $(ANSWERS),answer "$$ANSWERS",$(if $(AGAIN),--again "$$AGAIN","$$CAMPAIGN") $(if $(OUT),--out "$$OUT")) $(if $(AS),--as "$$AS")
 
 prove-event: environment ## Prove that one event is in the signed log: EVENT=event id
 	@$(if $(EVENT),,echo 'Say which event: make prove-event EVENT=…' >&2; exit 2)

@@ -140,16 +140,6 @@ END $$;
 CREATE TRIGGER note_end BEFORE UPDATE OF withdrawn_at, superseded_at, expires_at ON proposals
     FOR EACH ROW EXECUTE FUNCTION note_end();
 
--- A limit that moves moves what is below it.
-CREATE FUNCTION note_limits() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-BEGIN
-    PERFORM public.note_stage(proposal_id) FROM public.proposals
-    WHERE campaign_id = NEW.campaign_id AND stage IN ('approved', 'awaiting_second');
-    RETURN NULL;
-END $$;
-CREATE TRIGGER note_limits AFTER UPDATE OF second_above_eur, catalogue_version ON campaigns
-    FOR EACH ROW EXECUTE FUNCTION note_limits();
-
 -- What of a campaign's budget is bound, by line: what was approved, once or twice, and what was handed over. A planted
 -- proposal that was approved counts like any other: nothing that a reviewer sees tells them apart.
 CREATE OR REPLACE FUNCTION committed(campaign text) RETURNS TABLE (budget_line text, eur numeric) LANGUAGE sql STABLE
@@ -783,7 +773,7 @@ END $$;
 CREATE TRIGGER erase_review AFTER UPDATE OF withdrawn_at ON proposals
     FOR EACH ROW WHEN (NEW.withdrawn_at IS NOT NULL) EXECUTE FUNCTION erase_review();
 
-REVOKE EXECUTE ON FUNCTION note_stage(), note_stage(uuid), note_end, note_limits, binds_budget, state_of, require_budget,
+REVOKE EXECUTE ON FUNCTION note_stage(), note_stage(uuid), note_end, binds_budget, state_of, require_budget,
     plant, review_pace, lock_proposal, person_id_of, record_decision, propose, may_review, claim_proposals, release_claims,
     require_claim, case_of, open_case, require_open_campaign, decide, edit_proposal, approve_in_bulk, undo_decision,
     undo_bulk, keep_versions, check_hashes, keep_decisions, keep_proposals, erase_review FROM PUBLIC;

@@ -275,6 +275,17 @@ MEANINGS: dict[EventType, tuple[str, dict[str, Rule]]] = {
             "items_sha256": text(SHA256, Record.HAND_OVER),
         },
     ),
+    EventType.HAND_OVER_READ: (
+        "What had been handed over was read once more, for files that were lost, or to put names to it: how many"
+        " actions (consents that are gone by then leave theirs out).",
+        {
+            **OF_CAMPAIGN,
+            "person_id": PERSON,
+            "hand_over_id": text(UUID, Record.HAND_OVER),
+            "items": COUNT,
+            "with_names": FLAG,
+        },
+    ),
     EventType.HAND_OVER_ANSWERED: (
         "The receiver of a hand-over answered.",
         {**OF_CAMPAIGN, "hand_over_id": text(UUID, Record.HAND_OVER), "answers": counts_of(DeliveryAnswer)},
@@ -320,8 +331,9 @@ WRITERS: dict[str, tuple[EventType, ...]] = {
 DATABASE_WRITES = (
     EventType.PROMPT_READ, EventType.PERSON_CHANGED, EventType.CATALOGUE_LOADED, EventType.CAMPAIGN_OPENED,
     EventType.CAMPAIGN_CHANGED, EventType.CAMPAIGN_CLOSED, EventType.PROPOSALS_ALLOCATED, EventType.PROPOSAL_EDITED,
-    EventType.PROPOSAL_DECIDED, EventType.HANDED_OVER, EventType.HAND_OVER_ANSWERED, EventType.OUTCOMES_RECORDED,
-    EventType.OBJECTION_RECORDED, EventType.OBJECTION_ANSWERED, EventType.OVERSIGHT_REPORTED,
+    EventType.PROPOSAL_DECIDED, EventType.HANDED_OVER, EventType.HAND_OVER_READ, EventType.HAND_OVER_ANSWERED,
+    EventType.OUTCOMES_RECORDED, EventType.OBJECTION_RECORDED, EventType.OBJECTION_ANSWERED,
+    EventType.OVERSIGHT_REPORTED,
 )  # fmt: skip
 _AGENTS = dict(zip(("nlp_agent", "prediction_agent", "action_agent"), zip(Purpose, Step, strict=True), strict=True))
 

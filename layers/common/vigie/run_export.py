@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -126,6 +127,7 @@ def _cover(
     yield f"# Audit of run {run_id}\n"
     yield from _about_run(run)
     yield from _about_events(events)
+    yield from _about_decisions(events)
     yield from _about_losses(run["counts"] or {})
     yield from _about_gaps(gaps, events)
     yield from _about_checkpoint(checkpoints, events)
@@ -161,6 +163,21 @@ def _about_events(events: list[SealedEvent]) -> Iterator[str]:
     for event_type, count in sorted(counts.items()):
         meaning = MEANINGS[EventType(event_type)][0] if event_type in MEANINGS else "unknown"
         yield f"| {event_type} | {count} | {meaning} |"
+
+
+def _about_decisions(events: list[SealedEvent]) -> Iterator[str]:
+    """What people decided on the run's proposals, each decision bound to the hash of what they saw."""
+    decided: dict[tuple[str, bool], int] = {}
+    for sealed in events:
+        if sealed.event["event_type"] == EventType.PROPOSAL_DECIDED:
+            details = json.loads(sealed.event["details"])
+            told = (str(details.get("decision")), bool(details.get("in_bulk")))
+            decided[told] = decided.get(told, 0) + 1
+    if decided:
+        yield f"\n## Decisions of people: {sum(decided.values())}\n\n| decision | how | number |\n|---|---|---:|"
+        for (decision, in_bulk), count in sorted(decided.items()):
+            yield f"| {decision} | {'in bulk' if in_bulk else 'singly'} | {count} |"
+        yield "\nThey are events of the run. That the campaign's own records say the same: `vigie campaigns reconcile`."
 
 
 def _about_losses(counts: dict[str, int]) -> Iterator[str]:

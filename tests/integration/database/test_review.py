@@ -454,15 +454,3 @@ def test_what_is_noted_of_each_proposal_is_what_its_decisions_say(review: Review
     assert differing == []
     stages = {stage for (stage,) in review.bank.query("SELECT DISTINCT stage FROM proposals")}
     assert stages >= {"open", "approved", "rejected", "superseded", "withdrawn", "handed_over"}
-
-
-def test_a_limit_that_is_lowered_asks_for_second_approvals(make_bank: Callable[[], Bank]) -> None:
-    review = ReviewBank(make_bank())
-    proposal = review.proposal()
-    assert review.decide(FIRST, proposal) == "approved"
-    review.bank.query(
-        "ALTER TABLE campaigns DISABLE TRIGGER keep_campaigns; UPDATE campaigns SET second_above_eur = 20"
-    )
-    assert review.state(proposal) == "awaiting_second"
-    claim = "SELECT proposal_id FROM claim_proposals(%s, 1, %s)"
-    assert review.bank.query(claim, SECOND, CAMPAIGN, role="second_reviewer") == [(proposal,)]

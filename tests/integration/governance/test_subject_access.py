@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.integration.campaign_bank import OPERATOR, CampaignBank, spring  # noqa: F401 - fixture
 from tests.integration.conftest import Bank, customer
-from vigie_operations.subject_access import UnknownCustomerError, collect, write_answer
+from vigie_operations.subject_access import OF_PROPOSALS, UnknownCustomerError, collect, write_answer
 
 ASKING, OTHER = 1, 2
 TABLES_WITH_PEOPLE = """
@@ -55,7 +56,48 @@ def test_no_table_that_names_a_customer_is_left_out(filled: Bank) -> None:
         held = collect(connection, customer(ASKING))
     finally:
         connection.close()
-    assert {row[0] for row in filled.query(TABLES_WITH_PEOPLE.replace("%%", "%"))} == set(held)
+    assert {row[0] for row in filled.query(TABLES_WITH_PEOPLE.replace("%%", "%"))} == set(held) - set(OF_PROPOSALS)
+
+
+def test_proposals_decisions_and_hand_overs_are_told_and_no_name_of_staff(spring: CampaignBank) -> None:  # noqa: F811
+    proposal, other = spring.approved(message="We look at your fees, Ada."), spring.approved()
+    customer_id = spring.customer_of(proposal)
+    spring.query(
+        "INSERT INTO arbitrations (run_id, customer_id, verdict, offer_id, channel, expected_value_eur, cost_eur,"
+        " considered)"
+        " VALUES ('run', %s, 'below_break_even', NULL, NULL, NULL, NULL, '[{\"offer_id\": \"fee_review\"}]')",
+        customer_id,
+    )
+    [mine, _] = spring.hand_over()
+    spring.query(
+        "INSERT INTO outcomes (campaign_id, customer_id, outcome, occurred_on) "
+        " VALUES ('spring', %s, 'stayed', '2026-11-01')",
+        customer_id,
+    )
+    spring.query(
+        "INSERT INTO objections (proposal_id, received_on, recorded_by, event_id)"
+        " SELECT %s, '2026-11-01', 'odile', event_id FROM hand_overs", proposal,
+    )  # fmt: skip
+    connection = spring.connect()
+    try:
+        held = collect(connection, customer_id)
+    finally:
+        connection.close()
+    people = dict(spring.query("SELECT duty, person_id::text FROM people"))
+    assert [row["held_out"] for row in held["campaign_members"]] == [False]
+    assert [row["verdict"] for row in held["arbitrations"]] == ["below_break_even"]
+    assert [row["message"] for row in held["proposal_versions"]] == ["We look at your fees, Ada."]
+    [decision] = held["decisions"]
+    assert (decision["decision"], decision["reason"], decision["duty"]) == ("approve", "fits", "reviewer")
+    assert decision["person_id"] == people["reviewer"]
+    assert decision["seen"]["message"] == "We look at your fees, Ada."
+    [handed] = held["handed_over"]
+    assert (handed["hand_over_id"], handed["person_id"]) == (str(mine[0]), people["operator"])
+    assert [row["outcome"] for row in held["outcomes"]] == ["stayed"]
+    assert [row["recorded_by"] for row in held["objections"]] == [people["officer"]]
+    whole = json.dumps(held)
+    assert str(other) not in whole
+    assert not any(f'"{name}"' in whole for name in (OPERATOR, "rene", "odile")), "staff are named by their id"
 
 
 def test_both_files_say_the_same_and_only_their_owner_can_open_them(filled: Bank, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ type Right = tuple[str, str]
 KINDS = {
     "AWS::Serverless::Function", "AWS::Serverless::LayerVersion", "AWS::Serverless::StateMachine",
     "AWS::SQS::Queue", "AWS::Logs::LogGroup", "AWS::CloudWatch::Alarm", "AWS::S3::Bucket", "AWS::S3::BucketPolicy",
-    "AWS::KMS::Key", "AWS::KMS::Alias", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy",
+    "AWS::KMS::Key", "AWS::KMS::Alias", "AWS::SNS::Topic", "AWS::IAM::Role", "AWS::IAM::ManagedPolicy",
     "AWS::EC2::SecurityGroup", "AWS::EC2::SecurityGroupIngress", "AWS::EC2::VPCEndpoint",
 }  # fmt: skip
 SERVICES = {"AWS::Serverless::Function": "lambda", "AWS::Serverless::StateMachine": "states"}
@@ -27,6 +27,7 @@ NETWORK_ACTIONS = {
     "ec2:UnassignPrivateIpAddresses", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
 }  # fmt: skip
 NOT_FROM_CODE = {"Null": {"lambda:SourceFunctionArn": "true"}}
+_SIGN = {"kms:Sign", "kms:CreateGrant"}
 ROLE_PARTS = {"AssumeRolePolicyDocument", "ManagedPolicyArns", "Policies"}
 STATEMENT_PARTS = {"Sid", "Effect", "Action", "Resource", "Condition"}
 # Of a function: rights, and ways in, that SAM makes without a resource of the template's.
@@ -165,9 +166,9 @@ def _faults_of_resource_policies(template: Json) -> Iterator[str]:
 
 
 def _is_known(policy: str, whose: Any, actions: list[str]) -> bool:
-    """The account as the key's administrator, who can neither sign nor let anybody, and S3 as its logs' writer."""
+    """The account as the keys' administrator, who signs receipts only, and S3 as its logs' writer."""
     if policy == "AccessLogBucketPolicy":
         return whose == {"Service": "logging.s3.amazonaws.com"} and actions == ["s3:PutObject"]
     account = {"AWS": {"Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
-    is_key = policy in {"AuditKey", "AuditEd25519Key"}
-    return is_key and whose == account and not {"kms:Sign", "kms:CreateGrant"} & set(actions)
+    forbidden = {"AuditKey": _SIGN, "AuditEd25519Key": _SIGN, "HandOverKey": _SIGN - {"kms:Sign"}}
+    return policy in forbidden and whose == account and not forbidden[policy] & set(actions)
