@@ -85,7 +85,7 @@ BEGIN
     FROM jsonb_to_recordset(offers) AS g (offer_id text, title_fr text, title_en text, message_fr text, message_en text,
          segments text[], topics text[], tones text[], cost_eur numeric, save_rate numeric)
     ON CONFLICT (offer_id) DO NOTHING;
-    INSERT INTO public.catalogues (version, sha256, content, policy) VALUES (version, hash, content, policy);
+    INSERT INTO public.catalogues (version, sha256, content, policy, loaded_by) VALUES (version, hash, content, policy, who);
     INSERT INTO public.catalogue_offers
     SELECT load_catalogue.version, g.* FROM jsonb_to_recordset(offers) AS g (
         offer_id text, cost_eur numeric, save_rate double precision, save_rate_source text, segments text[], topics text[],

@@ -91,7 +91,7 @@ def deploy_local(settings: LocalSettings, options: argparse.Namespace) -> int:
     services.require_ports(services.all_services(settings))
     deploy_stack(settings, options)
     has_model = demo_bank.fill_bank(settings)
-    open_demo_campaign(settings, target_of(settings))
+    open_demo_campaign(target_of(settings))
     print(flush=True)
     status = run(settings, options) if has_model else 0
     print(flush=True)
@@ -128,7 +128,7 @@ def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
     try:
         deploy_stack(settings, options)
         demo_bank.fill_bank(settings)
-        open_demo_campaign(settings, target_of(settings))
+        open_demo_campaign(target_of(settings))
         say_where_calls_go(settings)
         if settings.in_container and names_this_machine(settings.llm_base_url):
             say(LOCALHOST_NOTE.format(given=settings.llm_base_url, host=settings.host_machine))

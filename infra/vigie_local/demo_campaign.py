@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 
 from vigie_local.console_steps import step
-from vigie_local.settings import LocalSettings
 from vigie_operations import campaigns
 from vigie_operations.targets import OWNER, Target
 
@@ -18,19 +17,22 @@ PEOPLE = {
 OPERATOR = "demo-operator"
 CONTRACT = "bank"
 DAYS = 180
-# About four fifths of what offers to everybody who may be made one would cost.
-BUDGET_PER_CUSTOMER = 6
+# Of the demo's customers about one in six is worth an offer, of 17 euros on average: four fifths of that.
+BUDGET_PER_CUSTOMER = 2
 DEMO_BANK = "SELECT count(*) FROM loaded_contracts WHERE name = %s AND (content ->> 'demo')::boolean"
 CAMPAIGNS = "SELECT count(*) FROM campaigns WHERE contract = %s"
+CUSTOMERS = "SELECT count(DISTINCT customer_id) FROM customer_features WHERE contract = %s"
 
 
-def open_demo_campaign(settings: LocalSettings, target: Target) -> None:
+def open_demo_campaign(target: Target) -> None:
     """Open a campaign for the demo's made-up customers, unless they have one; a bank's own customers get none."""
     with campaigns.acting(target, OWNER) as cursor:
         cursor.execute(DEMO_BANK, (CONTRACT,))
         is_demo = (cursor.fetchone() or (0,))[0]
         cursor.execute(CAMPAIGNS, (CONTRACT,))
         campaigns_present = (cursor.fetchone() or (0,))[0]
+        cursor.execute(CUSTOMERS, (CONTRACT,))
+        budget = (cursor.fetchone() or (0,))[0] * BUDGET_PER_CUSTOMER
     if not is_demo:
         return
     with step("Demo campaign") as current:
@@ -41,7 +43,6 @@ def open_demo_campaign(settings: LocalSettings, target: Target) -> None:
             campaigns.name_person(target, "", person, duty)
         read, _ = campaigns.load_offers(target, OPERATOR)
         today = datetime.datetime.now(datetime.UTC).date()
-        budget = settings.customers * BUDGET_PER_CUSTOMER
         terms = {
             "campaign_id": f"demo-{today.year}",
             "contract": CONTRACT,

@@ -134,7 +134,7 @@ class RunReport:
         return ", ".join(f"{name} risk {segments.get(name, 0)}" for name in SEGMENTS)
 
     def _sources(self) -> str:
-        words = {"model": "chosen by the model", "catalogue": "from the catalogue", "none": "no offer allowed"}
+        words = {"model": "chosen by the model", "catalogue": "from the catalogue", "none": "without an offer"}
         if self.catalogue_reasons:
             words["catalogue"] += f" ({_counts_by_reason(self.catalogue_reasons)})"
         found = [f"{self.action_sources[key]} {word}" for key, word in words.items() if self.action_sources.get(key)]

@@ -30,7 +30,7 @@ def test_the_summary_names_every_count_a_person_asks_for() -> None:
         "without consent        74",
         "without feedback       15",
         "High risk 31, Medium risk 89, Low risk 380",
-        "310 chosen by the model, 90 from the catalogue, 100 no offer allowed",
+        "310 chosen by the model, 90 from the catalogue, 100 without an offer",
         "audit events         6123   sealed up to 6123, gaps 0",
     ):
         assert words in text
@@ -98,7 +98,7 @@ def test_losses_are_lines_with_their_reasons_and_what_was_made_without_them() ->
         "Run run-4 finished in part",
         "analysis lost         212   200 refused by the model provider, 12 kept from leaving by the egress guard",
         "of these              212   made without an analysis that was lost: High risk 8, Medium risk 54, Low risk 150",
-        "9 from the catalogue (9 for want of an answer from the model provider), 456 no offer allowed",
+        "9 from the catalogue (9 for want of an answer from the model provider), 456 without an offer",
         "not predicted           1   1 whose consent was withdrawn during the run",
         "make redrive RUN=run-4",
     ):

@@ -25,6 +25,7 @@ def test_an_empty_input_means_everybody_due() -> None:
 
 
 def test_every_field_is_taken_over() -> None:
+    assert parse({"campaign": "spring-2027"}) == PlanRequest("run-1", campaign="spring-2027")
     given = {"customer_ids": [ID, OTHER], "limit": 5, "batch_size": 2, "purpose": "test"}
     assert parse(given) == PlanRequest("run-1", (UUID(ID), UUID(OTHER)), 5, 2, RunKind.TEST)
 
@@ -55,6 +56,9 @@ def test_an_input_that_is_no_object_is_refused_with_what_to_give(given: Any) -> 
         ({"purpose": None}, "purpose=null is unknown: use retention"),
         ({"purpose": ["test"]}, 'purpose=["test"] is unknown'),
         ({"customer_ids": []}, "customer_ids must be a list of customer ids, at least one"),
+        ({"campaign": "Marie Durand"}, 'campaign="Marie Durand" is no campaign\'s id: vigie campaigns list'),
+        ({"campaign": 7}, "campaign=7 is no campaign's id"),
+        ({"campaign": "spring", "purpose": "test"}, 'campaign cannot be given with purpose="test"'),
         ({"customer_ids": ID}, "customer_ids must be a list"),
         ({"customer_ids": [ID] * (MOST_IDS + 1)}, f"{MOST_IDS + 1} ids of 260131 bytes together"),
         ({"customer_ids": [ID] * 12_000}, "Leave customer_ids out to run everybody due, use limit, or start several"),
