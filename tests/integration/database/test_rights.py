@@ -20,7 +20,9 @@ STATEMENTS = {
     "update": 'UPDATE "{table}" SET "{column}" = DEFAULT WHERE false',
 }
 # Nobody can write to a view, the owner included.
-VIEWS = {"current_consents", "sentences", "lost_customers", "to_take_up", "own_answers"}
+VIEWS = {
+    "current_consents", "sentences", "lost_customers", "to_take_up", "own_answers", "proposal_marks", "proposal_states",
+}  # fmt: skip
 WHOLE_TABLE = {"delete": 'DELETE FROM "{table}" WHERE false', "truncate": 'TRUNCATE "{table}" CASCADE'}
 
 
