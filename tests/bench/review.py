@@ -26,7 +26,10 @@ ASKED_PER_HOUR = 200
 SEED = """
 SET session_replication_role = replica;
 INSERT INTO customers (customer_id, language) SELECT gen_random_uuid(), 'en' FROM generate_series(1, {customers});
+UPDATE runs SET campaign_id = '{campaign}' WHERE run_id = '{run}';
 INSERT INTO run_customers SELECT '{run}', customer_id, 0 FROM customers;
+INSERT INTO campaign_members (campaign_id, customer_id, segment, draw, held_out)
+    SELECT '{campaign}', customer_id, 'High', 0.9, false FROM customers;
 INSERT INTO predictions (run_id, customer_id, model_version, probability, log_odds, intercept, contributions, drivers)
     SELECT '{run}', customer_id, 'tiny-1', 0.8, 1.4, 0, '{{}}', '[{{"feature": "complaints"}}]' FROM run_customers;
 INSERT INTO actions (run_id, customer_id, segment, source, source_reason, offer_id, language, phrase_ids, message)
@@ -46,13 +49,12 @@ def run(customers: int = 10_000, decisions: int = 200) -> dict[str, Any]:
         bank = Bank(server, server.copy())
         review = ReviewBank(bank, budget=10_000_000)
         bank.plan(RUN, [])
-        bank.query("UPDATE runs SET campaign_id = %s WHERE run_id = %s", CAMPAIGN, RUN)
         with (
             contextlib.closing(server.connect(bank.name, "postgres")) as superuser,
             superuser,
             superuser.cursor() as cursor,
         ):
-            cursor.execute(SEED.format(run=RUN, customers=customers))
+            cursor.execute(SEED.format(run=RUN, campaign=CAMPAIGN, customers=customers))
         with stopwatch() as proposing:
             assert review.propose(RUN)[0] == customers + 1
         with contextlib.closing(bank.connect("reviewer")) as connection:
