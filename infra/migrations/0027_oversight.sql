@@ -1,6 +1,6 @@
 -- Oversight that proves itself: proposals that are wrong on purpose, what each reviewer made of them, and a queue that
 -- slows down where too many pass. tests/attacks/test_planted_proposals.py asks every role which ones are planted.
--- depends: 0023_campaigns
+-- depends: 0025_review
 
 -- A number in [0, 1) that nobody knows without the campaign's key.
 CREATE FUNCTION planted_draw(key bytea, what text) RETURNS double precision LANGUAGE sql IMMUTABLE AS $$
@@ -23,7 +23,7 @@ $$;
 -- this expected value, this place in the queue. What is written is made of the customer's own proposal, the catalogue
 -- and the phrase bank: of nobody else, whose withdrawal could not erase it. What cannot be made wrong in the way that
 -- was drawn gets a wrong price. Null stands for what the agent made.
-CREATE FUNCTION planted(run text)
+CREATE OR REPLACE FUNCTION planted(run text)
 RETURNS TABLE (customer_id uuid, kind text, offer_id text, message text, price_eur numeric)
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_column
