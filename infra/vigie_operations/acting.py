@@ -25,9 +25,12 @@ def acting(target: Target, role: str) -> Iterator[Any]:
         TargetError: the target cannot be reached.
     """
     try:
-        with target.connected(role) as connection, connection:
-            with connection.cursor(cursor_factory=RealDictCursor) as cursor:
-                yield cursor
+        with (
+            target.connected(role) as connection,
+            connection,
+            connection.cursor(cursor_factory=RealDictCursor) as cursor,
+        ):
+            yield cursor
     except psycopg2.Error as error:
         raise OperationError(refusal(error)) from None
 

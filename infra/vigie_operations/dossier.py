@@ -112,7 +112,8 @@ class _Writer:
         if found["probability"] is None:
             yield self.say("no_score")
             return
-        percent = write_number(100 * found["probability"], self.language) + ("\u00a0%" if self.language == "fr" else "%")
+        percent = write_number(100 * found["probability"], self.language)
+        percent += "\u00a0%" if self.language == "fr" else "%"
         segment = self.word("segments", found["segment"]) if found["segment"] else "?"
         yield from (self.say("score", probability=percent, segment=segment), "")
         for driver in found["drivers"]:
@@ -183,7 +184,8 @@ class _Writer:
         return when.strftime("%d/%m/%Y" if self.language == "fr" else "%Y-%m-%d")
 
     def moment(self, when: datetime.datetime) -> str:
-        return when.astimezone(datetime.UTC).strftime("%d/%m/%Y %H:%M" if self.language == "fr" else "%Y-%m-%d %H:%M") + " UTC"
+        form = "%d/%m/%Y %H:%M UTC" if self.language == "fr" else "%Y-%m-%d %H:%M UTC"
+        return when.astimezone(datetime.UTC).strftime(form)
 
 
 __all__ = ["LANGUAGES", "SPOKEN", "Row", "texts", "write_dossier", "write_receipt"]

@@ -42,7 +42,9 @@ DECISIONS = """
 SELECT d.decided_at, d.decision, d.version, w.person_id, w.duty
 FROM decisions d JOIN people w USING (person) WHERE d.proposal_id = %(proposal_id)s ORDER BY d.decided_at
 """
-CONSENTS = "SELECT purpose, granted, recorded_at FROM current_consents WHERE customer_id = %(customer_id)s ORDER BY purpose"
+CONSENTS = """
+SELECT purpose, granted, recorded_at FROM current_consents WHERE customer_id = %(customer_id)s ORDER BY purpose
+"""
 CALLS = """
 SELECT purpose, recipient, country, retention, model, claims, claimed_at, sent_at,
        (SELECT coalesce(sum(value::int), 0) FROM jsonb_each_text(entity_counts)) AS masked

@@ -28,6 +28,8 @@ VIEWS = {
     "own_answers",
     "proposal_marks",
     "proposal_states",
+    "standing_decisions",
+    "planted_findings",
 }
 WHOLE_TABLE = {"delete": 'DELETE FROM "{table}" WHERE false', "truncate": 'TRUNCATE "{table}" CASCADE'}
 
