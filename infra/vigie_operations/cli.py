@@ -20,6 +20,7 @@ from vigie_operations import audit_export, logs, status, subject_access
 from vigie_operations import redrive as redrive_operation
 from vigie_operations import resume as resume_operation
 from vigie_operations import run as run_operation
+from vigie_operations.cli_oversight import add_commands as add_oversight_commands
 from vigie_operations.errors import OperationError
 from vigie_operations.run_report import RunReport
 from vigie_operations.targets import STACK, Target, aws_target, local_target
@@ -255,3 +256,6 @@ def show_proof(proof: audit_export.WrittenProof, as_json: bool) -> None:
 def show(result: Any, as_json: bool) -> None:
     """Print lines of text, or a result as JSON."""
     click.echo(json.dumps(result, indent=2) if as_json else "\n".join(result))
+
+
+add_oversight_commands(vigie, operation, show)

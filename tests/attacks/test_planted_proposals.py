@@ -1,5 +1,6 @@
-"""Attacks on oversight: a reviewer, or anybody with another role's password, who wants to know which cases are planted."""
+"""Attacks on oversight: a reviewer, or whoever has another role's password, wants to know which cases are planted."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -17,8 +18,9 @@ MAY_ASK = ("officer",)
 CONTENT = {"offer_id", "price_eur", "message", "content_sha256", "second_reasons", "needs_second", "seen", "title_fr",
            "title_en"}  # fmt: skip
 # Names of one row alone: compared by their order instead.
-OWN = {"proposal_id", "customer_id", "decision_id", "event_id", "request_id", "expected_value_eur", "proposed_at", "expires_at",
-       "written_at", "decided_at", "seconds", "claim_expires_at", "occurred_at", "seq", "details", "run_id"}  # fmt: skip
+OWN = {"proposal_id", "customer_id", "decision_id", "event_id", "request_id", "expected_value_eur", "proposed_at",
+       "expires_at", "written_at", "decided_at", "seconds", "claim_expires_at", "occurred_at", "seq",
+       "details"}  # fmt: skip
 READABLE = """
 SELECT c.relname, array_agg(a.attname::text) FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -84,14 +86,15 @@ def test_no_order_puts_them_together(attacked: tuple[OversightBank, str, set[UUI
         f" ORDER BY {'p.' if by == 'xmin::text' else ''}{by}, proposal_id", run,
     )  # fmt: skip
     flags = [proposal in planted for (proposal,) in ordered]
-    changes = sum(a != b for a, b in zip(flags, flags[1:], strict=False))
+    changes = sum(a != b for a, b in itertools.pairwise(flags))
     assert changes >= 4, f"sorted by {by} they stand together: {flags}"
 
 
 @pytest.mark.parametrize("role", FUNCTION_ROLES)
 @pytest.mark.parametrize("relation", SECRET)
 def test_no_role_reads_what_tells(attacked: tuple[OversightBank, str, set[UUID]], role: str, relation: str) -> None:
-    for statement in (f"SELECT count(*) FROM {relation}", f"SELECT ctid FROM {relation}", f"COPY {relation} TO STDOUT"):
+    of_a_table = (f"SELECT ctid FROM {relation}", f"COPY {relation} TO STDOUT")
+    for statement in (f"SELECT count(*) FROM {relation}", *(of_a_table if relation in SECRET[:2] else ())):
         with pytest.raises(psycopg2.errors.InsufficientPrivilege):
             attacked[0].bank.query(statement, role=role)
 
@@ -120,7 +123,7 @@ def test_no_role_writes_what_would_unplant_or_plant(attacked: tuple[OversightBan
             "DELETE FROM planted_proposals", f"INSERT INTO planted_proposals VALUES ('{proposal}', 'wrong_offer')",
             "UPDATE campaigns SET planted_share = 0", "TRUNCATE planted_proposals",
         ):  # fmt: skip
-            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+            with pytest.raises((psycopg2.errors.InsufficientPrivilege, psycopg2.errors.ReadOnlySqlTransaction)):
                 oversight.bank.query(statement, role=role)
     assert set(oversight.planted(run)) == planted
 

@@ -22,6 +22,7 @@ import numpy as np
 
 from vigie_scoring.columns import number_of, read_numbers, read_words, word_of
 from vigie_scoring.scorer import ScoredFeature, Scorer, to_probability
+from vigie_scoring.terms import Column
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -229,7 +230,7 @@ class _Search:
         kept = [(near, min(far, high)) for near, far in up if near <= high]
         return kept + [(near, max(far, low)) for near, far in down if near >= low]
 
-    def _column(self, name: str, rows: list[dict[str, object]]) -> object:
+    def _column(self, name: str, rows: list[dict[str, object]]) -> Column:
         numeric = next(f.numeric for f in self.scorer.features if f.name == name)
         return read_numbers(name, rows) if numeric else read_words(name, rows)
 

@@ -232,7 +232,7 @@ def test_two_approvals_agree_or_not(fresh: OversightBank) -> None:
 
 def pace(oversight: OversightBank, person: str) -> tuple[bool, str | None, int]:
     [row] = oversight.bank.query("SELECT * FROM review_pace(%s)", person, role="reviewer")
-    return row  # type: ignore[return-value]
+    return row
 
 
 def test_who_lets_too_many_pass_is_slowed_down_from_the_next_day(fresh: OversightBank) -> None:
