@@ -93,18 +93,33 @@ FROM public.proposal_marks;
 COMMENT ON VIEW proposal_states IS 'What each proposal is now: its current version, its state, and why it needs a second approval';
 
 -- What of a campaign's budget is bound, by line: what was approved, once or twice, and what was handed over. A planted
--- proposal that was approved counts like any other: nothing that a reviewer sees tells them apart.
+-- proposal that was approved counts like any other: nothing that a reviewer sees tells them apart. It is what
+-- proposal_marks calls binds_budget, asked of all decisions at once: an approval waits for it.
 CREATE FUNCTION committed(campaign text) RETURNS TABLE (budget_line text, price_eur numeric) LANGUAGE sql STABLE
 SECURITY DEFINER AS $$
-    SELECT budget_line, sum(price_eur) FROM (
-        SELECT coalesce(m.offer_line, '') AS budget_line, m.price_eur
-        FROM public.proposal_marks m
-        WHERE m.campaign_id = campaign AND m.binds_budget AND (
-            EXISTS (SELECT FROM public.decisions d WHERE d.proposal_id = m.proposal_id)
-            OR EXISTS (SELECT FROM public.handed_over h WHERE h.proposal_id = m.proposal_id))
-        UNION ALL
-        SELECT s.budget_line, s.spent_eur FROM public.spent_on_withdrawn s WHERE s.campaign_id = campaign
-    ) bound GROUP BY budget_line
+    WITH newest AS (
+        SELECT DISTINCT ON (d.proposal_id, d.person) d.proposal_id, d.version, d.decision
+        FROM public.proposals p JOIN public.decisions d ON d.proposal_id = p.proposal_id
+        WHERE p.campaign_id = campaign AND p.withdrawn_at IS NULL AND p.superseded_at IS NULL
+          AND p.expires_at > clock_timestamp()
+        ORDER BY d.proposal_id, d.person, d.decided_at DESC
+    ), bound AS (
+        SELECT n.proposal_id, n.version FROM newest n
+        WHERE NOT EXISTS (SELECT FROM public.proposal_versions v
+                          WHERE v.proposal_id = n.proposal_id AND v.version > n.version)
+        GROUP BY n.proposal_id, n.version
+        HAVING bool_or(n.decision = 'approve') AND NOT bool_or(n.decision = 'reject')
+        UNION
+        SELECT h.proposal_id, h.version FROM public.handed_over h JOIN public.proposals p ON p.proposal_id = h.proposal_id
+        WHERE p.campaign_id = campaign AND p.withdrawn_at IS NULL
+    )
+    SELECT coalesce(o.budget_line, ''), sum(v.price_eur)
+    FROM bound b JOIN public.proposal_versions v ON v.proposal_id = b.proposal_id AND v.version = b.version
+    JOIN public.campaigns k ON k.campaign_id = campaign
+    LEFT JOIN public.catalogue_offers o ON o.version = k.catalogue_version AND o.offer_id = v.offer_id
+    GROUP BY 1
+    UNION ALL
+    SELECT s.budget_line, s.spent_eur FROM public.spent_on_withdrawn s WHERE s.campaign_id = campaign
 $$;
 
 CREATE FUNCTION budget_left(campaign text) RETURNS numeric LANGUAGE sql STABLE SECURITY DEFINER AS $$
@@ -113,28 +128,25 @@ CREATE FUNCTION budget_left(campaign text) RETURNS numeric LANGUAGE sql STABLE S
 $$;
 COMMENT ON FUNCTION budget_left IS 'Euros of a campaign''s budget that no approval binds';
 
--- Whether a price still fits. Only under the lock of the campaign's row does the answer hold until the commit.
-CREATE FUNCTION require_budget(campaign text, offer text, price numeric) RETURNS void LANGUAGE plpgsql AS $$
+-- Refuses what overdraws a campaign or a line of its budget, after it was written. Only under the lock of the campaign's
+-- row does the answer hold until the commit.
+CREATE FUNCTION require_budget(campaign text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    in_campaign numeric;
-    in_line numeric;
-    line text;
+    over record;
 BEGIN
-    SELECT k.budget_eur - coalesce(sum(c.price_eur), 0), o.budget_line,
-           (k.budget_lines ->> o.budget_line)::numeric
-               - coalesce(sum(c.price_eur) FILTER (WHERE c.budget_line = o.budget_line), 0)
-    INTO in_campaign, line, in_line
-    FROM public.campaigns k
-    LEFT JOIN public.catalogue_offers o ON o.version = k.catalogue_version AND o.offer_id = offer
-    LEFT JOIN public.committed(campaign) c ON true
-    WHERE k.campaign_id = campaign
-    GROUP BY k.budget_eur, k.budget_lines, o.budget_line;
-    IF price > in_campaign THEN
-        RAISE EXCEPTION 'over budget: the price is % EUR, of campaign % are left % EUR', price, campaign, in_campaign
+    SELECT left_over.* INTO over FROM (
+        WITH spent AS (SELECT * FROM public.committed(campaign))
+        SELECT 'campaign ' || campaign AS what, k.budget_eur, k.budget_eur - (SELECT sum(price_eur) FROM spent) AS left_eur
+        FROM public.campaigns k WHERE k.campaign_id = campaign
+        UNION ALL
+        SELECT 'line ' || s.budget_line, (k.budget_lines ->> s.budget_line)::numeric,
+               (k.budget_lines ->> s.budget_line)::numeric - sum(s.price_eur)
+        FROM public.campaigns k, spent s WHERE k.campaign_id = campaign AND k.budget_lines ? s.budget_line
+        GROUP BY k.budget_lines, s.budget_line
+    ) left_over WHERE left_eur < 0 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'over budget: % has % EUR, and this would take it to % EUR', over.what, over.budget_eur, over.left_eur
             USING ERRCODE = 'VG009', HINT = 'Reject it, undo another approval, or have an operator raise the budget.';
-    ELSIF price > in_line THEN
-        RAISE EXCEPTION 'over budget: the price is % EUR, of line % are left % EUR', price, line, in_line
-            USING ERRCODE = 'VG009', HINT = 'Reject it, undo another approval of that line, or choose another offer.';
     END IF;
 END $$;
 
@@ -440,17 +452,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION open_case IS 'What there is to decide on, for who claimed it; the time to decide counts from the first look';
 
--- Refuses what stands against an approval: the campaign, the budget.
-CREATE FUNCTION require_approvable(proposal uuid) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    mark public.proposal_marks;
+CREATE FUNCTION require_open_campaign(campaign text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT * INTO mark FROM public.proposal_marks WHERE proposal_id = proposal;
-    IF EXISTS (SELECT FROM public.campaigns WHERE campaign_id = mark.campaign_id AND closed_at IS NOT NULL) THEN
-        RAISE EXCEPTION 'campaign % is closed: nothing is approved in it any more', mark.campaign_id
+    IF EXISTS (SELECT FROM public.campaigns WHERE campaign_id = campaign AND closed_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'campaign % is closed: nothing is approved in it any more', campaign
             USING ERRCODE = 'VG009', HINT = 'The next run proposes into the campaign that is open.';
-    ELSIF NOT mark.binds_budget THEN
-        PERFORM public.require_budget(mark.campaign_id, mark.offer_id, mark.price_eur);
     END IF;
 END $$;
 
@@ -491,12 +497,15 @@ BEGIN
             USING ERRCODE = 'VG009', HINT = 'approve comes first, second_approve where a second approval is needed.';
     END IF;
     IF decision <> 'reject' THEN
-        PERFORM public.require_approvable(proposal);
+        PERFORM public.require_open_campaign(mark.campaign_id);
     END IF;
     PERFORM public.record_decision(
         who, proposal, decision, reason, NULL, public.case_of(proposal),
         (SELECT greatest(extract(epoch FROM clock_timestamp() - c.shown_at), 0) FROM public.review_claims c
          WHERE c.proposal_id = proposal));
+    IF decision <> 'reject' AND NOT mark.binds_budget THEN
+        PERFORM public.require_budget(mark.campaign_id);
+    END IF;
     DELETE FROM public.review_claims c WHERE c.proposal_id = proposal;
     RETURN (SELECT s.state FROM public.proposal_states s WHERE s.proposal_id = proposal);
 END $$;
@@ -599,10 +608,12 @@ BEGIN
             RAISE EXCEPTION 'proposal % is claimed by somebody else', asked.proposal
                 USING ERRCODE = 'VG009', HINT = 'Leave it out; nothing was approved.';
         END IF;
-        PERFORM public.require_approvable(asked.proposal);
+        PERFORM public.require_open_campaign(mark.campaign_id);
         PERFORM public.record_decision(who, asked.proposal, 'approve', 'fits', bulk, NULL, NULL);
         DELETE FROM public.review_claims WHERE proposal_id = asked.proposal;
     END LOOP;
+    PERFORM public.require_budget(p.campaign_id)
+    FROM (SELECT DISTINCT campaign_id FROM public.proposals WHERE proposal_id = ANY (approve_in_bulk.proposals)) p;
     RETURN bulk;
 END $$;
 
@@ -626,9 +637,8 @@ BEGIN
     PERFORM public.record_decision(who, proposal, 'undo', 'mistake', NULL, NULL, NULL);
     SELECT * INTO after FROM public.proposal_marks WHERE proposal_id = proposal;
     -- A rejection that is undone may leave another person's approval standing, whose money was spent meanwhile.
-    IF after.binds_budget AND NOT before.binds_budget AND public.budget_left(after.campaign_id) < 0 THEN
-        RAISE EXCEPTION 'over budget: undoing this rejection of proposal % would approve it again', proposal
-            USING ERRCODE = 'VG009', HINT = 'Undo another approval, or have an operator raise the budget.';
+    IF after.binds_budget AND NOT before.binds_budget THEN
+        PERFORM public.require_budget(after.campaign_id);
     END IF;
     RETURN after.state;
 END $$;
@@ -765,7 +775,7 @@ CREATE TRIGGER erase_review AFTER UPDATE OF withdrawn_at ON proposals
 
 REVOKE EXECUTE ON FUNCTION committed, budget_left, require_budget, planted, plant, review_pace, lock_proposal, person_id_of,
     record_decision, propose, may_review, claim_proposals, release_claims, require_claim, case_of, open_case,
-    require_approvable, decide, edit_proposal, approve_in_bulk, undo_decision, undo_bulk, keep_versions, check_hashes, keep_decisions,
+    require_open_campaign, decide, edit_proposal, approve_in_bulk, undo_decision, undo_bulk, keep_versions, check_hashes, keep_decisions,
     keep_proposals, refuse_held_out, erase_review FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION propose TO planner;
 GRANT EXECUTE ON FUNCTION claim_proposals, release_claims, open_case, decide, edit_proposal, approve_in_bulk,
