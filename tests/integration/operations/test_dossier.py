@@ -83,7 +83,8 @@ def test_it_tells_what_was_used_why_what_left_who_decided_and_how_to_contest(
     for told in (
         str(objection), str(proposal), "Three complaints: raises", "Three complaints\n", "negative; topics: fees",
         "With one fewer complaint, Medium instead of High.", "to model.example (FR), model m-1",
-        "2 passages were masked", "never sent", "not handed over", f"approved by a reviewer, reference {person_id}", "CNIL", "Not answered yet",
+        "2 passages were masked", "never sent", "not handed over",
+        f"approved by a reviewer, reference {person_id}", "CNIL", "Not answered yet",
         "A review of your fees (€30)", "by email",
     ):  # fmt: skip
         assert told in text, told
