@@ -50,6 +50,7 @@ FIXED = {
     "region": "where somebody lives is no lever of a bank",
     "tenure": "only time changes it",
     "seniority": "only time changes it",
+    "sentiment": "read by the analysis out of the customer's own words: nobody is asked to sound happier",
 }
 
 

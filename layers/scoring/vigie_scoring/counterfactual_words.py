@@ -52,7 +52,9 @@ def _say_count(feature: ScoredFeature, change: Change, language: str) -> str:
     count, rest = fact.split(" ", 1)
     count = count.lower() if by < len(COUNTS[language]) else count
     if language == "fr":
-        return f"{count} {rest} {'de moins' if after < before else 'de plus'}"
+        # The period stands last: deux réclamations de moins en 90 jours.
+        noun, period, days = rest.partition(" en ")
+        return f"{count} {noun} {'de moins' if after < before else 'de plus'}{period}{days}"
     return f"{count} {'fewer' if after < before else 'more'} {rest}"
 
 

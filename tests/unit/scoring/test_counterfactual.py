@@ -78,7 +78,7 @@ def test_three_changes_are_none() -> None:
 
 
 def test_what_nobody_can_change_is_never_named() -> None:
-    names = ("tenure_months", "age", "gender_code", "partner")
+    names = ("tenure_months", "age", "gender_code", "partner", "sentiment_score")
     fixed = build([feature(n, range=[0, 3]) for n in names], [table(n, [1], [0, 3]) for n in names])
     assert not any(is_actionable(f) for f in fixed.features)
     assert find_counterfactual(fixed, dict.fromkeys(names, 2), segment_of) is None

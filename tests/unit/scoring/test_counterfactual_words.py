@@ -44,6 +44,14 @@ def test_more_and_several(scorer: Scorer) -> None:
     assert say(scorer, "fr", ("complaints", 20, 3)) == "Avec 17 réclamations de moins, Moyen au lieu d’Élevé."
 
 
+def test_the_period_stands_last() -> None:
+    raw = json.loads(SCORER_BYTES)
+    raw["features"][0]["words"]["fr"] = {"one": "Une plainte en 90 jours", "many": "{Count} plaintes en 90 jours"}
+    assert say(Scorer.from_json(json.dumps(raw)), "fr", ("complaints", 5, 3)) == (
+        "Avec deux plaintes de moins en 90 jours, Moyen au lieu d’Élevé."
+    )
+
+
 def test_what_is_not_counted_is_said_as_a_fact(scorer: Scorer) -> None:
     said = say(scorer, "en", ("balance", 1234.5, 2000.0), ("products", 2, 1), segment="Low")
     assert said == (
