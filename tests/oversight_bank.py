@@ -38,7 +38,13 @@ class OversightBank(ReviewBank):
         for person, duty in ((OFFICER, "officer"), (OPERATOR, "operator")):
             bank.query("INSERT INTO people (person, duty) VALUES (%s, %s)", person, duty)
         bank.query("INSERT INTO campaign_keys VALUES (%s, %s)", CAMPAIGN, key or os.urandom(32))
-        bank.query("UPDATE campaigns SET planted_share = %s, second_above_eur = 500", share)
+        self.reopen("planted_share = %s, second_above_eur = 500", share)
+
+    def reopen(self, terms: str, *values: float) -> None:
+        """Let the campaign have been opened with other terms, which stay as they are otherwise."""
+        self.bank.query("ALTER TABLE campaigns DISABLE TRIGGER USER")
+        self.bank.query(f"UPDATE campaigns SET {terms}", *values)
+        self.bank.query("ALTER TABLE campaigns ENABLE TRIGGER USER")
 
     def as_role(self, person: str, call: str, *arguments: Any) -> Any:
         """Call a function as a person, through the role of their duty."""
@@ -49,6 +55,10 @@ class OversightBank(ReviewBank):
         query = self.bank.query
         customer_id = self.bank.add_customer(next(self._numbers))
         query("INSERT INTO run_customers VALUES (%s, %s, 0)", run, customer_id)
+        query(
+            "INSERT INTO campaign_members (campaign_id, customer_id, segment, draw, held_out)"
+            " VALUES (%s, %s, 'High', 0.9, false)", self.campaign, customer_id,
+        )  # fmt: skip
         calls = {"feedback_analysis": ("nlp_agent", uuid4()), "retention_offers": ("action_agent", uuid4())}
         for purpose, (role, call) in calls.items():
             query(CALL, call, run, customer_id, purpose, customer_id, purpose, role=role)

@@ -134,6 +134,16 @@ END $$;
 CREATE TRIGGER refuse_planted BEFORE INSERT OR UPDATE OF proposal_id ON handed_over
     FOR EACH ROW EXECUTE FUNCTION refuse_planted();
 
+-- What proposal_marks makes of an approved planted one changes with the hand-over.
+CREATE FUNCTION note_passed() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM public.note_stage(p.proposal_id)
+    FROM public.planted_proposals x JOIN public.proposals p USING (proposal_id)
+    WHERE p.campaign_id = NEW.campaign_id AND p.stage = 'approved';
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_passed AFTER INSERT ON hand_overs FOR EACH ROW EXECUTE FUNCTION note_passed();
+
 -- What each person's newest decision on each version was; an undone one is none.
 CREATE VIEW standing_decisions AS
 SELECT * FROM (
@@ -260,7 +270,7 @@ BEGIN
     RETURN noted;
 END $$;
 
-REVOKE EXECUTE ON FUNCTION planted_draw, planted_sentence, planted, plant, refuse_planted, wilson, oversight,
+REVOKE EXECUTE ON FUNCTION planted_draw, planted_sentence, planted, plant, refuse_planted, note_passed, wilson, oversight,
     record_oversight_report FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION oversight, record_oversight_report TO officer;
 

@@ -17,9 +17,12 @@ from tests.integration.database.conftest import (
     claim_egress,
     consent_of,
 )
+from tests.review_bank import FIRST, SECOND, THIRD, ReviewBank
 
 # What the bank itself knows of its customers, which no consent of theirs brought about, and the catalogue.
 GIVEN = {"customers", "customer_features", "feedback", "consents", "offers"}
+# What is noted of a proposal, and names no customer itself.
+OF_PROPOSALS = ("proposal_versions", "decisions", "review_claims", "planted_proposals", "handed_over", "objections")
 TRACE = "zanzibar"
 TONE = "-0.7272"
 ENTER = """
@@ -77,7 +80,15 @@ def columns_with(bank: Bank, customer_id: UUID, trace: str) -> set[str]:
         "SELECT DISTINCT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
         " WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attname = 'customer_id'"
     )
-    found = set()
+    found = {
+        f"{table}.{column}"
+        for table in OF_PROPOSALS
+        for (column,) in bank.query(
+            f"SELECT DISTINCT field.key FROM {table} t JOIN proposals p USING (proposal_id),"
+            " jsonb_each_text(to_jsonb(t)) AS field WHERE p.customer_id = %s AND field.value ILIKE %s",
+            customer_id, f"%{trace}%",
+        )
+    }  # fmt: skip
     for (table,) in tables:
         if table not in GIVEN:
             rows = bank.query(
@@ -173,3 +184,31 @@ def test_an_event_takes_nothing_of_what_was_derived(
             role, event_type, victim(), json.dumps(details), role=role,
         )  # fmt: skip
     assert caught.value.pgcode == "VG005"
+
+
+@pytest.mark.parametrize("purpose", ["feedback_analysis", "profiling", "retention_offers"])
+def test_a_review_leaves_no_trace_of_what_was_proposed(make_bank: Callable[[], Bank], purpose: str) -> None:
+    """Arbitration, every version, what the reviewer saw and wrote, the claim: whichever consent is withdrawn."""
+    review = ReviewBank(make_bank())
+    proposal = review.proposal("loan_review", draft=f"Words that say {TRACE}.")
+    [(customer_id,)] = review.bank.query("SELECT customer_id FROM proposals WHERE proposal_id = %s", proposal)
+    review.bank.query(
+        "UPDATE arbitrations SET considered = jsonb_build_array(%s::text) WHERE customer_id = %s", TRACE, customer_id
+    )
+    review.decide(FIRST, proposal, "approve")
+    review.edit(SECOND, proposal, f"Other words that say {TRACE}.", "loan_review")
+    review.decide(FIRST, proposal, "approve")
+    review.claim(THIRD, proposal)
+    found = columns_with(review.bank, customer_id, TRACE)
+    assert found >= {"proposal_versions.message", "decisions.seen", "arbitrations.considered"}
+    review.bank.record_consent(customer_id, purpose, False)
+    # The draft goes with the analysis that it rests on: there is none here.
+    kept = {"drafts.message"} if purpose == "feedback_analysis" else set()
+    assert columns_with(review.bank, customer_id, TRACE) - kept == set()
+    for derived in ("loan_review", "fits", "email", "Medium", "High"):
+        assert not {column for column in columns_with(review.bank, customer_id, derived)
+                    if column.split(".")[0] in (*OF_PROPOSALS, "proposals", "arbitrations")}, derived  # fmt: skip
+    assert review.bank.query("SELECT count(*) FROM review_claims") == [(0,)]
+    assert review.bank.query("SELECT expected_value_eur, bound_eur, bound_line FROM proposals") == [(None, None, None)]
+    hashes = "SELECT count(*) FROM decisions d JOIN proposal_versions v USING (proposal_id, version, content_sha256)"
+    assert review.bank.query(hashes) == [(2,)]

@@ -1,6 +1,6 @@
-"""How fast proposals are made and decided on by the database: a run of 10,000 proposals, and a script that reviews them.
+"""How fast the database makes 10,000 proposals, and takes the decisions of a script that reviews them.
 
-The script claims, opens and decides as a person does who needs no time to think: what it takes is what a reviewer waits.
+The script claims, opens and decides as a person who needs no time to think: what it takes is what a reviewer waits.
 """
 
 from __future__ import annotations
@@ -47,7 +47,11 @@ def run(customers: int = 10_000, decisions: int = 200) -> dict[str, Any]:
         review = ReviewBank(bank, budget=10_000_000)
         bank.plan(RUN, [])
         bank.query("UPDATE runs SET campaign_id = %s WHERE run_id = %s", CAMPAIGN, RUN)
-        with contextlib.closing(server.connect(bank.name, "postgres")) as superuser, superuser, superuser.cursor() as cursor:
+        with (
+            contextlib.closing(server.connect(bank.name, "postgres")) as superuser,
+            superuser,
+            superuser.cursor() as cursor,
+        ):
             cursor.execute(SEED.format(run=RUN, customers=customers))
         with stopwatch() as proposing:
             assert review.propose(RUN)[0] == customers + 1

@@ -31,7 +31,7 @@ def fresh(make_bank: Callable[[], Bank]) -> OversightBank:
     """Every proposal is planted that can be: for counting what a person made of them."""
     oversight = OversightBank(make_bank(), share=0.5, key=b"k" * 32)
     oversight.bank.query("ALTER TABLE campaigns DROP CONSTRAINT campaigns_planted_share_check")
-    oversight.bank.query("UPDATE campaigns SET planted_share = 1")
+    oversight.reopen("planted_share = 1")
     return oversight
 
 
@@ -106,7 +106,7 @@ def test_a_campaign_without_a_key_plants_nothing_silently(make_bank: Callable[[]
     oversight.complaint(run)
     with pytest.raises(psycopg2.Error, match="has no key"):
         oversight.propose(run)
-    oversight.bank.query("UPDATE campaigns SET planted_share = 0")
+    oversight.reopen("planted_share = 0")
     assert oversight.propose(run) == (1, 0)
     assert oversight.planted(run) == {}
 
@@ -158,7 +158,7 @@ def test_the_customer_of_a_rejected_one_gets_their_own_offer_from_the_next_run(f
     fresh.propose(run)
     [proposal] = fresh.planted(run)
     assert fresh.decide(FIRST, proposal, "reject", "wrong_offer") == "rejected"
-    fresh.bank.query("UPDATE campaigns SET planted_share = 0")
+    fresh.reopen("planted_share = 0")
     later, _ = fresh.plan(0)
     fresh.decide_offer(later, customer_id)
     assert fresh.propose(later) == (1, 0)
@@ -220,7 +220,7 @@ def test_an_edit_that_leaves_it_wrong_catches_nothing(fresh: OversightBank) -> N
 
 
 def test_two_approvals_agree_or_not(fresh: OversightBank) -> None:
-    fresh.bank.query("UPDATE campaigns SET second_above_eur = 1, planted_share = 0")
+    fresh.reopen("second_above_eur = 1, planted_share = 0")
     run = fresh.run_with(3)
     for proposal in fresh.proposals(run):
         assert fresh.decide(FIRST, proposal) == "awaiting_second"
