@@ -19,6 +19,7 @@ from vigie_operations import run as run_operation
 from vigie_operations.campaign_cli import campaigns, offers, people
 from vigie_operations.cli_frame import operation, show
 from vigie_operations.cli_oversight import objections, oversight
+from vigie_operations.review_cli import review
 from vigie_operations.run_report import RunReport
 from vigie_operations.targets import STACK, Target, aws_target, local_target
 
@@ -231,5 +232,5 @@ def show_proof(proof: audit_export.WrittenProof, as_json: bool) -> None:
     show(proof.as_dict() if as_json else proof.lines(), as_json)
 
 
-for group in (people, offers, campaigns, oversight, objections):
+for group in (people, offers, campaigns, review, oversight, objections):
     vigie.add_command(group)

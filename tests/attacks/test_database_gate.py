@@ -29,6 +29,7 @@ ARGUMENTS = {
     "bigint": "1",
     "jsonb": "'{}'",
     "campaigns": "NULL::public.campaigns",
+    "proposal_marks": "NULL::public.proposal_marks",
     "text[]": "ARRAY['reviewer']",
     "uuid[]": "ARRAY[uuidv7()]",
     "bytea": "'abc'",
