@@ -47,9 +47,9 @@ class ReviewBank:
     def open_campaign(self, campaign: str, budget: float, lines: dict[str, float]) -> None:
         self.bank.query(
             "INSERT INTO campaigns (campaign_id, contract, name, starts_on, ends_on, budget_eur, budget_lines,"
-            " holdout_share, holdout_commitment, catalogue_version, second_above_eur, terms_sha256, opened_by,"
-            " opened_event) SELECT %s, %s, 'Test', current_date - 1, current_date + 90, %s, %s, 0.1, repeat('0', 64),"
-            " '1', 35, repeat('0', 64), %s, event_id FROM audit_log LIMIT 1",
+            " holdout_share, holdout_commitment, catalogue_version, second_above_eur, planted_share, terms_sha256,"
+            " opened_by, opened_event) SELECT %s, %s, 'Test', current_date - 1, current_date + 90, %s, %s, 0.1,"
+            " repeat('0', 64), '1', 35, 0, repeat('0', 64), %s, event_id FROM audit_log LIMIT 1",
             campaign, campaign, budget, json.dumps(lines), FIRST,
         )  # fmt: skip
 

@@ -39,7 +39,7 @@ SELECT p.proposal_id, p.campaign_id, p.run_id, p.customer_id, p.recipient_ref, p
        CASE
            WHEN p.withdrawn_at IS NOT NULL THEN 'withdrawn'
            WHEN j.contested THEN 'objected'
-           WHEN h.proposal_id IS NOT NULL THEN 'handed_over'
+           WHEN h.proposal_id IS NOT NULL OR x.passed THEN 'handed_over'
            WHEN p.superseded_at IS NOT NULL THEN 'superseded'
            WHEN d.rejected THEN 'rejected'
            WHEN d.first_approved_by IS NULL THEN 'open'
@@ -83,6 +83,7 @@ CROSS JOIN LATERAL (
            coalesce(bool_or(decision = 'second_approve') FILTER (WHERE counts), false) AS second_approved,
            (array_agg(person ORDER BY decided_at) FILTER (WHERE counts AND decision = 'approve'))[1] AS first_approved_by,
            array_agg(person) FILTER (WHERE counts) AS decided_by,
+           max(decided_at) FILTER (WHERE counts) AS decided_at,
            bool_or(decision = 'approve') AS ever_approved, bool_or(decision = 'reject') AS ever_rejected
     FROM (
         SELECT DISTINCT ON (person) person, decision, decided_at,
@@ -92,6 +93,12 @@ CROSS JOIN LATERAL (
         ORDER BY person, decided_at DESC
     ) newest WHERE decision <> 'undo'
 ) d
+-- A planted proposal that was approved never leaves, and looks as if it had from the campaign's next hand-over on.
+LEFT JOIN LATERAL (
+    SELECT true AS passed FROM public.planted_proposals n JOIN public.hand_overs t ON t.campaign_id = p.campaign_id
+    WHERE n.proposal_id = p.proposal_id AND NOT d.rejected AND d.first_approved_by IS NOT NULL
+      AND (g.second_reasons = '{}' OR d.second_approved) AND t.handed_at BETWEEN d.decided_at AND p.expires_at LIMIT 1
+) x ON true
 LEFT JOIN public.review_claims e ON e.proposal_id = p.proposal_id AND e.expires_at > clock_timestamp();
 
 CREATE VIEW proposal_states AS
@@ -180,9 +187,12 @@ BEGIN
     END IF;
 END $$;
 
--- Later migrations replace these two: proposals that are wrong on purpose, and how fast a person may go.
+-- 0027 replaces these: which proposals are made wrong on purpose and how, noting which they were, and how fast a person may go.
+CREATE FUNCTION planted(run text)
+RETURNS TABLE (customer_id uuid, kind text, offer_id text, message text, price_eur numeric) LANGUAGE sql STABLE AS $$
+    SELECT NULL::uuid, NULL::text, NULL::text, NULL::text, NULL::numeric WHERE false
+$$;
 CREATE FUNCTION plant(run text) RETURNS integer LANGUAGE sql VOLATILE SECURITY DEFINER AS $$ SELECT 0 $$;
-COMMENT ON FUNCTION plant IS 'Adds proposals to a run that are wrong on purpose; how many it added';
 CREATE FUNCTION review_pace(who text) RETURNS TABLE (slow boolean, reason text, most integer) LANGUAGE sql STABLE
 SECURITY DEFINER AS $$ SELECT false, NULL::text, 20 $$;
 COMMENT ON FUNCTION review_pace IS 'Whether a person''s queue is slowed down, why, and how many cases they may hold at once';
@@ -282,8 +292,9 @@ BEGIN
 
         WITH chosen AS MATERIALIZED (
             SELECT uuidv7() AS proposal_id, gen_random_uuid() AS recipient_ref, uuid_send(gen_random_uuid()) AS nonce,
-                   a.customer_id, a.expected_value_eur, x.offer_id, a.channel, x.language, o.cost_eur,
-                   coalesce(d.message, x.message) AS message,
+                   a.customer_id, a.expected_value_eur, coalesce(w.offer_id, x.offer_id) AS offer_id, a.channel, x.language,
+                   coalesce(w.price_eur, o.cost_eur)::numeric(8, 2) AS cost_eur,
+                   coalesce(w.message, d.message, x.message) AS message,
                    CASE WHEN d.message IS NOT NULL THEN 'drafted' WHEN x.source = 'model' THEN 'composed'
                         ELSE 'catalogue' END AS wording
             FROM public.arbitrations a
@@ -291,6 +302,7 @@ BEGIN
             JOIN public.catalogue_offers o ON o.version = terms.catalogue_version AND o.offer_id = x.offer_id
             LEFT JOIN public.drafts d ON planned.wording = 'drafted' AND d.run_id = a.run_id
                 AND d.customer_id = a.customer_id AND d.findings = '{}' AND length(d.message) > 0
+            LEFT JOIN public.planted(run) w ON w.customer_id = a.customer_id
             WHERE a.run_id = run AND a.verdict = 'proposed'
               AND NOT EXISTS (SELECT FROM public.proposals p WHERE p.run_id = run AND p.customer_id = a.customer_id)
               -- Who has something approved in this campaign gets no second offer beside it.
@@ -330,7 +342,7 @@ BEGIN
             FROM public.audit_log WHERE run_id = run AND event_type = 'PROPOSALS_ALLOCATED';
         RETURN;
     END IF;
-    proposed := proposed + public.plant(run);
+    PERFORM public.plant(run);
     superseded := coalesce(superseded, 0);
     INSERT INTO public.audit_log (event_id, occurred_at, run_id, agent, event_type, status, details)
     SELECT uuidv7(), clock_timestamp(), run, session_user, 'PROPOSALS_ALLOCATED', 'ok',
@@ -774,7 +786,7 @@ CREATE TRIGGER erase_review AFTER UPDATE OF withdrawn_at ON proposals
     FOR EACH ROW WHEN (NEW.withdrawn_at IS NOT NULL) EXECUTE FUNCTION erase_review();
 
 REVOKE EXECUTE ON FUNCTION note_stage(), note_stage(uuid), note_end, binds_budget, state_of, require_budget,
-    plant, review_pace, lock_proposal, person_id_of, record_decision, propose, may_review, claim_proposals, release_claims,
+    planted, plant, review_pace, lock_proposal, person_id_of, record_decision, propose, may_review, claim_proposals, release_claims,
     require_claim, case_of, open_case, require_open_campaign, decide, edit_proposal, approve_in_bulk, undo_decision,
     undo_bulk, keep_versions, check_hashes, keep_decisions, keep_proposals, erase_review FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION propose TO planner;

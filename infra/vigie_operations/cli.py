@@ -18,6 +18,7 @@ from vigie_operations import resume as resume_operation
 from vigie_operations import run as run_operation
 from vigie_operations.campaign_cli import campaigns, offers, people
 from vigie_operations.cli_frame import operation, show
+from vigie_operations.cli_oversight import objections, oversight
 from vigie_operations.hand_over_cli import hand_over, reconcile
 from vigie_operations.review_cli import review
 from vigie_operations.run_report import RunReport
@@ -233,5 +234,5 @@ def show_proof(proof: audit_export.WrittenProof, as_json: bool) -> None:
 
 
 campaigns.add_command(reconcile)
-for group in (people, offers, campaigns, review, hand_over):
+for group in (people, offers, campaigns, review, hand_over, oversight, objections):
     vigie.add_command(group)

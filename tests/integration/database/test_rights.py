@@ -22,6 +22,7 @@ STATEMENTS = {
 # Nobody can write to a view, the owner included.
 VIEWS = {
     "current_consents", "sentences", "lost_customers", "to_take_up", "own_answers", "proposal_marks", "proposal_states",
+    "standing_decisions", "planted_findings",
 }  # fmt: skip
 WHOLE_TABLE = {"delete": 'DELETE FROM "{table}" WHERE false', "truncate": 'TRUNCATE "{table}" CASCADE'}
 
