@@ -11,7 +11,7 @@ JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 .DEFAULT_GOAL := help
 .PHONY: help doctor deploy-local run resume redrive load dashboard logs status test test-containers lint claims \
 	mutation bench chaos cost \
-	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
+	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy evaluate-campaigns \
 	export-audit export-customer verify-audit audit-keys witness prove-event prove-growth up down clean environment lock
 
 help: ## Explain each target (this list)
@@ -85,10 +85,13 @@ evaluate: environment ## Measure the churn model against the known truth; CONTRA
 model-card: environment ## Write MODEL_CARD.md and its plots: every approved model, or CONTRACT=bank
 	@$(CLOUD) with-cloud python -m model.card $(if $(CONTRACT),--contract "$$CONTRACT")
 
-load-outcomes: environment ## Compare a run with what came of its customers: DATA=file.csv, CONTRACT=bank, RUN=… (JSON=path)
+load-outcomes: environment ## Compare a run with what came of its customers: DATA=file.csv, CONTRACT=bank, RUN=…; or CAMPAIGN=… AS=operator (JSON=path)
 	@$(if $(DATA),,echo 'Say what came of the customers: make load-outcomes DATA=outcomes.csv' >&2; exit 2)
 	@$(CLOUD) with-cloud python -m model.outcomes --data "$$DATA" $(if $(CONTRACT),--contract "$$CONTRACT") \
-		$(if $(RUN),--run "$$RUN") $(JSON_OPTION)
+		$(if $(RUN),--run "$$RUN") $(if $(CAMPAIGN),--campaign "$$CAMPAIGN" --as "$$AS") $(JSON_OPTION)
+
+evaluate-campaigns: environment ## Six months of a campaign with a known effect, again and again: SEEDS=100 (JSON=path)
+	@$(PY) -m tests.evaluations.campaign_story $(if $(SEEDS),--seeds "$(SEEDS)") $(JSON_OPTION) $(ARGS)
 
 evaluate-privacy: environment ## Measure the pseudonymiser: FILE=… or built-in messages (JSON=path)
 	@$(PY) -m tests.evaluations.evaluate_privacy $(if $(FILE),"$(FILE)") $(JSON_OPTION) $(ARGS)
