@@ -1,5 +1,5 @@
 -- What came of a campaign's customers: recorded by an operator, all rows or none, and added up by segment, arm and offer.
--- depends: 0023_campaigns
+-- depends: 0024_catalogue_and_campaigns
 
 -- The rows of a delivery as the types they must have, null where a value has another, and what is wrong with each.
 CREATE FUNCTION read_outcomes(campaign text, rows jsonb)
@@ -109,7 +109,8 @@ END $$;
 
 -- What layers/common/vigie/lift.py measures with. The offer is the one that arbitration put first when it first looked, in
 -- both arms alike: the held-out are compared with those who were meant to have the same. What depends on an outcome (risk,
--- hand-overs, money) counts customers who have one.
+-- hand-overs, money) counts customers who have one. Whose draw lies between an old and a new share is in no segment, so in
+-- no comparison: in which arm they ended was no chance, as those who had been contacted stayed where they were.
 CREATE FUNCTION arm_outcomes(campaign text)
 RETURNS TABLE (segment text, arm text, offer_id text, members int, with_outcome int, churned int, accepted int,
                handed_over int, cost_eur numeric, at_risk double precision, at_risk_handed double precision,
@@ -139,7 +140,7 @@ LANGUAGE sql STABLE SECURITY DEFINER AS $$
         WHERE p.campaign_id = campaign
         GROUP BY p.customer_id
     )
-    SELECT m.segment, CASE WHEN m.held_out THEN 'holdout' ELSE 'treatment' END, f.offer_id,
+    SELECT CASE WHEN NOT m.kept_in AND m.moved_at IS NULL THEN m.segment END, CASE WHEN m.held_out THEN 'holdout' ELSE 'treatment' END, f.offer_id,
            count(*)::int, count(o.outcome)::int, count(*) FILTER (WHERE o.outcome = 'left')::int,
            count(*) FILTER (WHERE o.accepted)::int, count(h.customer_id) FILTER (WHERE o.outcome IS NOT NULL)::int,
            coalesce(sum(h.cost_eur) FILTER (WHERE o.outcome IS NOT NULL), 0),
