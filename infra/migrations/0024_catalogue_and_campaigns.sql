@@ -508,7 +508,7 @@ BEGIN
                   JOIN public.proposal_versions v ON (v.proposal_id, v.version) = (h.proposal_id, h.version)
                   WHERE p.customer_id = rc.customer_id AND h.answer IS DISTINCT FROM 'failed'
                     AND h.answer IS DISTINCT FROM 'refused'), '[]'),
-        (SELECT greatest(0, floor(extract(epoch FROM clock_timestamp() - max(b.received_at)) / 86400))::integer
+        (SELECT floor(extract(epoch FROM clock_timestamp() - max(least(b.received_at, clock_timestamp()))) / 86400)::integer
          FROM public.feedback_analyses a JOIN public.feedback b ON b.feedback_id = ANY (a.feedback_ids)
          WHERE a.customer_id = rc.customer_id AND a.sentiment = 'negative' AND 'communication' = ANY (a.topics))
     FROM unnest(arbitration_facts.customers) AS g (id)

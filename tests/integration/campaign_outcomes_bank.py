@@ -31,11 +31,15 @@ SELECT proposal_id, (SELECT hand_over_id FROM hand_overs ORDER BY hand_over_id D
        consent_granted_now(member, 'retention_offers')
 FROM v, given
 """
+# How proposals come about and leave is other tests' concern: here they are simply there.
+GUARDED = ("runs", "proposals", "proposal_versions", "hand_overs", "handed_over")
 RECORD = "SELECT recorded, corrected FROM record_outcomes(%s, %s, %s)"
 
 
 def open_campaign(bank: Bank, campaign: str = CAMPAIGN) -> None:
     """A campaign over the tiny contract, with its catalogue and an operator."""
+    for table in GUARDED:
+        bank.query(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     bank.approve_model()
     bank.query("INSERT INTO people (person, duty) VALUES (%s, 'operator'), ('rene', 'reviewer')", OPERATOR)
     bank.query("INSERT INTO catalogues (version, sha256, content, policy) VALUES ('1', repeat('0', 64), '', '{}')")

@@ -53,8 +53,9 @@ def is_allowed(connection: Connection, statement: str) -> bool:
             cursor.execute(statement)
     except psycopg2.errors.InsufficientPrivilege:
         return False
-    except psycopg2.Error as refused:
-        if not (refused.pgcode or "").startswith("VG"):  # refused by a function that the role may call
+    except psycopg2.Error as error:
+        # A function of ours that may be called, and refuses what it is called with.
+        if not str(error.pgcode).startswith("VG"):
             raise
     finally:
         connection.rollback()
