@@ -15,7 +15,7 @@ from model.campaign_outcomes import OutcomesRefusedError, read_delivery, read_re
 from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
 from model.contract_binding import loaded_source
 from model.csv_file import open_csv
-from model.database import DatabaseUnknownError, connect
+from model.database import DatabaseUnknownError, connect, connect_as_operator
 from model.group_errors import measure_errors
 from model.load import customer_uuid
 from model.metrics import interval_by_bootstrap, measure, reliability
@@ -84,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _record_for_campaign(conn: "Connection", contract: Contract, given: argparse.Namespace) -> int:
     delivery = read_delivery(given.data, contract, loaded_source(conn, contract.name))
-    recorded, corrected = record(conn, given.who, given.campaign, delivery)
+    with closing(connect_as_operator(given.dsn)) as as_operator:
+        recorded, corrected = record(as_operator, given.who, given.campaign, delivery)
     read = f"read {len(delivery.rows) + delivery.unknown:,} rows of {given.data.name}"
     print(f"{read}: {recorded:,} outcomes recorded, {corrected:,} corrected, {delivery.unknown:,} not known yet\n")
     found = read_report(conn, given.campaign)

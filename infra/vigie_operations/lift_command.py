@@ -11,7 +11,7 @@ from psycopg2.extras import RealDictCursor
 from vigie.lift import Cell
 from vigie.lift_report import Report, report
 from vigie.save_rates import as_toml
-from vigie_operations.cli import operation, show
+from vigie_operations.cli_frame import operation, show
 from vigie_operations.errors import OperationError
 from vigie_operations.targets import READER, Target
 

@@ -36,7 +36,8 @@ def members(bank: Bank) -> tuple[list[UUID], list[UUID]]:
 
 
 @pytest.fixture
-def clean(bank: Bank) -> Bank:
+def clean(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> Bank:
+    monkeypatch.setenv("OPERATOR_PASSWORD", bank.secret("operator").password)
     bank.query("DELETE FROM outcomes")
     return bank
 
@@ -118,6 +119,15 @@ def test_who_is_no_operator_records_nothing(clean: Bank, outcomes: Path, capsys:
     assert "it takes a operator" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         load(clean, outcomes)
+
+
+def test_the_owner_s_own_role_does_not_do(
+    clean: Bank, outcomes: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("OPERATOR_PASSWORD")
+    assert load(clean, outcomes, "--as", OPERATOR) == 1
+    assert "set OPERATOR_PASSWORD" in capsys.readouterr().err
+    assert clean.query("SELECT count(*) FROM outcomes") == [(0,)]
 
 
 def vigie(bank: Bank, folder: Path, *arguments: str, as_json: bool = False) -> Result:
