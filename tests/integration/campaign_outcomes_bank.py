@@ -14,22 +14,25 @@ TODAY = datetime.now(UTC).date()
 STARTED, HANDED = TODAY - timedelta(days=20), TODAY - timedelta(days=10)
 HAND_OVER = """
 WITH given AS (
-    SELECT %s AS campaign, %s::uuid AS member, %s AS offer, %s::numeric AS price, uuid_send(gen_random_uuid()) AS nonce
+    SELECT %s AS campaign, unnest(%s::uuid[]) AS member, %s AS offer, %s::numeric AS price
 ), p AS (
     INSERT INTO proposals (campaign_id, run_id, customer_id, expected_value_eur, expires_at)
     SELECT campaign, 'autumn-1', member, 100, clock_timestamp() + interval '1 day' FROM given
-    RETURNING proposal_id, recipient_ref
+    RETURNING proposal_id, recipient_ref, customer_id
+), n AS MATERIALIZED (
+    SELECT proposal_id, recipient_ref, customer_id, offer, price, uuid_send(gen_random_uuid()) AS nonce
+    FROM p JOIN given ON member = customer_id
 ), v AS (
     INSERT INTO proposal_versions (proposal_id, version, offer_id, channel, language, message, price_eur, wording,
                                    author, nonce, content_sha256)
     SELECT proposal_id, 1, offer, 'email', 'en', 'Hello.', price, 'composed', 'action_agent', nonce,
-           content_sha256(proposal_id, nonce, recipient_ref, offer, 'email', price, 'Hello.') FROM p, given
+           content_sha256(proposal_id, nonce, recipient_ref, offer, 'email', price, 'Hello.') FROM n
     RETURNING proposal_id, version, content_sha256
 )
 INSERT INTO handed_over (proposal_id, hand_over_id, version, content_sha256, consent_id)
 SELECT proposal_id, (SELECT hand_over_id FROM hand_overs ORDER BY hand_over_id DESC LIMIT 1), version, content_sha256,
-       consent_granted_now(member, 'retention_offers')
-FROM v, given
+       consent_granted_now(customer_id, 'retention_offers')
+FROM v JOIN n USING (proposal_id)
 """
 # How proposals come about and leave is other tests' concern: here they are simply there.
 GUARDED = ("runs", "proposals", "proposal_versions", "hand_overs", "handed_over")
@@ -63,25 +66,19 @@ def open_campaign(bank: Bank, campaign: str = CAMPAIGN) -> None:
 def add_members(bank: Bank, numbers: Sequence[int], held_out: bool, segment: str = "High") -> list[UUID]:
     """Customers of one arm, each with a prediction and with the offer that arbitration puts first."""
     members = [bank.add_customer(number) for number in numbers]
-    for member in members:
-        bank.query("INSERT INTO run_customers VALUES ('autumn-1', %s, 0)", member)
-        bank.query(
-            "INSERT INTO predictions (run_id, customer_id, model_version, probability, log_odds, intercept,"
-            " contributions, drivers) VALUES ('autumn-1', %s, 'tiny-1', %s, 0, 0, '{}', '[]')",
-            member, PROBABILITY,
-        )  # fmt: skip
-        bank.query(
-            "INSERT INTO campaign_members (campaign_id, customer_id, segment, draw, held_out, joined_at)"
-            " VALUES (%s, %s, %s, %s, %s, %s)",
-            CAMPAIGN, member, segment, 0.1 if held_out else 0.8, held_out, STARTED,
-        )  # fmt: skip
-        considered = [{"offer_id": OFFER, "verdict": "chosen", "cost_eur": COST, "expected_value_eur": 100}]
-        bank.query(
-            "INSERT INTO arbitrations (run_id, customer_id, verdict, offer_id, channel, expected_value_eur, cost_eur,"
-            " considered) VALUES ('autumn-1', %s, %s, %s, %s, %s, %s, %s)",
-            member, "held_out" if held_out else "proposed", None if held_out else OFFER, None if held_out else "email",
-            None if held_out else 100, None if held_out else COST, json.dumps(considered),
-        )  # fmt: skip
+    considered = [{"offer_id": OFFER, "verdict": "chosen", "cost_eur": COST, "expected_value_eur": 100}]
+    offered = ("held_out", None, None, None, None) if held_out else ("proposed", OFFER, "email", 100, COST)
+    bank.query(
+        "INSERT INTO run_customers SELECT 'autumn-1', unnest(%s::uuid[]), 0;"
+        "INSERT INTO predictions (run_id, customer_id, model_version, probability, log_odds, intercept, contributions,"
+        " drivers) SELECT 'autumn-1', unnest(%s::uuid[]), 'tiny-1', %s, 0, 0, '{}', '[]';"
+        "INSERT INTO campaign_members (campaign_id, customer_id, segment, draw, held_out, joined_at)"
+        " SELECT %s, unnest(%s::uuid[]), %s, %s, %s, %s;"
+        "INSERT INTO arbitrations (run_id, customer_id, considered, verdict, offer_id, channel, expected_value_eur,"
+        " cost_eur) SELECT 'autumn-1', unnest(%s::uuid[]), %s, %s, %s, %s, %s, %s",
+        members, members, PROBABILITY, CAMPAIGN, members, segment, 0.1 if held_out else 0.8, held_out, STARTED,
+        members, json.dumps(considered), *offered,
+    )  # fmt: skip
     return members
 
 
@@ -92,8 +89,7 @@ def hand_over(bank: Bank, members: Sequence[UUID], on: date = HANDED) -> None:
         " SELECT %s, %s, %s, repeat('0', 64), %s, event_id FROM audit_log LIMIT 1",
         CAMPAIGN, OPERATOR, len(members), datetime.combine(on, datetime.min.time(), UTC),
     )  # fmt: skip
-    for member in members:
-        bank.query(HAND_OVER, CAMPAIGN, member, OFFER, COST)
+    bank.query(HAND_OVER, CAMPAIGN, list(members), OFFER, COST)
 
 
 def outcome(member: UUID | int | str, what: str = "stayed", on: date | str = TODAY, **more: Any) -> dict[str, Any]:
