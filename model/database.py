@@ -37,9 +37,8 @@ def connect(dsn: str | None = None, **other: str) -> "Connection":
         tls = tls_parameters(host, given.get("sslrootcert") or os.environ.get("PGSSLROOTCERT", ""))
     except SettingsError as error:
         raise DatabaseUnknownError(str(error)) from error
-    opened: Connection = psycopg2.connect(
-        dsn or "", connect_timeout=10, application_name="vigie-model", **TCP_PARAMETERS, **tls, **other
-    )
+    settings: dict[str, Any] = {**TCP_PARAMETERS, **tls, **other}
+    opened: Connection = psycopg2.connect(dsn or "", connect_timeout=10, application_name="vigie-model", **settings)
     return opened
 
 
