@@ -12,6 +12,7 @@ JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 .PHONY: help doctor deploy-local run resume redrive load dashboard logs status test test-containers lint claims \
 	mutation bench chaos cost \
 	contract train promote rollback evaluate model-card load-offers load-outcomes evaluate-analysis evaluate-privacy \
+	evaluate-campaigns \
 	export-audit export-customer verify-audit audit-keys witness prove-event prove-growth hand-over up down clean \
 	environment lock
 
@@ -89,10 +90,13 @@ model-card: environment ## Write MODEL_CARD.md and its plots: every approved mod
 load-offers: environment ## Load a version of the catalogue of offers: FILE=catalogue.toml, the shipped one unless given
 	@$(VIGIE) offers load $(if $(FILE),"$(FILE)") $(ARGS)
 
-load-outcomes: environment ## Compare a run with what came of its customers: DATA=file.csv, CONTRACT=bank, RUN=… (JSON=path)
+load-outcomes: environment ## Compare a run with what came of its customers: DATA=file.csv, CONTRACT=bank, RUN=…; or CAMPAIGN=… AS=operator (JSON=path)
 	@$(if $(DATA),,echo 'Say what came of the customers: make load-outcomes DATA=outcomes.csv' >&2; exit 2)
 	@$(CLOUD) with-cloud python -m model.outcomes --data "$$DATA" $(if $(CONTRACT),--contract "$$CONTRACT") \
-		$(if $(RUN),--run "$$RUN") $(JSON_OPTION)
+		$(if $(RUN),--run "$$RUN") $(if $(CAMPAIGN),--campaign "$$CAMPAIGN" --as "$$AS") $(JSON_OPTION)
+
+evaluate-campaigns: environment ## Six months of a campaign with a known effect, again and again: SEEDS=100 (JSON=path)
+	@$(PY) -m tests.evaluations.campaign_story $(if $(SEEDS),--seeds "$(SEEDS)") $(JSON_OPTION) $(ARGS)
 
 evaluate-privacy: environment ## Measure the pseudonymiser: FILE=… or built-in messages (JSON=path)
 	@$(PY) -m tests.evaluations.evaluate_privacy $(if $(FILE),"$(FILE)") $(JSON_OPTION) $(ARGS)

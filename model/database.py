@@ -20,8 +20,15 @@ class DatabaseUnknownError(ValueError):
     """When nothing says which database to use, or how to know it."""
 
 
-def connect(dsn: str | None = None) -> "Connection":
-    """Open a connection to `dsn`, or to what PGHOST, PGPORT, PGUSER and their kin name."""
+def connect_as_operator(dsn: str | None = None) -> "Connection":
+    """Open a connection to the same database through the operator's own role, whose password OPERATOR_PASSWORD is."""
+    if not (password := os.environ.get("OPERATOR_PASSWORD")):
+        raise DatabaseUnknownError("an operator acts through the role of that name: set OPERATOR_PASSWORD, or use make")
+    return connect(dsn, user="operator", password=password)
+
+
+def connect(dsn: str | None = None, **other: str) -> "Connection":
+    """Open a connection to `dsn`, or to what PGHOST, PGPORT, PGUSER and their kin name; `other` settings come first."""
     if not dsn and not names_database():
         raise DatabaseUnknownError("no database is named: use make (which names it), --dsn, or PGHOST and its kin")
     given = parse_dsn(dsn or "")
@@ -30,9 +37,8 @@ def connect(dsn: str | None = None) -> "Connection":
         tls = tls_parameters(host, given.get("sslrootcert") or os.environ.get("PGSSLROOTCERT", ""))
     except SettingsError as error:
         raise DatabaseUnknownError(str(error)) from error
-    opened: Connection = psycopg2.connect(
-        dsn or "", connect_timeout=10, application_name="vigie-model", **TCP_PARAMETERS, **tls
-    )
+    settings: dict[str, Any] = {**TCP_PARAMETERS, **tls, **other}
+    opened: Connection = psycopg2.connect(dsn or "", connect_timeout=10, application_name="vigie-model", **settings)
     return opened
 
 

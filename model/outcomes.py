@@ -1,4 +1,4 @@
-"""Compare a run's predictions with its customers' outcomes: live AUC and calibration."""
+"""Compare a run's predictions with its customers' outcomes (live AUC, calibration), or a campaign with its hold-out."""
 
 import argparse
 import json
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from model.campaign_outcomes import OutcomesRefusedError, read_delivery, read_report, record
 from model.contract import ROW_NUMBER, Contract, ContractError, load_contract
 from model.contract_binding import loaded_source
 from model.csv_file import open_csv
-from model.database import DatabaseUnknownError, connect
+from model.database import DatabaseUnknownError, connect, connect_as_operator
 from model.group_errors import measure_errors
 from model.load import customer_uuid
 from model.metrics import interval_by_bootstrap, measure, reliability
@@ -52,12 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="CSV with the contract's id and label columns")
     parser.add_argument("--contract", default="bank", help="a shipped contract's name, or a path")
     parser.add_argument("--run", default="", help="default: the newest run of this contract")
+    parser.add_argument("--campaign", default="", help="record them for this campaign, and show its lift")
+    parser.add_argument("--as", dest="who", default="", help="with --campaign: who records them, an operator's name")
     parser.add_argument("--json", type=Path, help="write the same figures here")
     parser.add_argument("--dsn", help="database; by default what PGHOST and its kin name")
     given = parser.parse_args(arguments)
+    if bool(given.campaign) != bool(given.who):
+        parser.error("--campaign and --as go together: who records outcomes of a campaign is named in the audit trail")
     try:
         contract = load_contract(given.contract)
         with closing(connect(given.dsn)) as conn:
+            if given.campaign:
+                return _record_for_campaign(conn, contract, given)
             read = read_outcomes(given.data, contract, loaded_source(conn, contract.name))
             outcomes = {customer: outcome for customer, outcome in read.items() if outcome is not None}
             unknown = len(read) - len(outcomes)
@@ -66,12 +73,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
             groups = measure_errors(conn, contract, figures["run_id"], outcomes)
             store(conn, figures, groups)
             figures["groups"] = [asdict(group) for group in groups]
-    except (ContractError, DatabaseUnknownError, DataError, OutcomesError) as exc:
+    except (ContractError, DatabaseUnknownError, DataError, OutcomesError, OutcomesRefusedError) as exc:
         print(exc.show() if isinstance(exc, DataError) else exc, file=sys.stderr)
         return 1
     print(_describe(figures))
     if given.json:
         given.json.write_text(json.dumps(figures, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    return 0
+
+
+def _record_for_campaign(conn: "Connection", contract: Contract, given: argparse.Namespace) -> int:
+    delivery = read_delivery(given.data, contract, loaded_source(conn, contract.name))
+    with closing(connect_as_operator(given.dsn)) as as_operator:
+        recorded, corrected = record(as_operator, given.who, given.campaign, delivery)
+    read = f"read {len(delivery.rows) + delivery.unknown:,} rows of {given.data.name}"
+    print(f"{read}: {recorded:,} outcomes recorded, {corrected:,} corrected, {delivery.unknown:,} not known yet\n")
+    found = read_report(conn, given.campaign)
+    print("\n".join(found.lines()))
+    if given.json:
+        given.json.write_text(json.dumps(found.as_dict(), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return 0
 
 

@@ -11,7 +11,7 @@ from vigie_local.console_steps import run_tool, step
 from vigie_local.database_certificate import CERTIFICATE
 from vigie_local.errors import StepError
 from vigie_local.localstack import CREDENTIALS
-from vigie_local.migrations import OWNER
+from vigie_local.migrations import OPERATOR, OWNER
 from vigie_local.secrets import role_passwords
 from vigie_local.services import database_server
 from vigie_local.settings import DATABASE, LOOPBACK, REPOSITORY, LocalSettings, service_environment, tool_environment
@@ -39,7 +39,7 @@ def fill_bank(settings: LocalSettings) -> bool:
 
 
 def tool_variables(settings: LocalSettings) -> dict[str, str]:
-    """What a tool needs to reach this local cloud: AWS's variables, and PostgreSQL's for the owner."""
+    """What a tool needs to reach this local cloud: AWS's variables, PostgreSQL's for the owner and for an operator."""
     return {
         **CREDENTIALS,
         "AWS_ENDPOINT_URL": settings.endpoint,
@@ -54,6 +54,8 @@ def tool_variables(settings: LocalSettings) -> dict[str, str]:
         "PGDATABASE": DATABASE,
         "PGUSER": OWNER,
         "PGPASSWORD": role_passwords(settings.private)[OWNER],
+        # What an operator does goes through the operator's own role.
+        "OPERATOR_PASSWORD": role_passwords(settings.private)[OPERATOR],
         "PGSSLROOTCERT": str(settings.private / CERTIFICATE) if settings.postgres_host != LOOPBACK else "",
     }
 

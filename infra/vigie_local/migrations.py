@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from psycopg2.extensions import connection as Connection
 
 OWNER = "owner"
+OPERATOR = "operator"
 # One login role per function, one for the dashboard, and one for each duty of people; migrations make them.
 FUNCTION_ROLES = (
     "planner", "nlp_agent", "prediction_agent", "action_agent", "audit_agent", "dead_letters", "dashboard",
