@@ -11,6 +11,7 @@ from audit_agent.gaps import Gap
 from audit_agent.log_reading import LoggedEvent, Logs, Page, read_events
 from vigie.canonical import canonical_event
 from vigie.database import Transaction
+from vigie.events import DATABASE_WRITES
 from vigie.verify import leaf_hash
 from vigie.vocabulary import WHOLE_RUN, EventType, GapName, Step
 
@@ -22,7 +23,7 @@ FROM audit_log l LEFT JOIN audit_leaf f USING (event_id) CROSS JOIN audit_fronti
 WHERE l.run_id = %s
 """
 # Written by the database's own functions, which have no structured log. (A withdrawal also ends calls, unsent.)
-WITHOUT_LOG_LINE = (EventType.CONSENT_RECORDED, EventType.DERIVED_DATA_ERASED, EventType.PROMPT_READ)
+WITHOUT_LOG_LINE = (EventType.CONSENT_RECORDED, EventType.DERIVED_DATA_ERASED, *DATABASE_WRITES)
 STEPS = {"nlp_agent": Step.ANALYSE, "prediction_agent": Step.PREDICT, "action_agent": Step.DECIDE}
 # The last lines of a small run are a moment late; those of a large one may be late for longer.
 FIRST_PAUSE_SECONDS = 0.1
