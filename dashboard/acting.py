@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import markup
 from dashboard.doors import Door, secret_of
@@ -54,22 +55,22 @@ def signed_in_name() -> str:
     return str(user.get("email") or "").lower()
 
 
-def choose_person(view: View, duties: tuple[str, ...] = REVIEWING) -> Person | None:
-    """Who acts here, said on the page; None, with the reason on the page, when nobody may."""
+def choose_person(view: View, place: DeltaGenerator, duties: tuple[str, ...] = REVIEWING) -> Person | None:
+    """Who acts here, said on the page; None, with the reason, when nobody may. The choice is drawn in `place`."""
     people = [row for row in list_people(view.db) if row["duty"] in duties]
     if signs_people_in():
-        return _signed_in(view, people)
+        return _signed_in(view, place, people)
     if not is_on_this_machine():
         return _read_only(view, "person.no_sign_in")
     if not people:
         return _read_only(view, "person.nobody")
-    return _chosen(view, people)
+    return _chosen(view, place, people)
 
 
-def _signed_in(view: View, people: list[dict[str, Any]]) -> Person | None:
+def _signed_in(view: View, place: DeltaGenerator, people: list[dict[str, Any]]) -> Person | None:
     name = signed_in_name()
     if not name:
-        st.button(view.words("person.sign_in"), on_click=st.login, type="primary")
+        place.button(view.words("person.sign_in"), on_click=st.login, type="primary")
         return _read_only(view, "person.not_signed_in")
     duty = next((row["duty"] for row in people if row["person"] == name), None)
     if duty is None:
@@ -77,13 +78,13 @@ def _signed_in(view: View, people: list[dict[str, Any]]) -> Person | None:
     return _through_door(view, name, duty, "person.signed_in")
 
 
-def _chosen(view: View, people: list[dict[str, Any]]) -> Person | None:
+def _chosen(view: View, place: DeltaGenerator, people: list[dict[str, Any]]) -> Person | None:
     duty_of = {row["person"]: row["duty"] for row in people}
     if st.session_state.get("acting_as") not in duty_of:
         st.session_state["acting_as"] = next(iter(duty_of))
     # Set again on each run: a translated label would otherwise reset it.
     st.session_state["acting_as"] = st.session_state["acting_as"]
-    name = st.selectbox(
+    name = place.selectbox(
         view.words("person.choose"), list(duty_of), key="acting_as",
         format_func=lambda person: f"{person} · {view.words('duty.' + duty_of[person])}",
     )  # fmt: skip

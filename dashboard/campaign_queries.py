@@ -76,7 +76,7 @@ def count_decisions(db: Reader, campaign: str) -> list[Row]:
     """Decisions of a campaign by kind, and how many of them were taken in bulk."""
     return db.fetch(
         "SELECT d.decision, count(*) AS decisions, count(d.bulk_id) AS in_bulk"
-        " FROM decisions d JOIN proposals p USING (proposal_id) WHERE p.campaign_id = %(campaign)s"
+        " FROM decisions d JOIN proposal_states s USING (proposal_id) WHERE s.campaign_id = %(campaign)s"
         " GROUP BY d.decision ORDER BY decisions DESC, d.decision",
         {"campaign": campaign},
     )
@@ -91,6 +91,16 @@ def list_catalogues(db: Reader) -> list[Row]:
         " WHERE c.catalogue_version = v.version AND c.closed_at IS NULL) AS campaigns"
         " FROM catalogues v ORDER BY v.loaded_at DESC"
     )
+
+
+def contract_in_force(db: Reader, contract: str = "") -> str:
+    """The feature contract of the approved model, as TOML; of any contract when none is named. Empty: no model."""
+    rows = db.fetch(
+        "SELECT contract_toml FROM model_registry WHERE state = 'approved'"
+        " AND (%(contract)s = '' OR contract = %(contract)s) ORDER BY approved_at DESC LIMIT 1",
+        {"contract": contract},
+    )
+    return str(rows[0]["contract_toml"]) if rows else ""
 
 
 def count_use(db: Reader, version: str) -> dict[str, Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dashboard.view import View
@@ -9,7 +10,7 @@ from dashboard.view import View
 Row = dict[str, Any]
 
 
-def write_conditions(view: View, offer: Row) -> list[str]:
+def write_conditions(view: View, offer: Row, labels: Mapping[str, str]) -> list[str]:
     """A sentence for each condition; what is not restricted is not said."""
     words = view.words
     lists = {
@@ -20,13 +21,15 @@ def write_conditions(view: View, offer: Row) -> list[str]:
         "channels": [words.name_of("channel", name) for name in offer["channels"]],
     }
     named = [words(f"offers.{key}", names=", ".join(names)) for key, names in lists.items() if names]
-    return named + [write_requirement(view, feature, rule) for feature, rule in sorted(offer["requires"].items())]
+    return named + [
+        write_requirement(view, labels.get(feature, feature.replace("_", " ")), rule)
+        for feature, rule in sorted(offer["requires"].items())
+    ]
 
 
-def write_requirement(view: View, feature: str, rule: Row) -> str:
+def write_requirement(view: View, name: str, rule: Row) -> str:
     """A condition on one of the model's features: at least, at most, between, or one of."""
     words = view.words
-    name = feature.replace("_", " ")
     if "in" in rule:
         return words("offers.one_of", feature=name, values=", ".join(str(value) for value in rule["in"]))
     low, high = (_written(view, rule.get(key)) for key in ("min", "max"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from dashboard.review_queries import pick
@@ -11,29 +12,32 @@ from dashboard.wording import load_texts
 Row = dict[str, Any]
 
 
-def explain_considered(view: View, considered: list[Row], chosen: str, titles: dict[str, Row]) -> list[str]:
+def explain_considered(
+    view: View, considered: list[Row], chosen: str, titles: dict[str, Row], labels: Mapping[str, str]
+) -> list[str]:
     """A sentence for each offer that was looked at: the chosen one first, then as they were considered."""
     ordered = sorted(considered, key=lambda row: row.get("offer_id") != chosen)
-    return [explain_one(view, row, chosen, titles) for row in ordered]
+    return [explain_one(view, row, chosen, titles, labels) for row in ordered]
 
 
-def explain_one(view: View, row: Row, chosen: str, titles: dict[str, Row]) -> str:
+def explain_one(view: View, row: Row, chosen: str, titles: dict[str, Row], labels: Mapping[str, str]) -> str:
     """`Not “A review of your fees”: used 40 days ago.`"""
     words = view.words
     offer, verdict = str(row.get("offer_id")), str(row.get("verdict"))
     title = pick(titles.get(offer, {}), "title", view.language) or offer.replace("_", " ")
     if offer == chosen and verdict == "chosen":
         return words("explain.chosen", title=title, value=_euros(view, row))
-    return words("explain.not_chosen", title=title, why=write_verdict(view, row))
+    return words("explain.not_chosen", title=title, why=write_verdict(view, row, labels))
 
 
-def write_verdict(view: View, row: Row) -> str:
+def write_verdict(view: View, row: Row, labels: Mapping[str, str]) -> str:
     """Why an offer was not chosen; a word that texts.toml lacks is said as it is stored."""
     known = load_texts()["verdict"]
     verdict = next((str(row[name]) for name in ("rule", "verdict") if str(row.get(name)) in known), None)
     if verdict is None:
         return view.words.name_of("verdict", row.get("verdict"))
-    feature = str(row.get("feature") or "").replace("_", " ")
+    name = str(row.get("feature") or "")
+    feature = labels.get(name, name.replace("_", " "))
     return view.words(f"verdict.{verdict}", value=_euros(view, row), ago=_ago(view, row.get("days")), feature=feature)
 
 

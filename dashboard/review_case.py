@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +17,13 @@ SENTIMENTS = {"negative": "high", "mixed": "medium", "neutral": "", "positive": 
 Row = dict[str, Any]
 
 
-def show_case(view: View, case: Row, state: Row, titles: dict[str, Row], slow: bool) -> None:
+def show_case(view: View, case: Row, state: Row, titles: dict[str, Row], labels: Mapping[str, str], slow: bool) -> None:
     """The whole case; `slow` puts the reasons before the score."""
     message = message_panel(view, case, state)
     money = money_panel(view, case, state)
     reasons = reasons_panel(view, case)
     score = score_panel(view, case)
-    why = why_panel(view, case, titles)
+    why = why_panel(view, case, titles, labels)
     if slow:
         show(markup.row(markup.tag("div", reasons, why), markup.tag("div", message, money, score)))
     else:
@@ -38,6 +39,8 @@ def message_panel(view: View, case: Row, state: Row) -> Html:
         markup.pill(words.name_of("proposal_wording", state["wording"]), WORDING_TONES.get(state["wording"], "")),
     ]
     version = []
+    if state["state"] == "objected":
+        version.append(markup.pill(words("review.contested"), "high"))
     if case["version"] > 1:
         version.append(markup.pill(words("review.version", n=case["version"]), "medium"))
     said = markup.tag("blockquote", case["message"], lang=case["language"])
@@ -106,9 +109,9 @@ def feedback_of(view: View, case: Row) -> Html:
     return markup.tag("p", markup.join(pills, " "))
 
 
-def why_panel(view: View, case: Row, titles: dict[str, Row]) -> Html:
+def why_panel(view: View, case: Row, titles: dict[str, Row], labels: Mapping[str, str]) -> Html:
     """Each offer that was looked at, and what became of it."""
-    sentences = explain_considered(view, case["considered"] or [], case["offer_id"], titles)
+    sentences = explain_considered(view, case["considered"] or [], case["offer_id"], titles, labels)
     if not sentences:
         return markup.panel(view.words("review.why"), view.words("review.no_arbitration"))
     lines = [markup.tag("li", sentence) for sentence in sentences]

@@ -31,7 +31,6 @@ def show_reject(view: View, sitting: Sitting, press: Press) -> None:
         for number, reason in enumerate(REASONS, 1):
             label = view.words(f"decision_reason.{reason}")
             if st.button(label, key=f"reason-{reason}-{sitting.proposal}", shortcut=str(number), width="stretch"):
-                sitting.quiet_since = 0.0
                 sitting.dialog = ""
                 press(sitting, partial(sitting.decide, "reject", reason))
                 st.rerun()

@@ -49,7 +49,7 @@ class Sitting:
     bulk: list[UUID] = field(default_factory=list)
     dialog: str = ""
     notice: Notice | None = None
-    quiet_since: float = 0.0
+    drawn_at: float | None = None
 
     @property
     def proposal(self) -> UUID | None:
@@ -108,7 +108,7 @@ class Sitting:
             "SELECT open_case(%(who)s, %(id)s) AS seen", {"who": self.person.name, "id": proposal}
         )
         self.case, self.state = shown[0]["seen"], state_of(self.db, proposal)
-        self.dialog, self.quiet_since = "", time.monotonic()
+        self.dialog, self.drawn_at = "", None
 
     def reload(self, notice: Notice | None = None) -> None:
         """Read the case again, and say why it changed or is no longer this person's."""
@@ -142,12 +142,16 @@ class Sitting:
         self.decided.append((proposal, decision))
         self.show_first()
 
+    def drawn(self) -> None:
+        """Note that the page is drawn to its end; keys pressed sooner were meant for what stood there before."""
+        if self.drawn_at is None:
+            self.drawn_at = time.monotonic()
+
     def is_too_quick(self) -> bool:
         """Whether a key came before anybody could have read the case; each such key starts the wait again."""
-        now = time.monotonic()
-        quick = now - self.quiet_since < LEAST_SECONDS
+        quick = self.drawn_at is None or time.monotonic() - self.drawn_at < LEAST_SECONDS
         if quick:
-            self.quiet_since = now
+            self.drawn_at = None
             self.notice = Notice("review.too_quick")
         return quick
 

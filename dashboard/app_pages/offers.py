@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import streamlit as st
 
 from dashboard import campaign_queries, markup
+from dashboard.accounting import feature_labels
 from dashboard.eligibility import write_conditions
 from dashboard.markup import Html
 from dashboard.review_queries import list_offers_of, pick
-from dashboard.view import View, choose, current_view, show, show_title
+from dashboard.view import View, choose, current_view, read_cached, show, show_title
 
 Row = dict[str, Any]
 
@@ -21,10 +23,12 @@ def show_offers(view: View, offers: list[Row], used: dict[str, Row]) -> None:
     words = view.words
     keys = ("offer", "cost", "save_rate", "eligibility", "cooldown", "validity", "use")
     heads = [words(f"offers.{key}") for key in keys]
-    show(markup.table(words("offers.caption"), heads, [cells(view, offer, used) for offer in offers], right=[1]))
+    labels = feature_labels(read_cached(view, campaign_queries.contract_in_force), view.language)
+    rows = [cells(view, offer, used, labels) for offer in offers]
+    show(markup.table(words("offers.caption"), heads, rows, right=[1]))
 
 
-def cells(view: View, offer: Row, used: dict[str, Row]) -> list[object]:
+def cells(view: View, offer: Row, used: dict[str, Row], labels: Mapping[str, str]) -> list[object]:
     """One offer."""
     words, formats = view.words, view.formats
     marks = [markup.pill(words("offers.second_approval"), "medium")] if offer["second_approval"] else []
@@ -32,12 +36,11 @@ def cells(view: View, offer: Row, used: dict[str, Row]) -> list[object]:
         marks.append(markup.pill(words("offers.budget_line", line=offer["budget_line"].replace("_", " "))))
     title = markup.tag("strong", pick(offer, "title", view.language))
     name = markup.join((title, markup.tag("div", offer["offer_id"], css="note"), markup.join(marks, " ")))
-    source = offer["save_rate_source"]
-    rate = markup.join(
-        (formats.percent(offer["save_rate"], 1), " ",
-         markup.pill(words(f"offers.{source}"), "low" if source == "measured" else "medium"))
+    known = markup.pill(words("offers.measured"), "low") if offer["save_rate_source"] == "measured" else (
+        markup.pill(words("offers.assumed"), "medium")
     )  # fmt: skip
-    conditions = [markup.tag("li", text) for text in write_conditions(view, offer)]
+    rate = markup.join((formats.percent(offer["save_rate"], 1), known), " ")
+    conditions = [markup.tag("li", text) for text in write_conditions(view, offer, labels)]
     days = offer["cooldown_days"]
     return [
         name,

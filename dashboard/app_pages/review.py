@@ -7,7 +7,9 @@ from typing import Any
 import streamlit as st
 
 from dashboard import markup, review_queries
+from dashboard.accounting import feature_labels
 from dashboard.acting import Person, choose_person
+from dashboard.campaign_queries import contract_in_force
 from dashboard.errors import DashboardError
 from dashboard.review_bulk import show_bulk
 from dashboard.review_case import show_case
@@ -157,7 +159,8 @@ def show_one(view: View, sitting: Sitting, campaign: Row) -> None:
         show_nothing(view, queue)
         return
     titles = read_cached(view, review_queries.list_titles)
-    show_case(view, sitting.case, sitting.state, titles, pace["slow"])
+    labels = feature_labels(read_cached(view, contract_in_force, campaign["contract"]), view.language)
+    show_case(view, sitting.case, sitting.state, titles, labels, pace["slow"])
     until = view.formats.moment(sitting.state["claim_expires_at"], seconds=True)
     show(markup.tag("p", view.words("review.claimed_until", when=until), css="note"))
     watch(sitting)
@@ -165,6 +168,7 @@ def show_one(view: View, sitting: Sitting, campaign: Row) -> None:
         show_reject(view, sitting, press)
     elif sitting.dialog == "edit":
         show_edit(view, sitting, campaign, titles, press)
+    sitting.drawn()
 
 
 def show_read_only(view: View, campaign: Row) -> None:
@@ -176,8 +180,8 @@ def show_read_only(view: View, campaign: Row) -> None:
         return
     cells = [
         [row[f"title_{view.language}"], words.name_of("channel", row["channel"]),
-         formats.price(float(row["price_eur"])), formats.euros(row["expected_value_eur"]), words(f"proposal_state.{row['state']}"),
-         formats.day(row["expires_at"])]
+         formats.price(float(row["price_eur"])), formats.euros(row["expected_value_eur"]),
+         words(f"proposal_state.{row['state']}"), formats.day(row["expires_at"])]
         for row in rows
     ]  # fmt: skip
     heads = [words(f"review.{key}") for key in ("offer", "channel", "price", "expected_value", "state", "expires")]
@@ -192,8 +196,7 @@ def main() -> None:
         show_title(view, "review", view.words("review.subtitle"))
     with which:
         campaign = choose_campaign(view)
-    with who:
-        person = choose_person(view)
+    person = choose_person(view, who)
     if campaign is None:
         return
     if person is None:
@@ -203,8 +206,8 @@ def main() -> None:
     if failure := st.session_state.pop("review_failure", None):
         raise failure
     tab = st.segmented_control(
-        view.words("review.way"), TABS, default="tab_one", required=True, key="review_way", label_visibility="collapsed",
-        format_func=lambda t: view.words(f"review.{t}"),
+        view.words("review.way"), TABS, default="tab_one", required=True, key="review_way",
+        label_visibility="collapsed", format_func=lambda t: view.words(f"review.{t}"),
     )  # fmt: skip
     if tab == "tab_bulk":
         show_bulk(view, sitting, press)
