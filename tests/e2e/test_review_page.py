@@ -84,6 +84,12 @@ def open_review(page: Page, served: Served) -> None:
     expect(decided(page)).to_have_text("0")
 
 
+def begin(page: Page) -> None:
+    """Claim the next ones and open the first."""
+    press(page, "n")
+    expect(page.locator("blockquote")).to_be_visible()
+
+
 def press(page: Page, key: str) -> None:
     page.wait_for_timeout(GLANCE_MS)
     page.keyboard.press(key)
@@ -104,16 +110,15 @@ def act_as(page: Page, person: str) -> None:
 
 def test_twenty_cases_by_keyboard_alone(page: Page, served: Served) -> None:
     open_review(page, served)
-    page.keyboard.press("n")
+    begin(page)
     message = page.locator("blockquote")
-    expect(message).to_be_visible()
     started = time.monotonic()
     for number in range(1, CASES + 1):
         assert len(message.inner_text()) > 40
         if number % 5 == 0:
             press(page, "x")
-            expect(page.get_by_role("dialog")).to_be_visible()
-            page.keyboard.press("3")
+            expect(page.get_by_role("dialog").get_by_role("button", name="Price too high")).to_be_visible()
+            press(page, "3")
         else:
             press(page, "a")
         expect(decided(page)).to_have_text(str(number))
@@ -137,7 +142,7 @@ def test_a_second_person_gives_the_second_approval(page: Page, served: Served) -
     assert waiting > 0
     open_review(page, served)
     act_as(page, SECOND)
-    page.keyboard.press("n")
+    begin(page)
     expect(page.get_by_text("First approved by")).to_be_visible()
     expect(page.locator("dd", has_text=REVIEWER)).to_be_visible()
     press(page, "s")
@@ -151,8 +156,7 @@ def test_a_second_person_gives_the_second_approval(page: Page, served: Served) -
 
 def test_an_edit_is_another_version_that_its_author_cannot_approve_alone(page: Page, served: Served) -> None:
     open_review(page, served)
-    page.keyboard.press("n")
-    expect(page.locator("blockquote")).to_be_visible()
+    begin(page)
     press(page, "e")
     box = page.get_by_role("textbox", name="Message to the customer")
     expect(box).to_be_visible()
@@ -173,8 +177,7 @@ def test_an_edit_is_another_version_that_its_author_cannot_approve_alone(page: P
 def test_a_key_that_is_held_down_decides_on_nothing_unseen(page: Page, served: Served) -> None:
     """A keyboard repeats a held key some thirty times a second: at most the case that was read is decided."""
     open_review(page, served)
-    page.keyboard.press("n")
-    expect(page.locator("blockquote")).to_be_visible()
+    begin(page)
     page.wait_for_timeout(GLANCE_MS)
     for _ in range(120):
         page.keyboard.down("a")
@@ -186,8 +189,7 @@ def test_a_key_that_is_held_down_decides_on_nothing_unseen(page: Page, served: S
 
 def test_an_undone_decision_is_open_again(page: Page, served: Served) -> None:
     open_review(page, served)
-    page.keyboard.press("n")
-    expect(page.locator("blockquote")).to_be_visible()
+    begin(page)
     press(page, "a")
     expect(decided(page)).to_have_text("1")
     press(page, "u")
@@ -197,8 +199,7 @@ def test_an_undone_decision_is_open_again(page: Page, served: Served) -> None:
 
 def test_a_claim_that_ends_is_said_on_the_open_page(page: Page, served: Served) -> None:
     open_review(page, served)
-    page.keyboard.press("n")
-    expect(page.locator("blockquote")).to_be_visible()
+    begin(page)
     served.query("UPDATE review_claims SET expires_at = clock_timestamp() - interval '1 s' RETURNING 1")
     press(page, "a")
     expect(page.get_by_text("Your claim on the case ended")).to_be_visible()
