@@ -11,7 +11,7 @@ JSON_OPTION = $(if $(JSON),--json "$(JSON)")
 .DEFAULT_GOAL := help
 .PHONY: help doctor deploy-local run resume redrive load dashboard logs status test test-containers lint claims \
 	mutation bench chaos cost \
-	contract train promote rollback evaluate model-card load-outcomes evaluate-analysis evaluate-privacy \
+	contract train promote rollback evaluate model-card load-offers load-outcomes evaluate-analysis evaluate-privacy \
 	export-audit export-customer verify-audit audit-keys witness prove-event prove-growth up down clean environment lock
 
 help: ## Explain each target (this list)
@@ -84,6 +84,9 @@ evaluate: environment ## Measure the churn model against the known truth; CONTRA
 
 model-card: environment ## Write MODEL_CARD.md and its plots: every approved model, or CONTRACT=bank
 	@$(CLOUD) with-cloud python -m model.card $(if $(CONTRACT),--contract "$$CONTRACT")
+
+load-offers: environment ## Load a version of the catalogue of offers: FILE=catalogue.toml, the shipped one unless given
+	@$(VIGIE) offers load $(if $(FILE),"$(FILE)") $(ARGS)
 
 load-outcomes: environment ## Compare a run with what came of its customers: DATA=file.csv, CONTRACT=bank, RUN=… (JSON=path)
 	@$(if $(DATA),,echo 'Say what came of the customers: make load-outcomes DATA=outcomes.csv' >&2; exit 2)

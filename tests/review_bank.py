@@ -1,4 +1,4 @@
-"""A campaign with people who review, and runs that propose into it: written by the owner, as agents and operators would."""
+"""A campaign with people who review, and runs that propose into it, for tests and for the benchmark."""
 
 import json
 from typing import Any
@@ -57,7 +57,12 @@ class ReviewBank:
         """A run into the campaign, with an action worded by the catalogue for each of its new customers."""
         run = f"{self.campaign}-{next(self._runs)}"
         self.bank.plan(run, [])
-        self.bank.query("UPDATE runs SET campaign_id = %s, wording = %s WHERE run_id = %s", self.campaign, wording, run)
+        # Its opening is not sealed here, and its contract is its own: tests/integration/database/test_campaigns.py.
+        self.bank.query(
+            "ALTER TABLE runs DISABLE TRIGGER require_campaign;"
+            "UPDATE runs SET campaign_id = %s, wording = %s WHERE run_id = %s;"
+            "ALTER TABLE runs ENABLE TRIGGER require_campaign", self.campaign, wording, run,
+        )  # fmt: skip
         return run, [self.decide_offer(run) for _ in range(customers)]
 
     def decide_offer(
@@ -68,6 +73,10 @@ class ReviewBank:
         query = self.bank.query
         customer_id = customer_id or self.bank.add_customer(next(self._numbers))
         query("INSERT INTO run_customers VALUES (%s, %s, 0)", run, customer_id)
+        query(
+            "INSERT INTO campaign_members (campaign_id, customer_id, segment, draw, held_out)"
+            " VALUES (%s, %s, 'High', 0.9, false) ON CONFLICT DO NOTHING", self.campaign, customer_id,
+        )  # fmt: skip
         query(
             "INSERT INTO predictions (run_id, customer_id, model_version, probability, log_odds, intercept,"
             " contributions, drivers) VALUES (%s, %s, 'tiny-1', 0.8, 1.4, 0, '{}', '[{\"feature\": \"complaints\"}]')",

@@ -2,7 +2,7 @@
 -- functions below, which look at who asks, in what state the proposal is and what it costs.
 -- tests/attacks/test_review.py tries to get round each of them with the role's password.
 -- Locks are taken in one order everywhere: customer, campaign, proposal. The customer's is what a withdrawal takes.
--- depends: 0023_campaigns
+-- depends: 0024_catalogue_and_campaigns
 
 CREATE INDEX decisions_by_bulk ON decisions (bulk_id) WHERE bulk_id IS NOT NULL;
 
@@ -15,10 +15,25 @@ CREATE TABLE spent_on_withdrawn (
 );
 COMMENT ON TABLE spent_on_withdrawn IS 'Prices of what was handed over to customers who withdrew a consent afterwards';
 
+-- What the triggers below note of a proposal, so that neither a queue nor a budget reads every decision ever made. What
+-- counts is what proposal_marks finds; test_review.py compares the two.
+ALTER TABLE proposals
+    ADD COLUMN stage       text NOT NULL DEFAULT 'open' CHECK (stage IN (
+        'open', 'awaiting_second', 'approved', 'rejected', 'superseded', 'withdrawn', 'handed_over', 'objected')),
+    ADD COLUMN bound_eur   numeric(8, 2),
+    ADD COLUMN bound_line  text,
+    ADD COLUMN bound_until timestamptz;
+COMMENT ON COLUMN proposals.stage IS 'Its state but for the time: whether it expired is seen when it is asked for';
+COMMENT ON COLUMN proposals.bound_eur IS 'What it binds of the budget until bound_until; null: nothing';
+CREATE INDEX proposals_by_stage ON proposals (campaign_id, stage, expected_value_eur DESC);
+CREATE INDEX proposals_bound ON proposals (campaign_id, bound_until) INCLUDE (bound_line, bound_eur)
+    WHERE bound_eur IS NOT NULL;
+
 -- Every proposal with its current version and what people's decisions on it come to. A decision counts when it names the
 -- current version's hash, is its person's newest, and is not older than an objection that opens the case again.
 CREATE VIEW proposal_marks AS
-SELECT p.*, v.version, v.content_sha256, v.offer_id, v.channel, v.language, v.message, v.price_eur, v.wording,
+SELECT p.proposal_id, p.campaign_id, p.run_id, p.customer_id, p.recipient_ref, p.expected_value_eur, p.proposed_at,
+       p.expires_at, v.version, v.content_sha256, v.offer_id, v.channel, v.language, v.message, v.price_eur, v.wording,
        w.edited_by, w.editors, g.second_reasons, o.offer_line, j.contested_at, d.first_approved_by, d.decided_by,
        e.person AS claimed_by, e.expires_at AS claim_expires_at,
        CASE
@@ -27,16 +42,17 @@ SELECT p.*, v.version, v.content_sha256, v.offer_id, v.channel, v.language, v.me
            WHEN h.proposal_id IS NOT NULL THEN 'handed_over'
            WHEN p.superseded_at IS NOT NULL THEN 'superseded'
            WHEN d.rejected THEN 'rejected'
-           WHEN p.expires_at <= clock_timestamp() THEN 'expired'
            WHEN d.first_approved_by IS NULL THEN 'open'
            WHEN g.second_reasons = '{}' OR d.second_approved THEN 'approved'
            ELSE 'awaiting_second'
-       END AS state,
+       END AS now_stage,
        -- What a contested proposal comes to anew: false as long as another person still has to decide.
        d.rejected OR d.first_approved_by IS NOT NULL AND (g.second_reasons = '{}' OR d.second_approved) AS is_decided,
-       p.withdrawn_at IS NULL AND (h.proposal_id IS NOT NULL OR coalesce(
-           d.ever_approved AND NOT d.ever_rejected AND p.superseded_at IS NULL AND p.expires_at > clock_timestamp(), false
-       )) AS binds_budget
+       CASE
+           WHEN p.withdrawn_at IS NOT NULL THEN NULL
+           WHEN h.proposal_id IS NOT NULL THEN 'infinity'
+           WHEN d.ever_approved AND NOT d.ever_rejected AND p.superseded_at IS NULL THEN p.expires_at
+       END AS binds_until
 FROM public.proposals p
 JOIN public.campaigns k USING (campaign_id)
 JOIN LATERAL (
@@ -79,59 +95,102 @@ CROSS JOIN LATERAL (
 LEFT JOIN public.review_claims e ON e.proposal_id = p.proposal_id AND e.expires_at > clock_timestamp();
 
 CREATE VIEW proposal_states AS
-SELECT proposal_id, campaign_id, run_id, customer_id, version, content_sha256, state,
+SELECT proposal_id, campaign_id, run_id, customer_id, version, content_sha256,
+       CASE WHEN now_stage IN ('open', 'awaiting_second', 'approved') AND expires_at <= clock_timestamp() THEN 'expired'
+            ELSE now_stage END AS state,
        second_reasons <> '{}' AS needs_second, second_reasons, edited_by, first_approved_by, expected_value_eur,
        price_eur, offer_id, channel, language, wording, claimed_by, claim_expires_at, proposed_at, expires_at
 FROM public.proposal_marks;
 COMMENT ON VIEW proposal_states IS 'What each proposal is now: its current version, its state, and why it needs a second approval';
 
+CREATE FUNCTION note_stage(proposal uuid) RETURNS void LANGUAGE sql VOLATILE AS $$
+    UPDATE public.proposals p
+    SET stage = m.now_stage, bound_until = m.binds_until,
+        bound_eur = CASE WHEN m.binds_until IS NOT NULL THEN m.price_eur END,
+        bound_line = CASE WHEN m.binds_until IS NOT NULL THEN m.offer_line END
+    FROM public.proposal_marks m
+    WHERE m.proposal_id = proposal AND p.proposal_id = proposal
+$$;
+CREATE FUNCTION note_stage() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM public.note_stage(NEW.proposal_id);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_stage AFTER INSERT ON decisions FOR EACH ROW EXECUTE FUNCTION note_stage();
+CREATE TRIGGER note_stage AFTER INSERT ON handed_over FOR EACH ROW EXECUTE FUNCTION note_stage();
+CREATE TRIGGER note_stage AFTER INSERT OR UPDATE ON objections FOR EACH ROW EXECUTE FUNCTION note_stage();
+CREATE TRIGGER note_stage AFTER INSERT ON proposal_versions
+    FOR EACH ROW WHEN (NEW.version > 1) EXECUTE FUNCTION note_stage();
+
+-- What changes the proposal's own row is noted in the same write.
+CREATE FUNCTION note_end() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.withdrawn_at IS NOT NULL THEN
+        NEW.stage := 'withdrawn';
+    ELSIF NEW.superseded_at IS NOT NULL AND NEW.stage IN ('open', 'awaiting_second', 'approved', 'rejected') THEN
+        NEW.stage := 'superseded';
+    END IF;
+    IF NEW.stage IN ('withdrawn', 'superseded') THEN
+        NEW.bound_eur := NULL; NEW.bound_line := NULL; NEW.bound_until := NULL;
+    ELSIF NEW.bound_until < 'infinity' THEN
+        NEW.bound_until := NEW.expires_at;
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER note_end BEFORE UPDATE OF withdrawn_at, superseded_at, expires_at ON proposals
+    FOR EACH ROW EXECUTE FUNCTION note_end();
+
+-- A limit that moves moves what is below it.
+CREATE FUNCTION note_limits() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+    PERFORM public.note_stage(proposal_id) FROM public.proposals
+    WHERE campaign_id = NEW.campaign_id AND stage IN ('approved', 'awaiting_second');
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_limits AFTER UPDATE OF second_above_eur, catalogue_version ON campaigns
+    FOR EACH ROW EXECUTE FUNCTION note_limits();
+
 -- What of a campaign's budget is bound, by line: what was approved, once or twice, and what was handed over. A planted
 -- proposal that was approved counts like any other: nothing that a reviewer sees tells them apart.
-CREATE FUNCTION committed(campaign text) RETURNS TABLE (budget_line text, price_eur numeric) LANGUAGE sql STABLE
+CREATE OR REPLACE FUNCTION committed(campaign text) RETURNS TABLE (budget_line text, eur numeric) LANGUAGE sql STABLE
 SECURITY DEFINER AS $$
-    SELECT budget_line, sum(price_eur) FROM (
-        SELECT coalesce(m.offer_line, '') AS budget_line, m.price_eur
-        FROM public.proposal_marks m
-        WHERE m.campaign_id = campaign AND m.binds_budget AND (
-            EXISTS (SELECT FROM public.decisions d WHERE d.proposal_id = m.proposal_id)
-            OR EXISTS (SELECT FROM public.handed_over h WHERE h.proposal_id = m.proposal_id))
+    SELECT line, sum(eur) FROM (
+        SELECT coalesce(bound_line, '') AS line, bound_eur AS eur FROM public.proposals
+        WHERE campaign_id = campaign AND bound_eur IS NOT NULL AND bound_until > clock_timestamp()
         UNION ALL
         SELECT s.budget_line, s.spent_eur FROM public.spent_on_withdrawn s WHERE s.campaign_id = campaign
-    ) bound GROUP BY budget_line
+    ) bound GROUP BY line
 $$;
 
-CREATE FUNCTION budget_left(campaign text) RETURNS numeric LANGUAGE sql STABLE SECURITY DEFINER AS $$
-    SELECT budget_eur - coalesce((SELECT sum(c.price_eur) FROM public.committed(campaign) c), 0)
+CREATE OR REPLACE FUNCTION budget_left(campaign text) RETURNS numeric LANGUAGE sql STABLE SECURITY DEFINER AS $$
+    SELECT budget_eur - coalesce((SELECT sum(c.eur) FROM public.committed(campaign) c), 0)
     FROM public.campaigns WHERE campaign_id = campaign
 $$;
 COMMENT ON FUNCTION budget_left IS 'Euros of a campaign''s budget that no approval binds';
 
--- Whether a price still fits. Only under the lock of the campaign's row does the answer hold until the commit.
-CREATE FUNCTION require_budget(campaign text, offer text, price numeric) RETURNS void LANGUAGE plpgsql AS $$
+-- Refuses what overdraws a campaign or a line of its budget, after it was written. Only under the lock of the campaign's
+-- row does the answer hold until the commit.
+CREATE FUNCTION require_budget(campaign text) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    in_campaign numeric;
-    in_line numeric;
-    line text;
+    over record;
 BEGIN
-    SELECT k.budget_eur - coalesce(sum(c.price_eur), 0), o.budget_line,
-           (k.budget_lines ->> o.budget_line)::numeric
-               - coalesce(sum(c.price_eur) FILTER (WHERE c.budget_line = o.budget_line), 0)
-    INTO in_campaign, line, in_line
-    FROM public.campaigns k
-    LEFT JOIN public.catalogue_offers o ON o.version = k.catalogue_version AND o.offer_id = offer
-    LEFT JOIN public.committed(campaign) c ON true
-    WHERE k.campaign_id = campaign
-    GROUP BY k.budget_eur, k.budget_lines, o.budget_line;
-    IF price > in_campaign THEN
-        RAISE EXCEPTION 'over budget: the price is % EUR, of campaign % are left % EUR', price, campaign, in_campaign
+    SELECT left_over.* INTO over FROM (
+        WITH spent AS (SELECT * FROM public.committed(campaign))
+        SELECT 'campaign ' || campaign AS what, k.budget_eur, k.budget_eur - (SELECT sum(eur) FROM spent) AS left_eur
+        FROM public.campaigns k WHERE k.campaign_id = campaign
+        UNION ALL
+        SELECT 'line ' || s.budget_line, (k.budget_lines ->> s.budget_line)::numeric,
+               (k.budget_lines ->> s.budget_line)::numeric - sum(s.eur)
+        FROM public.campaigns k, spent s WHERE k.campaign_id = campaign AND k.budget_lines ? s.budget_line
+        GROUP BY k.budget_lines, s.budget_line
+    ) left_over WHERE left_eur < 0 LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'over budget: % has % EUR, and this would take it to % EUR', over.what, over.budget_eur, over.left_eur
             USING ERRCODE = 'VG009', HINT = 'Reject it, undo another approval, or have an operator raise the budget.';
-    ELSIF price > in_line THEN
-        RAISE EXCEPTION 'over budget: the price is % EUR, of line % are left % EUR', price, line, in_line
-            USING ERRCODE = 'VG009', HINT = 'Reject it, undo another approval of that line, or choose another offer.';
     END IF;
 END $$;
 
--- C replaces these two: proposals that are wrong on purpose, and how fast a person may go.
+-- Later migrations replace these two: proposals that are wrong on purpose, and how fast a person may go.
 CREATE FUNCTION plant(run text) RETURNS integer LANGUAGE sql VOLATILE SECURITY DEFINER AS $$ SELECT 0 $$;
 COMMENT ON FUNCTION plant IS 'Adds proposals to a run that are wrong on purpose; how many it added';
 CREATE FUNCTION review_pace(who text) RETURNS TABLE (slow boolean, reason text, most integer) LANGUAGE sql STABLE
@@ -162,26 +221,33 @@ $$;
 
 -- Writes a decision and its event. Time goes forward for each proposal, whatever the clock does: the newest counts.
 CREATE FUNCTION record_decision(
-    who text, proposal uuid, decision text, reason text, bulk uuid, seen jsonb, seconds double precision
+    who text, mark public.proposal_marks, decision text, reason text, bulk uuid, seen jsonb, seconds double precision
 ) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     event uuid := uuidv7();
+    decided timestamptz := (SELECT greatest(clock_timestamp(), max(d.decided_at) + interval '1 microsecond')
+                            FROM public.decisions d WHERE d.proposal_id = mark.proposal_id);
 BEGIN
     INSERT INTO public.audit_log (event_id, occurred_at, run_id, agent, event_type, status, customer_id, details)
-    SELECT event, clock_timestamp(), s.run_id, session_user, 'PROPOSAL_DECIDED', 'ok', s.customer_id,
-           jsonb_build_object('campaign', s.campaign_id, 'proposal_id', s.proposal_id,
-                              'person_id', public.person_id_of(who), 'version', s.version,
-                              'content_sha256', s.content_sha256, 'decision', record_decision.decision,
-                              'in_bulk', bulk IS NOT NULL)
-    FROM public.proposal_states s WHERE s.proposal_id = proposal;
+    VALUES (event, clock_timestamp(), mark.run_id, session_user, 'PROPOSAL_DECIDED', 'ok', mark.customer_id,
+            jsonb_build_object('campaign', mark.campaign_id, 'proposal_id', mark.proposal_id,
+                               'person_id', public.person_id_of(who), 'version', mark.version,
+                               'content_sha256', mark.content_sha256, 'decision', record_decision.decision,
+                               'in_bulk', bulk IS NOT NULL));
     INSERT INTO public.decisions (proposal_id, version, decision, person, reason, content_sha256, bulk_id, seen, seconds,
                                   decided_at, event_id)
-    SELECT s.proposal_id, s.version, record_decision.decision, who, record_decision.reason, s.content_sha256, bulk,
-           record_decision.seen, record_decision.seconds,
-           greatest(clock_timestamp(), (SELECT max(d.decided_at) + interval '1 microsecond' FROM public.decisions d
-                                        WHERE d.proposal_id = proposal)), event
-    FROM public.proposal_states s WHERE s.proposal_id = proposal;
+    VALUES (mark.proposal_id, mark.version, record_decision.decision, who, record_decision.reason, mark.content_sha256,
+            bulk, record_decision.seen, record_decision.seconds, decided, event);
 END $$;
+
+-- Whether a proposal binds its budget already: deciding on it anew takes no more of it.
+CREATE FUNCTION binds_budget(mark public.proposal_marks) RETURNS boolean LANGUAGE sql VOLATILE AS $$
+    SELECT coalesce(mark.binds_until > clock_timestamp(), false)
+$$;
+CREATE FUNCTION state_of(mark public.proposal_marks) RETURNS text LANGUAGE sql VOLATILE AS $$
+    SELECT CASE WHEN mark.now_stage IN ('open', 'awaiting_second', 'approved') AND mark.expires_at <= clock_timestamp()
+                THEN 'expired' ELSE mark.now_stage END
+$$;
 
 -- The best offers of a run become proposals, with the wording that the run made: the model's own words where the run
 -- keeps drafts and the guard found nothing in them, else the composed message. Called again, it adds what is missing.
@@ -218,11 +284,10 @@ BEGIN
     END IF;
 
     IF terms.closed_at IS NULL THEN
-        SELECT array_agg(s.proposal_id ORDER BY s.proposal_id) INTO older
+        SELECT array_agg(p.proposal_id ORDER BY p.proposal_id) INTO older
         FROM public.arbitrations a
         JOIN public.proposals p ON p.customer_id = a.customer_id AND p.campaign_id = terms.campaign_id
-        JOIN public.proposal_states s ON s.proposal_id = p.proposal_id
-        WHERE a.run_id = run AND a.verdict = 'proposed' AND p.run_id <> run AND s.state IN ('open', 'expired');
+        WHERE a.run_id = run AND a.verdict = 'proposed' AND p.run_id <> run AND p.stage = 'open';
         PERFORM FROM public.proposals WHERE proposal_id = ANY (older) ORDER BY proposal_id FOR NO KEY UPDATE;
 
         WITH chosen AS MATERIALIZED (
@@ -240,9 +305,10 @@ BEGIN
               AND NOT EXISTS (SELECT FROM public.proposals p WHERE p.run_id = run AND p.customer_id = a.customer_id)
               -- Who has something approved in this campaign gets no second offer beside it.
               AND NOT EXISTS (
-                SELECT FROM public.proposals p JOIN public.proposal_states s ON s.proposal_id = p.proposal_id
-                WHERE p.campaign_id = terms.campaign_id AND p.customer_id = a.customer_id
-                  AND s.state IN ('approved', 'awaiting_second', 'objected'))
+                SELECT FROM public.proposals p
+                WHERE p.campaign_id = terms.campaign_id AND p.customer_id = a.customer_id AND (
+                    p.stage IN ('approved', 'awaiting_second') AND p.expires_at > clock_timestamp()
+                    OR p.stage = 'objected'))
         ), made AS (
             INSERT INTO public.proposals (proposal_id, campaign_id, run_id, customer_id, recipient_ref,
                                           expected_value_eur, expires_at)
@@ -261,9 +327,7 @@ BEGIN
         SELECT coalesce(array_agg(customer_id), '{}') INTO added FROM made;
 
         UPDATE public.proposals p SET superseded_at = clock_timestamp()
-        FROM public.proposal_states s
-        WHERE p.proposal_id = ANY (older) AND p.customer_id = ANY (added) AND p.superseded_at IS NULL
-          AND s.proposal_id = p.proposal_id AND s.state IN ('open', 'expired');
+        WHERE p.proposal_id = ANY (older) AND p.customer_id = ANY (added) AND p.stage = 'open';
         GET DIAGNOSTICS superseded = ROW_COUNT;
     END IF;
 
@@ -291,7 +355,7 @@ END $$;
 -- Whether a person may decide on it: nobody decides twice on the same bytes, nobody gives the second approval to what
 -- they approved or edited, and what a customer contests goes to somebody who had no part in it.
 CREATE FUNCTION may_review(proposal uuid, who text) RETURNS boolean LANGUAGE sql STABLE COST 10000 AS $$
-    SELECT CASE state
+    SELECT CASE CASE WHEN expires_at > clock_timestamp() OR now_stage = 'objected' THEN now_stage END
         WHEN 'open' THEN true
         WHEN 'awaiting_second' THEN is_second AND NOT who = ANY (coalesce(editors, '{}'))
         WHEN 'objected' THEN NOT is_decided AND (first_approved_by IS NULL OR is_second)
@@ -330,26 +394,12 @@ BEGIN
     SELECT least(claim_proposals.most, p.most, 20) - (SELECT count(*) FROM public.review_claims WHERE person = who)
     INTO missing FROM public.review_pace(who) p;
     FOREACH turn IN ARRAY ARRAY['objected', 'awaiting_second', 'open'] LOOP
-        CONTINUE WHEN missing <= 0 OR turn = 'awaiting_second' AND NOT is_second
-            OR turn = 'objected' AND NOT EXISTS (SELECT FROM public.objections WHERE answer IS NULL);
+        CONTINUE WHEN missing <= 0 OR turn = 'awaiting_second' AND NOT is_second;
         WITH next AS MATERIALIZED (
             SELECT p.proposal_id FROM public.proposals p
-            WHERE p.campaign_id = campaign AND p.superseded_at IS NULL AND p.withdrawn_at IS NULL
+            WHERE p.campaign_id = campaign AND p.stage = turn
               AND NOT EXISTS (SELECT FROM public.review_claims c
                               WHERE c.proposal_id = p.proposal_id AND c.expires_at > clock_timestamp())
-              -- What is cheap to know comes first: most of a long queue's head is decided.
-              AND CASE turn
-                  WHEN 'objected' THEN p.proposal_id IN (SELECT o.proposal_id FROM public.objections o WHERE answer IS NULL)
-                  WHEN 'awaiting_second' THEN EXISTS (
-                      SELECT FROM public.decisions d WHERE d.proposal_id = p.proposal_id AND d.decision = 'approve')
-                  ELSE p.expires_at > clock_timestamp() AND coalesce((
-                      SELECT d.decision = 'undo' OR EXISTS (
-                          SELECT FROM public.proposal_versions v
-                          WHERE v.proposal_id = d.proposal_id AND v.version > d.version)
-                      FROM public.decisions d WHERE d.proposal_id = p.proposal_id ORDER BY d.decided_at DESC LIMIT 1), true)
-              END
-              AND (turn <> 'awaiting_second' OR (
-                  SELECT s.state FROM public.proposal_states s WHERE s.proposal_id = p.proposal_id) = 'awaiting_second')
               AND public.may_review(p.proposal_id, who)
             ORDER BY p.expected_value_eur DESC LIMIT missing FOR NO KEY UPDATE OF p SKIP LOCKED
         )
@@ -397,7 +447,7 @@ CREATE FUNCTION case_of(proposal uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
     SELECT jsonb_build_object(
         'proposal_id', m.proposal_id, 'version', m.version, 'content_sha256', m.content_sha256,
         'offer_id', m.offer_id, 'title_fr', o.title_fr, 'title_en', o.title_en, 'channel', m.channel,
-        'language', m.language, 'message', m.message, 'price_eur', m.price_eur, 'wording', m.wording, 'state', m.state,
+        'language', m.language, 'message', m.message, 'price_eur', m.price_eur, 'wording', m.wording, 'state', public.state_of(m),
         'expected_value_eur', m.expected_value_eur, 'segment', a.segment, 'probability', r.probability,
         'drivers', coalesce(r.drivers, '[]'), 'sentiment', f.sentiment, 'topics', to_jsonb(coalesce(f.topics, '{}')),
         'considered', coalesce(b.considered, '[]'), 'budget_left_eur', public.budget_left(m.campaign_id),
@@ -428,17 +478,11 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION open_case IS 'What there is to decide on, for who claimed it; the time to decide counts from the first look';
 
--- Refuses what stands against an approval: the campaign, the budget.
-CREATE FUNCTION require_approvable(proposal uuid) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    mark public.proposal_marks;
+CREATE FUNCTION require_open_campaign(campaign text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    SELECT * INTO mark FROM public.proposal_marks WHERE proposal_id = proposal;
-    IF EXISTS (SELECT FROM public.campaigns WHERE campaign_id = mark.campaign_id AND closed_at IS NOT NULL) THEN
-        RAISE EXCEPTION 'campaign % is closed: nothing is approved in it any more', mark.campaign_id
+    IF EXISTS (SELECT FROM public.campaigns WHERE campaign_id = campaign AND closed_at IS NOT NULL) THEN
+        RAISE EXCEPTION 'campaign % is closed: nothing is approved in it any more', campaign
             USING ERRCODE = 'VG009', HINT = 'The next run proposes into the campaign that is open.';
-    ELSIF NOT mark.binds_budget THEN
-        PERFORM public.require_budget(mark.campaign_id, mark.offer_id, mark.price_eur);
     END IF;
 END $$;
 
@@ -463,8 +507,8 @@ BEGIN
     END IF;
     PERFORM public.lock_proposal(proposal, decision <> 'reject');
     SELECT * INTO mark FROM public.proposal_marks m WHERE m.proposal_id = proposal;
-    IF mark.state NOT IN ('open', 'awaiting_second', 'objected') THEN
-        RAISE EXCEPTION 'proposal % is %: it cannot be decided on', proposal, mark.state
+    IF public.state_of(mark) NOT IN ('open', 'awaiting_second', 'objected') THEN
+        RAISE EXCEPTION 'proposal % is %: it cannot be decided on', proposal, public.state_of(mark)
             USING ERRCODE = 'VG009', HINT = 'Claim the next one.';
     END IF;
     PERFORM public.require_claim(who, proposal, true);
@@ -475,16 +519,19 @@ BEGIN
         RAISE EXCEPTION '% may not decide on proposal %: it takes another person', who, proposal
             USING ERRCODE = 'VG009', HINT = 'Nobody gives both approvals, nor the second to what they edited.';
     ELSIF decision <> 'reject' AND (decision = 'second_approve') <> (mark.first_approved_by IS NOT NULL) THEN
-        RAISE EXCEPTION 'decision % does not fit proposal %, which is %', decision, proposal, mark.state
+        RAISE EXCEPTION 'decision % does not fit proposal %, which is %', decision, proposal, public.state_of(mark)
             USING ERRCODE = 'VG009', HINT = 'approve comes first, second_approve where a second approval is needed.';
     END IF;
     IF decision <> 'reject' THEN
-        PERFORM public.require_approvable(proposal);
+        PERFORM public.require_open_campaign(mark.campaign_id);
     END IF;
     PERFORM public.record_decision(
-        who, proposal, decision, reason, NULL, public.case_of(proposal),
+        who, mark, decision, reason, NULL, public.case_of(proposal),
         (SELECT greatest(extract(epoch FROM clock_timestamp() - c.shown_at), 0) FROM public.review_claims c
          WHERE c.proposal_id = proposal));
+    IF decision <> 'reject' AND NOT public.binds_budget(mark) THEN
+        PERFORM public.require_budget(mark.campaign_id);
+    END IF;
     DELETE FROM public.review_claims c WHERE c.proposal_id = proposal;
     RETURN (SELECT s.state FROM public.proposal_states s WHERE s.proposal_id = proposal);
 END $$;
@@ -504,10 +551,10 @@ BEGIN
     PERFORM public.lock_proposal(proposal, false);
     SELECT * INTO mark FROM public.proposal_marks m WHERE m.proposal_id = proposal;
     PERFORM public.require_claim(who, proposal, true);
-    IF mark.state NOT IN ('open', 'awaiting_second', 'objected')
+    IF public.state_of(mark) NOT IN ('open', 'awaiting_second', 'objected')
        OR EXISTS (SELECT FROM public.handed_over h WHERE h.proposal_id = proposal)
        OR NOT public.may_review(proposal, who) THEN
-        RAISE EXCEPTION 'proposal % is %: % cannot change it', proposal, mark.state, who
+        RAISE EXCEPTION 'proposal % is %: % cannot change it', proposal, public.state_of(mark), who
             USING ERRCODE = 'VG009', HINT = 'Claim the next one.';
     END IF;
     SELECT o.* INTO chosen FROM public.catalogue_offers o JOIN public.campaigns k ON k.catalogue_version = o.version
@@ -573,8 +620,8 @@ BEGIN
     FOR asked IN SELECT * FROM unnest(proposals, hashes) AS t (proposal, hash) ORDER BY 1 LOOP
         PERFORM public.lock_proposal(asked.proposal, true);
         SELECT * INTO mark FROM public.proposal_marks WHERE proposal_id = asked.proposal;
-        IF mark.state <> 'open' OR NOT public.may_review(asked.proposal, who) THEN
-            RAISE EXCEPTION 'proposal % is %: it cannot be approved in bulk', asked.proposal, mark.state
+        IF public.state_of(mark) <> 'open' OR NOT public.may_review(asked.proposal, who) THEN
+            RAISE EXCEPTION 'proposal % is %: it cannot be approved in bulk', asked.proposal, public.state_of(mark)
                 USING ERRCODE = 'VG009', HINT = 'Leave it out; nothing was approved.';
         ELSIF mark.second_reasons <> '{}' OR mark.wording NOT IN ('composed', 'catalogue') THEN
             RAISE EXCEPTION 'proposal % is not for bulk: %', asked.proposal, array_to_string(mark.second_reasons, ', ')
@@ -587,10 +634,12 @@ BEGIN
             RAISE EXCEPTION 'proposal % is claimed by somebody else', asked.proposal
                 USING ERRCODE = 'VG009', HINT = 'Leave it out; nothing was approved.';
         END IF;
-        PERFORM public.require_approvable(asked.proposal);
-        PERFORM public.record_decision(who, asked.proposal, 'approve', 'fits', bulk, NULL, NULL);
+        PERFORM public.require_open_campaign(mark.campaign_id);
+        PERFORM public.record_decision(who, mark, 'approve', 'fits', bulk, NULL, NULL);
         DELETE FROM public.review_claims WHERE proposal_id = asked.proposal;
     END LOOP;
+    PERFORM public.require_budget(p.campaign_id)
+    FROM (SELECT DISTINCT campaign_id FROM public.proposals WHERE proposal_id = ANY (approve_in_bulk.proposals)) p;
     RETURN bulk;
 END $$;
 
@@ -603,28 +652,28 @@ BEGIN
     PERFORM public.require_person(who, 'reviewer', 'second_reviewer');
     PERFORM public.lock_proposal(proposal, true);
     SELECT * INTO before FROM public.proposal_marks WHERE proposal_id = proposal;
-    IF before.state NOT IN ('open', 'awaiting_second', 'approved', 'rejected', 'expired', 'objected')
+    IF public.state_of(before) NOT IN ('open', 'awaiting_second', 'approved', 'rejected', 'expired', 'objected')
        OR EXISTS (SELECT FROM public.handed_over h WHERE h.proposal_id = proposal) THEN
-        RAISE EXCEPTION 'proposal % is %: no decision on it is undone', proposal, before.state
+        RAISE EXCEPTION 'proposal % is %: no decision on it is undone', proposal, public.state_of(before)
             USING ERRCODE = 'VG009', HINT = 'A decision can be undone until the hand-over.';
     ELSIF NOT who = ANY (coalesce(before.decided_by, '{}')) THEN
         RAISE EXCEPTION '% has no decision on proposal % to undo', who, proposal
             USING ERRCODE = 'VG009', HINT = 'Everybody undoes their own decisions only.';
     END IF;
-    PERFORM public.record_decision(who, proposal, 'undo', 'mistake', NULL, NULL, NULL);
+    PERFORM public.record_decision(who, before, 'undo', 'mistake', NULL, NULL, NULL);
     SELECT * INTO after FROM public.proposal_marks WHERE proposal_id = proposal;
     -- A rejection that is undone may leave another person's approval standing, whose money was spent meanwhile.
-    IF after.binds_budget AND NOT before.binds_budget AND public.budget_left(after.campaign_id) < 0 THEN
-        RAISE EXCEPTION 'over budget: undoing this rejection of proposal % would approve it again', proposal
-            USING ERRCODE = 'VG009', HINT = 'Undo another approval, or have an operator raise the budget.';
+    IF public.binds_budget(after) AND NOT public.binds_budget(before) THEN
+        PERFORM public.require_budget(after.campaign_id);
     END IF;
-    RETURN after.state;
+    RETURN public.state_of(after);
 END $$;
 
 CREATE FUNCTION undo_bulk(who text, bulk uuid) RETURNS integer LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
     undone integer := 0;
     approved uuid;
+    mark public.proposal_marks;
 BEGIN
     PERFORM public.require_read_committed();
     PERFORM public.require_person(who, 'reviewer', 'second_reviewer');
@@ -637,17 +686,17 @@ BEGIN
         WHERE d.bulk_id = bulk AND d.person = who
     ) ORDER BY customer_id FOR KEY SHARE;
     FOR approved IN
-        SELECT d.proposal_id FROM public.decisions d WHERE d.bulk_id = bulk AND d.person = who ORDER BY d.proposal_id
+        SELECT DISTINCT d.proposal_id FROM public.decisions d WHERE d.bulk_id = bulk AND d.person = who ORDER BY 1
     LOOP
         PERFORM public.lock_proposal(approved, true);
-        -- What was handed over, withdrawn or taken back already stays as it is; so does a later decision.
-        IF (SELECT state IN ('approved', 'expired') AND NOT EXISTS (
-                SELECT FROM public.decisions later
-                WHERE later.proposal_id = approved AND later.person = who AND later.bulk_id IS DISTINCT FROM bulk
-                  AND later.decided_at > (SELECT max(decided_at) FROM public.decisions mine
-                                          WHERE mine.proposal_id = approved AND mine.bulk_id = bulk))
-            FROM public.proposal_states WHERE proposal_id = approved) THEN
-            PERFORM public.record_decision(who, approved, 'undo', 'mistake', bulk, NULL, NULL);
+        SELECT * INTO mark FROM public.proposal_marks WHERE proposal_id = approved;
+        -- What was handed over, edited, withdrawn or taken back already stays as it is; so does a later decision.
+        IF mark.now_stage = 'approved' AND bulk = (
+            SELECT d.bulk_id FROM public.decisions d
+            WHERE d.proposal_id = approved AND d.person = who AND d.version = mark.version
+            ORDER BY d.decided_at DESC LIMIT 1
+        ) THEN
+            PERFORM public.record_decision(who, mark, 'undo', 'mistake', bulk, NULL, NULL);
             undone := undone + 1;
         END IF;
     END LOOP;
@@ -724,23 +773,6 @@ CREATE TRIGGER keep_all_proposals BEFORE TRUNCATE ON proposals FOR EACH STATEMEN
 CREATE TRIGGER keep_all_versions BEFORE TRUNCATE ON proposal_versions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER keep_all_decisions BEFORE TRUNCATE ON decisions FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 
--- A held-out customer gets no proposal, whoever writes it.
-CREATE FUNCTION refuse_held_out() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-DECLARE
-    held uuid;
-BEGIN
-    SELECT i.customer_id INTO held FROM inserted i
-    JOIN public.campaign_members m ON m.campaign_id = i.campaign_id AND m.customer_id = i.customer_id
-    WHERE m.held_out LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'customer % is held out of the campaign: nothing may be proposed to them', held
-            USING ERRCODE = 'VG009', HINT = 'holdout_arms() says who is held out, before an offer is chosen.';
-    END IF;
-    RETURN NULL;
-END $$;
-CREATE TRIGGER refuse_held_out AFTER INSERT ON proposals REFERENCING NEW TABLE AS inserted
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_held_out();
-
 -- A withdrawal ends the review under way, and takes what was noted about the customer in a decision.
 CREATE FUNCTION erase_review() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
@@ -751,10 +783,10 @@ END $$;
 CREATE TRIGGER erase_review AFTER UPDATE OF withdrawn_at ON proposals
     FOR EACH ROW WHEN (NEW.withdrawn_at IS NOT NULL) EXECUTE FUNCTION erase_review();
 
-REVOKE EXECUTE ON FUNCTION committed, budget_left, require_budget, plant, review_pace, lock_proposal, person_id_of,
-    record_decision, propose, may_review, claim_proposals, release_claims, require_claim, case_of, open_case,
-    require_approvable, decide, edit_proposal, approve_in_bulk, undo_decision, undo_bulk, keep_versions, check_hashes, keep_decisions,
-    keep_proposals, refuse_held_out, erase_review FROM PUBLIC;
+REVOKE EXECUTE ON FUNCTION note_stage(), note_stage(uuid), note_end, note_limits, binds_budget, state_of, require_budget,
+    plant, review_pace, lock_proposal, person_id_of, record_decision, propose, may_review, claim_proposals, release_claims,
+    require_claim, case_of, open_case, require_open_campaign, decide, edit_proposal, approve_in_bulk, undo_decision,
+    undo_bulk, keep_versions, check_hashes, keep_decisions, keep_proposals, erase_review FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION propose TO planner;
 GRANT EXECUTE ON FUNCTION claim_proposals, release_claims, open_case, decide, edit_proposal, approve_in_bulk,
     undo_decision, undo_bulk TO reviewer, second_reviewer;

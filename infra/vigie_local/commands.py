@@ -20,6 +20,7 @@ from vigie_local.checkpoints import restore_checkpoints
 from vigie_local.console_steps import step
 from vigie_local.container import names_this_machine
 from vigie_local.database_certificate import make_certificate
+from vigie_local.demo_campaign import open_demo_campaign
 from vigie_local.deploy import deploy, is_broken
 from vigie_local.errors import ServiceError
 from vigie_local.localstack import aws_client
@@ -90,6 +91,7 @@ def deploy_local(settings: LocalSettings, options: argparse.Namespace) -> int:
     services.require_ports(services.all_services(settings))
     deploy_stack(settings, options)
     has_model = demo_bank.fill_bank(settings)
+    open_demo_campaign(settings, target_of(settings))
     print(flush=True)
     status = run(settings, options) if has_model else 0
     print(flush=True)
@@ -126,6 +128,7 @@ def serve(settings: LocalSettings, options: argparse.Namespace) -> int:
     try:
         deploy_stack(settings, options)
         demo_bank.fill_bank(settings)
+        open_demo_campaign(settings, target_of(settings))
         say_where_calls_go(settings)
         if settings.in_container and names_this_machine(settings.llm_base_url):
             say(LOCALHOST_NOTE.format(given=settings.llm_base_url, host=settings.host_machine))

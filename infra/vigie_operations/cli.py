@@ -6,21 +6,18 @@ import contextlib
 import functools
 import json
 import os
-import sys
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Concatenate
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
-from vigie.trail import TrailError
 from vigie_operations import audit_export, logs, status, subject_access
 from vigie_operations import redrive as redrive_operation
 from vigie_operations import resume as resume_operation
 from vigie_operations import run as run_operation
-from vigie_operations.errors import OperationError
+from vigie_operations.campaign_cli import campaigns, offers, people
+from vigie_operations.cli_frame import operation, show
 from vigie_operations.run_report import RunReport
 from vigie_operations.targets import STACK, Target, aws_target, local_target
 
@@ -65,25 +62,6 @@ def choose_target(name: str, stack: str, region: str | None, profile: str | None
         return aws_target(stack, region, profile)
     home = Path(os.environ.get("VIGIE_HOME") or REPOSITORY / ".local")
     return local_target(int(os.environ.get("LOCALSTACK_PORT") or LOCALSTACK_PORT), home)
-
-
-def operation[**P](do: Callable[Concatenate[Target, bool, P], int]) -> Callable[P, None]:
-    """Turn a function of a target and `as_json` into a command's body: errors end with code 2 and the remedy."""
-
-    @functools.wraps(do)
-    def command(*arguments: P.args, **options: P.kwargs) -> None:
-        choose, as_json = click.get_current_context().obj
-        try:
-            code = do(choose(), as_json, *arguments, **options)
-        except (OperationError, TrailError) as error:
-            click.echo(str(error), err=True)
-            code = 2
-        except (BotoCoreError, ClientError) as error:
-            click.echo(f"AWS refused the operation: {error}", err=True)
-            code = 2
-        sys.exit(code)
-
-    return command
 
 
 @vigie.command()
@@ -252,6 +230,5 @@ def show_proof(proof: audit_export.WrittenProof, as_json: bool) -> None:
     show(proof.as_dict() if as_json else proof.lines(), as_json)
 
 
-def show(result: Any, as_json: bool) -> None:
-    """Print lines of text, or a result as JSON."""
-    click.echo(json.dumps(result, indent=2) if as_json else "\n".join(result))
+for group in (people, offers, campaigns):
+    vigie.add_command(group)

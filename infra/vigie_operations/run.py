@@ -17,7 +17,7 @@ from vigie.runs import MOST_INPUT_BYTES
 from vigie_operations.errors import RunError
 from vigie_operations.model_trouble import model_trouble
 from vigie_operations.progress import RunProgress, say, shown_progress
-from vigie_operations.run_report import RunReport, endpoint_line
+from vigie_operations.run_report import Proposals, RunReport, endpoint_line
 from vigie_operations.targets import LOCAL, Target
 
 if TYPE_CHECKING:
@@ -34,6 +34,11 @@ _SEGMENTS = """
 """
 _FROM_CATALOGUE = """
     SELECT source_reason, count(*) FROM actions WHERE run_id = %s AND source = 'catalogue' GROUP BY 1 ORDER BY 2 DESC
+"""
+_PROPOSED = """
+    SELECT a.campaign_id, a.proposed, a.over_budget, a.shadow_price,
+           (SELECT count(*) FROM arbitrations r WHERE r.run_id = a.run_id AND r.verdict = 'held_out')
+    FROM allocations a WHERE a.run_id = %s
 """
 _PLANNED = "SELECT contract, model_version FROM runs WHERE run_id = %s"
 _OTHERS = """
@@ -221,10 +226,12 @@ def _report(target: Target, connection: Connection, output: dict[str, Any], seco
         (events,) = cursor.fetchone() or (0,)
         cursor.execute(_LEFT_OUT, (run_id,))
         (left_out,) = cursor.fetchone() or (0,)
+        cursor.execute(_PROPOSED, (run_id,))
+        proposed = cursor.fetchone()
     return RunReport(
         run_id=run_id, status=output["status"], seconds=seconds, customers=output["customers"],
         segments={row[0]: row[1] for row in segments}, without_lost={row[0]: row[2] for row in segments},
         action_sources=sources, catalogue_reasons=catalogue, reasons=output.get("reasons") or {},
         audit_events=events, left_out=left_out, audit=output.get("audit", {}),
-        notes=model_trouble(target, connection, run_id),
+        notes=model_trouble(target, connection, run_id), proposals=Proposals(*proposed) if proposed else None,
     )  # fmt: skip

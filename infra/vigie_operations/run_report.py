@@ -25,6 +25,25 @@ _STATUS_WORDS = {"succeeded": "succeeded", "partial": "finished in part", "faile
 
 
 @dataclass(frozen=True)
+class Proposals:
+    """What a run would have people decide about: its campaign, how many offers, and whom the budget did not reach."""
+
+    campaign: str
+    proposed: int
+    over_budget: int
+    shadow_price: float
+    held_out: int
+
+    def line(self) -> str:
+        """Return it as a line of the summary."""
+        price = f", one more euro would bring {self.shadow_price:.2f} €" if self.shadow_price else ""
+        return (
+            f"  proposals          {self.proposed:>6}   into campaign {self.campaign}: {self.held_out} held out, "
+            f"{self.over_budget} over budget{price}"
+        )
+
+
+@dataclass(frozen=True)
 class RunReport:
     """The facts of a finished run: its output, and counts read from the database."""
 
@@ -44,6 +63,7 @@ class RunReport:
     # Per step, why customers ended it without a result.
     reasons: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    proposals: Proposals | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report as JSON can hold it."""
@@ -67,6 +87,7 @@ class RunReport:
             self._failed("not predicted", "prediction_failed", "predict", "prediction_withdrawn"),
             f"  actions            {count('actions', 0):>6}   {self._sources()}",
             self._failed("no action", "action_failed", "decide", "action_withdrawn"),
+            *([self.proposals.line()] if self.proposals else []),
             f"  failed             {count('failed', 0):>6}",
             f"  audit events       {self.audit_events:>6}   {self._audit()}",
             *self.notes,

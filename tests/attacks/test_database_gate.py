@@ -28,6 +28,7 @@ ARGUMENTS = {
     "integer": "1",
     "bigint": "1",
     "jsonb": "'{}'",
+    "campaigns": "NULL::public.campaigns",
     "text[]": "ARRAY['reviewer']",
     "uuid[]": "ARRAY[uuidv7()]",
     "bytea": "'abc'",

@@ -65,6 +65,10 @@ PARTS: Sequence[CloudPart | LonePart] = (
         "audit", "inserting and sealing audit events", measured_by_function("tests.bench.audit"), flat_rows,
     ),
     LonePart(
+        "review", "10,000 proposals made, claimed, opened and decided on by the database",
+        measured_by_function("tests.bench.review"), flat_rows,
+    ),
+    LonePart(
         "files", "a file of 1,000,000 rows drafted, loaded and read for training",
         measured_by_function("tests.bench.files"), flat_rows,
     ),

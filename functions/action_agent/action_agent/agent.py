@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from aws_lambda_powertools import Metrics
 
+from action_agent.arbitrating import arbitrate_batch
 from action_agent.deciding import Action, Decision, Prospect, SettledAction, decide
 from action_agent.store import INSERT_ACTIONS, action_row, load_candidates, load_offers, load_phrases
 from vigie.audit import Event
@@ -53,10 +54,12 @@ class ActionAgent:
                 candidates = load_candidates(transaction, message.run_id, message.batch_no)
                 offers, phrases = load_offers(transaction), load_phrases(transaction)
                 earlier = batch.start(transaction, candidates)
+                rulings = arbitrate_batch(transaction, batch.run, candidates) or {}
             rule, run_id = batch.run.decision, batch.run.run_id
             question = Question(batch.prompt_version, batch.run.wording is Wording.DRAFTED)
             decisions = in_turn([
-                decide(each, rule, offers, phrases, earlier.get(each.customer_id)) for each in candidates
+                decide(each, rule, offers, phrases, earlier.get(each.customer_id), rulings.get(each.customer_id))
+                for each in candidates
             ])  # fmt: skip
             asked = {each.candidate.candidate.customer_id: each for each in decisions if isinstance(each, Ask)}
             for turn in batch.turns(decisions):

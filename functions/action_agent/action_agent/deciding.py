@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from vigie.arbitration import Arbitration
 from vigie.decision import DecisionRule
 from vigie.steps import StepEnd
-from vigie.vocabulary import ActionSource, Reason, Segment, StepOutcome
+from vigie.vocabulary import WANT_OF_CONSENT, ActionSource, Reason, Segment, StepOutcome, Verdict
 from vigie_llm.action import Case, Draft, Offer, choice_from
 from vigie_llm.decisions import Ask, Reuse, ask_or_reuse
 from vigie_llm.ledger import Earlier
@@ -16,6 +17,13 @@ from vigie_llm.phrases import NO_ANALYSIS, Choice, Options, PhraseBank, Situatio
 from vigie_llm.pseudonymise import KnownIdentity
 
 MAX_DRIVERS = 3
+# Why a customer of a campaign is offered nothing, by what the arbitration came to.
+REASONS = {
+    Verdict.HELD_OUT: Reason.HELD_OUT,
+    Verdict.BELOW_BREAK_EVEN: Reason.BELOW_BREAK_EVEN,
+    Verdict.CONTACT_POLICY: Reason.CONTACT_POLICY,
+    Verdict.NOT_ELIGIBLE: Reason.NO_OFFER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +75,22 @@ class Action:
     egress_id: UUID | None = None
     draft: Draft | None = None
     analysis_lost: bool = False
+    arbitration: Arbitration | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """A candidate with a prediction: the segment, the offers that may be made in it, and the sentences for them."""
+    """A candidate with a prediction: the segment, the offers that may be made in it, and the sentences for them.
+
+    In a campaign the offers are those that its arbitration leaves to choose from, the best first.
+    """
 
     candidate: ActionCandidate
     probability: float
     segment: Segment
     offers: tuple[Offer, ...]
     phrases: PhraseBank
+    arbitration: Arbitration | None = None
 
     @property
     def options(self) -> Options:
@@ -100,9 +113,13 @@ class Prospect:
         )
 
     def from_catalogue(self, reason: Reason) -> Action:
-        """Return the catalogue's own words for the offer that answers most of the customer's topics."""
+        """Return the catalogue's own words for the best offer: of a campaign the one of the highest expected value.
+
+        Without one, it is the offer that answers most of the customer's topics.
+        """
         analysis = self.candidate.analysis
-        offer_id = best_offer(analysis.topics if analysis else (), self.offers).offer_id
+        topics = analysis.topics if analysis and not self.arbitration else ()
+        offer_id = best_offer(topics, self.offers).offer_id
         message = self.phrases.compose([offer_id], self.candidate.language)
         return self._action(
             ActionSource.CATALOGUE, source_reason=reason, offer_id=offer_id, phrase_ids=(offer_id,), message=message
@@ -139,7 +156,8 @@ class Prospect:
         return tuple(offer.offer_id for offer in self.offers)
 
     def _action(self, source: ActionSource, **more: Any) -> Action:
-        candidate = self.candidate
+        candidate, offer_id = self.candidate, more.get("offer_id")
+        ruling = None if more.get("source_reason") in WANT_OF_CONSENT else self.arbitration
         return Action(
             candidate.customer_id,
             self.segment,
@@ -147,6 +165,7 @@ class Prospect:
             candidate.language,
             source,
             analysis_lost=candidate.analysis_lost,
+            arbitration=ruling.choosing(offer_id) if ruling and offer_id else ruling,
             **more,
         )
 
@@ -168,17 +187,25 @@ def decide(
     offers: Sequence[Offer],
     phrases: PhraseBank,
     earlier: Earlier | None,
+    ruling: Arbitration | None = None,
 ) -> Decision:
-    """Decide about a customer: an action at once, where no offer may be made or the answer is paid for; else ask."""
+    """Decide about a customer: an action at once, where no offer may be made or the answer is paid for; else ask.
+
+    `ruling` is the arbitration of the run's campaign; without one, the offers of the segment may be made.
+    """
     if not candidate.profiled:
         return StepEnd(candidate.customer_id, StepOutcome.WITHDRAWN, Reason.CONSENT_WITHDRAWN)
     if candidate.probability is None:
         return StepEnd(candidate.customer_id, StepOutcome.FAILED, Reason.NO_PREDICTION)
     segment = rule.segment(candidate.probability, candidate.annual_value_eur)
-    permitted = offers_for(situation_of(segment, candidate.analysis), offers)
-    prospect = Prospect(candidate, candidate.probability, segment, permitted, phrases)
+    permitted = (
+        offers_within(ruling, offers) if ruling else offers_for(situation_of(segment, candidate.analysis), offers)
+    )
+    prospect = Prospect(candidate, candidate.probability, segment, permitted, phrases, ruling)
     if candidate.consent_id is None:
         return SettledAction(prospect, prospect.without_offer(Reason.NO_CONSENT))
+    if ruling and ruling.verdict is not Verdict.PROPOSED:
+        return SettledAction(prospect, prospect.without_offer(REASONS[ruling.verdict]))
     if not prospect.offers:
         return SettledAction(prospect, prospect.without_offer(Reason.NO_OFFER))
     match ask_or_reuse(prospect, earlier):
@@ -199,6 +226,12 @@ def situation_of(segment: Segment, analysis: AnalysisFields | None) -> Situation
 def offers_for(case: Situation, offers: Sequence[Offer]) -> tuple[Offer, ...]:
     """Return the offers that may be made in a segment, to a customer of that tone."""
     return tuple(o for o in offers if case.segment in o.segments and (not o.tones or case.tone in o.tones))
+
+
+def offers_within(ruling: Arbitration, offers: Sequence[Offer]) -> tuple[Offer, ...]:
+    """Return the offers that an arbitration leaves to choose from, the best first."""
+    known = {offer.offer_id: offer for offer in offers}
+    return tuple(known[choice.offer_id] for choice in ruling.choices)
 
 
 def probability_band(probability: float) -> str:

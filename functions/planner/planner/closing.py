@@ -3,6 +3,7 @@
 from typing import Any
 
 from planner import accounts, store
+from planner.campaigns import allocate_budget
 from planner.requests import FinishRequest
 from vigie.audit import Event
 from vigie.database import Database, Transaction
@@ -14,7 +15,8 @@ from vigie.vocabulary import EventStatus, EventType, StepOutcome
 def finish_run(asked: FinishRequest, database: Database, request: Request) -> dict[str, Any]:
     """Close a run once, and answer the execution's output.
 
-    Steps that no agent ended are ended here, so that every planned customer is accounted for in each step.
+    Steps that no agent ended are ended here, so that every planned customer is accounted for in each step. A run of a
+    campaign proposes what its budget reaches, in the same transaction.
 
     Raises:
         UnknownRunError: no such run was planned.
@@ -46,8 +48,10 @@ def _close(transaction: Transaction, run_id: str, run: store.Closing) -> store.C
     counts = accounts.count_customers(run.planned, ends, failed, unread)
     status = accounts.status_of(counts, run.most_lost_analyses)
     reasons = accounts.count_reasons(ends)
-    closed = store.Closing(status, run.planned, run.most_lost_analyses, counts, reasons)
+    closed = store.Closing(status, run.planned, run.most_lost_analyses, counts, reasons, run.campaign)
     store.close_run(transaction, run_id, closed)
+    if run.campaign:
+        allocate_budget(transaction, run_id, run.campaign)
     finished = {"status": status, "counts": counts, **{str(step): found for step, found in reasons.items()}}
     transaction.audit(Event(EventType.RUN_FINISHED, details=finished))
     return closed

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from planner import store
+from planner.campaigns import find_campaign, require_prerequisites
 from planner.manifest import Manifests
 from planner.requests import PlanRequest
 from planner.settings import PlannerSettings
@@ -26,7 +27,8 @@ def plan_run(
 
     Raises:
         InvalidInputError: a customer id is unknown, a run to go on with was never planned or is closed, or a run to
-            process again was never planned, is not closed, or has no customers left to process.
+            process again was never planned, is not closed, or has no customers left to process; or the campaign
+            cannot be proposed into.
         ModelNotApprovedError: there is no approved model.
     """
     request = request.for_run(asked.run_id)
@@ -66,12 +68,16 @@ def _plan(transaction: Transaction, asked: PlanRequest, settings: PlannerSetting
         wording=_wording(settings),
     )
     _require_known(transaction, asked, model.contract)
-    store.insert_run(transaction, asked, redriven.purpose if redriven else asked.purpose, frozen)
+    purpose = redriven.purpose if redriven else asked.purpose
+    campaign = find_campaign(transaction, asked, model.contract, purpose)
+    store.insert_run(transaction, asked, purpose, frozen, campaign)
     left_out = store.choose_customers(transaction, asked, model.contract, frozen.batch_size, settings.round_size)
+    if campaign:
+        require_prerequisites(transaction, asked.run_id, campaign)
     plan = store.count_plan(transaction, asked.run_id)
     if asked.redrive:
         _note_redrive(transaction, asked.redrive, asked.run_id, plan)
-    transaction.audit(_planned(asked, settings, frozen, plan, left_out))
+    transaction.audit(_planned(asked, settings, frozen, plan, left_out, campaign))
     return plan
 
 
@@ -103,7 +109,12 @@ def _require_known(transaction: Transaction, asked: PlanRequest, contract: str) 
 
 
 def _planned(
-    asked: PlanRequest, settings: PlannerSettings, frozen: store.Frozen, plan: store.Plan, left_out: int
+    asked: PlanRequest,
+    settings: PlannerSettings,
+    frozen: store.Frozen,
+    plan: store.Plan,
+    left_out: int,
+    campaign: str | None,
 ) -> Event:
     details: dict[str, Any] = {
         "planned": plan.customers,
@@ -116,6 +127,7 @@ def _planned(
         "action_prompt": settings.action_prompt,
         "most_lost_analyses": frozen.most_lost_analyses,
         **({"redrives": asked.redrive} if asked.redrive else {}),
+        **({"campaign": campaign} if campaign else {}),
         **_endpoint(asked),
     }
     return Event(EventType.RUN_PLANNED, details=details)

@@ -13,8 +13,9 @@ from vigie.vocabulary import RunKind
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 # An execution's name cannot be used again: one that resumes a run has a name of its own, which contains the run's.
+CAMPAIGN = re.compile(r"[a-z][a-z-]{0,30}[a-z0-9-]{0,4}")
 RESUMES = re.compile(r"(?P<run_id>.+)--resume-[0-9]+")
-ALLOWED = ("customer_ids", "limit", "batch_size", "purpose", "redrive")
+ALLOWED = ("customer_ids", "limit", "batch_size", "purpose", "redrive", "campaign")
 MAX_BATCH_SIZE = 1000
 # What Step Functions takes, less the other fields and what the state machine adds when it calls this function.
 MOST_CUSTOMER_IDS_BYTES = MOST_INPUT_BYTES - 2048
@@ -28,6 +29,8 @@ SHOWN_CHARACTERS = 60
 class PlanRequest:
     """A run to plan. Empty `customer_ids` and no `limit` mean everybody due; `redrive` is a run to process again.
 
+    `campaign` is the one to propose into; none means the open one of the contract, where there is one.
+
     `endpoint` is where the agents' calls go, which they say themselves: the planner may not read the secret.
     """
 
@@ -39,6 +42,7 @@ class PlanRequest:
     resumes: bool = False
     redrive: str | None = None
     endpoint: Endpoint | None = None
+    campaign: str | None = None
 
     @classmethod
     def parse(cls, event: dict[str, Any]) -> "PlanRequest":
@@ -58,13 +62,15 @@ class PlanRequest:
         if purpose not in tuple(RunKind):
             problems.append(f"purpose={_shown(purpose)} is unknown: use {', '.join(RunKind)}")
         redrive = _redrive(given, problems)
+        campaign = _campaign(given, problems)
         if problems:
             raise InvalidInputError("; ".join(problems))
         run_id = _run_id(event)
         resumed = RESUMES.fullmatch(run_id)
         named = resumed["run_id"] if resumed else run_id
         endpoint = Endpoint.parse(event.get("endpoint"))
-        return cls(named, customer_ids, limit, batch_size, RunKind(purpose), resumed is not None, redrive, endpoint)
+        resumes, kind = resumed is not None, RunKind(purpose)
+        return cls(named, customer_ids, limit, batch_size, kind, resumes, redrive, endpoint, campaign)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,20 @@ def _redrive(given: dict[str, Any], problems: list[str]) -> str | None:
         for name in ("customer_ids", "purpose")
         if given.get(name) is not None
     ]
+    return value
+
+
+def _campaign(given: dict[str, Any], problems: list[str]) -> str | None:
+    value = given.get("campaign")
+    if value is None:
+        return None
+    if not isinstance(value, str) or not CAMPAIGN.fullmatch(value):
+        problems.append(f"campaign={_shown(value)} is no campaign's id: vigie campaigns list shows them")
+        return None
+    if given.get("purpose", RunKind.RETENTION) != RunKind.RETENTION:
+        problems.append(
+            f"campaign cannot be given with purpose={_shown(given['purpose'])}: such a run proposes nothing"
+        )
     return value
 
 

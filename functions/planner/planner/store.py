@@ -115,6 +115,7 @@ class Closing:
     most_lost_analyses: float
     counts: dict[str, int] | None = None
     reasons: dict[Step, dict[Reason, int]] | None = None
+    campaign: str | None = None
 
 
 def find_plan(transaction: Transaction, run_id: str) -> Plan | None:
@@ -180,12 +181,14 @@ def note_redrive(transaction: Transaction, of: str, run_id: str) -> None:
     )
 
 
-def insert_run(transaction: Transaction, asked: PlanRequest, purpose: RunKind, frozen: Frozen) -> None:
+def insert_run(
+    transaction: Transaction, asked: PlanRequest, purpose: RunKind, frozen: Frozen, campaign: str | None = None
+) -> None:
     """Store a run; its counts follow."""
     transaction.cursor.execute(
         "INSERT INTO runs (run_id, purpose, contract, model_version, scorer_sha256, prompt_versions, thresholds,"
-        " decision, batch_size, most_lost_analyses, wording, llm_recipient, llm_address, llm_model, batches,"
-        " planned) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
+        " decision, batch_size, most_lost_analyses, wording, campaign_id, llm_recipient, llm_address, llm_model,"
+        " batches, planned) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, 0, 0)",
         (
             asked.run_id,
             purpose,
@@ -198,6 +201,7 @@ def insert_run(transaction: Transaction, asked: PlanRequest, purpose: RunKind, f
             frozen.batch_size,
             frozen.most_lost_analyses,
             frozen.wording,
+            campaign,
             *(astuple(asked.endpoint) if asked.endpoint else (None, None, None)),
         ),
     )
@@ -281,7 +285,8 @@ def close_run(transaction: Transaction, run_id: str, closed: Closing) -> None:
 def closed_run(transaction: Transaction, run_id: str) -> Closing | None:
     """Read and lock how a run ended, or that it has not yet: two closers wait for each other here."""
     rows: list[Any] = transaction.fetch(
-        "SELECT status, planned, most_lost_analyses, counts, reasons FROM runs WHERE run_id = %s FOR NO KEY UPDATE",
+        "SELECT status, planned, most_lost_analyses, counts, reasons, campaign_id FROM runs"
+        " WHERE run_id = %s FOR NO KEY UPDATE",
         (run_id,),
     )
     return Closing(RunStatus(rows[0][0]), *rows[0][1:]) if rows else None

@@ -55,7 +55,8 @@ RUN_COUNTS = counts_of(
 OF_MODEL = {"model_version": text(VERSION, Record.MODEL), "contract": text(VERSION, Record.MODEL)}
 # Written by the database's own functions, which compare them with the records that they name.
 PERSON = text(UUID, Record.PERSON)
-OF_CAMPAIGN = {"campaign": text("^[a-z][a-z-]{0,30}[a-z0-9-]{0,4}$", Record.CAMPAIGN)}
+CAMPAIGN = "^[a-z][a-z-]{0,30}[a-z0-9-]{0,4}$"
+OF_CAMPAIGN = {"campaign": text(CAMPAIGN, Record.CAMPAIGN)}
 OF_PROPOSAL = {**OF_CAMPAIGN, "proposal_id": text(UUID, Record.PROPOSAL), "person_id": PERSON}
 
 MEANINGS: dict[EventType, tuple[str, dict[str, Rule]]] = {
@@ -75,6 +76,7 @@ MEANINGS: dict[EventType, tuple[str, dict[str, Rule]]] = {
             "recipient": text(RECIPIENT, Record.RUN),
             "address": text(ADDRESS, Record.RUN),
             "llm_model": text(VERSION, Record.RUN),
+            "campaign": text(CAMPAIGN, Record.RUN),
         },
     ),
     EventType.BATCH_START: ("An agent started a batch.", {"batch_no": COUNT, "customers": COUNT}),
@@ -311,7 +313,7 @@ WRITERS: dict[str, tuple[EventType, ...]] = {
     "dead_letters": (EventType.DEAD_LETTERED,),
     "owner": (
         EventType.MODEL_APPROVED, EventType.MODEL_RETIRED, EventType.CONSENT_RECORDED, EventType.DERIVED_DATA_ERASED,
-        EventType.LLM_CALL_END,
+        EventType.LLM_CALL_END, EventType.PERSON_CHANGED,
     ),
 }  # fmt: skip
 # What only the database's own functions write, on behalf of whoever calls them.

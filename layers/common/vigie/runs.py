@@ -26,6 +26,8 @@ class Run:
     # Missing in a run that was planned by an earlier version.
     endpoint: Endpoint | None = None
     wording: Wording = Wording.COMPOSED
+    # The campaign that the run proposes into.
+    campaign_id: str | None = None
 
 
 def load_run(transaction: Transaction, run_id: str) -> Run:
@@ -36,13 +38,13 @@ def load_run(transaction: Transaction, run_id: str) -> Run:
     """
     rows: list[Any] = transaction.fetch(
         "SELECT run_id, contract, model_version, scorer_sha256, prompt_versions, thresholds, decision,"
-        " wording, llm_recipient, llm_address, llm_model"
+        " wording, campaign_id, llm_recipient, llm_address, llm_model"
         " FROM runs WHERE run_id = %s",
         (run_id,),
     )
     if not rows:
         raise UnknownRunError(f"run {run_id} was never planned: start one with make run")
-    found, contract, version, sha256, prompts, thresholds, rule, wording, *planned = rows[0]
+    found, contract, version, sha256, prompts, thresholds, rule, wording, campaign, *planned = rows[0]
     decision = read_decision(rule, thresholds["high"], thresholds["medium"])
     endpoint = Endpoint(*planned) if all(planned) else None
-    return Run(found, contract, version, sha256, prompts, decision, endpoint, Wording(wording))
+    return Run(found, contract, version, sha256, prompts, decision, endpoint, Wording(wording), campaign)

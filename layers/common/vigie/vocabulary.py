@@ -41,6 +41,9 @@ class Reason(Word):
     NO_FEATURES = "NoFeatures"
     NO_PREDICTION = "NoPrediction"
     NO_OFFER = "NoOffer"
+    HELD_OUT = "HeldOut"
+    BELOW_BREAK_EVEN = "BelowBreakEven"
+    CONTACT_POLICY = "ContactPolicy"
     ANSWER_REJECTED = "AnswerRejected"
     EGRESS_BLOCKED = "EgressBlocked"
     MODEL_REFUSED = "ModelRefused"
@@ -222,6 +225,53 @@ class EventType(Word):
     OBJECTION_ANSWERED = "OBJECTION_ANSWERED"
     OVERSIGHT_REPORTED = "OVERSIGHT_REPORTED"
     PERSON_CHANGED = "PERSON_CHANGED"
+
+
+class Verdict(Word):
+    """What the arbitration of a customer's offers came to."""
+
+    PROPOSED = "proposed"
+    HELD_OUT = "held_out"
+    BELOW_BREAK_EVEN = "below_break_even"
+    NOT_ELIGIBLE = "not_eligible"
+    CONTACT_POLICY = "contact_policy"
+    OVER_BUDGET = "over_budget"
+
+
+class OfferVerdict(Word):
+    """Why an offer was chosen for a customer, or why not."""
+
+    CHOSEN = "chosen"
+    WITHIN_MARGIN = "within_margin"
+    LOWER_VALUE = "lower_value"
+    BELOW_BREAK_EVEN = "below_break_even"
+    NOT_VALID_TODAY = "not_valid_today"
+    WRONG_SEGMENT = "wrong_segment"
+    WRONG_TONE = "wrong_tone"
+    WRONG_TOPIC = "wrong_topic"
+    WRONG_LANGUAGE = "wrong_language"
+    MISSING_FEATURE = "missing_feature"
+    MISSING_VALUE = "missing_value"
+    REQUIREMENT = "requirement"
+    COOLDOWN = "cooldown"
+    CHANNEL_REST = "channel_rest"
+    CONTACT_POLICY = "contact_policy"
+
+
+class SaveRateSource(Word):
+    """Where an offer's save rate comes from."""
+
+    ASSUMED = "assumed"
+    MEASURED = "measured"
+
+
+class Channel(Word):
+    """By which way an offer reaches a customer."""
+
+    EMAIL = "email"
+    PHONE = "phone"
+    LETTER = "letter"
+    APP = "app"
 
 
 class ReviewDecision(Word):

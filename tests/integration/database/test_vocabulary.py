@@ -10,6 +10,7 @@ from vigie.vocabulary import (
     CLOSE_AUDIT,
     ActionSource,
     CallStatus,
+    Channel,
     DeadLetterReason,
     DeliveryAnswer,
     Duty,
@@ -20,11 +21,13 @@ from vigie.vocabulary import (
     Purpose,
     ReviewDecision,
     RunStatus,
+    SaveRateSource,
     Segment,
     Sentiment,
     Step,
     StepOutcome,
     Topic,
+    Verdict,
     Wording,
 )
 from vigie_llm.phrases import NO_ANALYSIS
@@ -57,15 +60,19 @@ WORDS: dict[tuple[str, str], set[str]] = {
     ("catalogue_offers", "segments"): set(Segment),
     ("catalogue_offers", "tones"): TONES,
     ("campaign_members", "segment"): set(Segment),
+    ("arbitrations", "verdict"): set(Verdict),
+    ("arbitrations", "channel"): set(Channel),
+    ("proposal_versions", "channel"): set(Channel),
+    ("catalogue_offers", "channels"): set(Channel),
+    ("catalogue_offers", "save_rate_source"): set(SaveRateSource),
     ("dead_letters", "step"): {*Step, CLOSE_AUDIT},
     ("dead_letters", "reason"): set(DeadLetterReason),
 }
 # Columns of constraints over closed words that the functions do not write.
 OTHERS = {("customers", "language"), ("feedback", "language"), ("actions", "language"), ("run_drift", "level"),
-          ("model_registry", "state"), ("catalogue_offers", "languages"), ("catalogue_offers", "channels"),
-          ("catalogue_offers", "save_rate_source"), ("arbitrations", "verdict"), ("arbitrations", "channel"),
-          ("proposal_versions", "channel"), ("proposal_versions", "language"), ("proposal_versions", "wording"),
-          ("planted_proposals", "kind"), ("outcomes", "outcome")}  # fmt: skip
+          ("model_registry", "state"), ("catalogue_offers", "languages"),
+          ("proposal_versions", "language"), ("proposal_versions", "wording"),
+          ("planted_proposals", "kind"), ("proposals", "stage"), ("outcomes", "outcome")}  # fmt: skip
 OF_ONE_COLUMN = """
 SELECT conrelid::regclass::text, attname, pg_get_constraintdef(c.oid)
 FROM pg_constraint c JOIN pg_attribute a ON a.attrelid = conrelid AND a.attnum = conkey[1]
