@@ -162,7 +162,11 @@ def show_one(view: View, sitting: Sitting, campaign: Row) -> None:
     labels = feature_labels(read_cached(view, contract_in_force, campaign["contract"]), view.language)
     show_case(view, sitting.case, sitting.state, titles, labels, pace["slow"])
     until = view.formats.moment(sitting.state["claim_expires_at"], seconds=True)
-    show(markup.tag("p", view.words("review.claimed_until", when=until), css="note"))
+    said, back = st.columns([4, 1], vertical_alignment="center")
+    with said:
+        show(markup.tag("p", view.words("review.claimed_until", when=until), css="note"))
+    back.button(view.words("review.release"), key="release", disabled=bool(sitting.dialog), type="tertiary",
+                on_click=press, args=(sitting, sitting.release))  # fmt: skip
     watch(sitting)
     if sitting.dialog == "reject":
         show_reject(view, sitting, press)
