@@ -6,7 +6,10 @@ DashboardError
 ├── SecretMalformedError     the secret lacks a field
 ├── DatabaseUnreachableError no server answers, or the password is refused
 ├── SchemaMissingError       the tables are not there, or may not be read
-└── QueryTooSlowError        the database gave up on a query
+├── QueryTooSlowError        the database gave up on a query
+├── RefusedError             a function of the database refused what a person asked for
+├── BusyError                somebody else held what a person asked for; nothing was done
+└── OutcomeUnknownError      the connection was lost before the answer: look before asking again
 
 `kind` names the entry of texts.toml, section [error], that says what to do; `values` fills it in.
 """
@@ -58,3 +61,21 @@ class QueryTooSlowError(DashboardError):
     """When the database gave up on a query."""
 
     kind = "query_too_slow"
+
+
+class RefusedError(DashboardError):
+    """When a function of the database refused: `message` and `hint` are its own words, in English."""
+
+    kind = "refused"
+
+
+class BusyError(DashboardError):
+    """When a lock or a connection was not to be had in time; nothing was done."""
+
+    kind = "busy"
+
+
+class OutcomeUnknownError(DashboardError):
+    """When the connection was lost between asking and the answer: it may have been done."""
+
+    kind = "outcome_unknown"

@@ -41,6 +41,13 @@ class Formats:
             return _NOTHING
         return f"{self.number(amount)}\u00a0€" if self.language == "fr" else f"€{self.number(amount)}"
 
+    def price(self, amount: float | None) -> str:
+        """Euros with cents where there are any: `12,50 €` or `€12.50`."""
+        if amount is None:
+            return _NOTHING
+        written = self.number(amount, 0 if round(amount * 100) % 100 == 0 else 2)
+        return f"{written}\u00a0€" if self.language == "fr" else f"€{written}"
+
     def day(self, value: date | datetime | None) -> str:
         """`3 févr. 2026` or `3 Feb 2026`, in the reader's time zone."""
         if value is None:

@@ -13,8 +13,8 @@ from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# Of this machine; any other name is said by --browser.serverAddress.
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
+from dashboard.server_names import LOCAL_HOSTS
+
 REMEDY = "Use http://localhost, or give the address that people open: DASHBOARD_URL (--browser.serverAddress)."
 HEADERS = {
     # Streamlit's own pages have inline scripts and styles, and compile some of their code.

@@ -16,6 +16,7 @@ from dashboard.view import View, choose_language, current_view, show
 HERE = Path(__file__).parent
 SECTIONS = {
     "retention": {"overview": "monitoring", "customers": "group", "customer": "person"},
+    "actions": {"review": "rule", "campaigns": "campaign", "offers": "redeem"},
     "proof": {
         "audit": "list_alt",
         "runs": "play_circle",

@@ -91,7 +91,7 @@ def prepare_database(server: PostgresServer, dbname: str) -> None:
     connection.close()
     migrate(server, dbname)
     with server.connect("postgres") as connection, connection.cursor() as cursor:
-        for role in ("dashboard", "officer"):
+        for role in ("dashboard", "officer", "reviewer", "second_reviewer"):
             cursor.execute(f"ALTER ROLE {role} PASSWORD %s", (PASSWORD,))
 
 
@@ -109,6 +109,20 @@ def fill_bank(server: PostgresServer, dbname: str = "vigie", customers: int = 20
     with server.connect(dbname) as connection, connection.cursor() as cursor:
         cursor.execute(sql)
     connection.close()
+
+
+def fill_campaign(server: PostgresServer, dbname: str = "vigie", proposals: int = 60) -> None:
+    """Writes people, a catalogue, a campaign and proposals of the newest run, after `fill_bank`."""
+    sql = Path(__file__).with_name("dashboard_campaign.sql").read_text().replace(":proposals", str(proposals))
+    with server.connect(dbname) as connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+    connection.close()
+
+
+def reviewing_secrets(server: PostgresServer, dbname: str = "vigie") -> dict[str, str]:
+    """The secrets of a dashboard on which people review."""
+    duties = ("dashboard", "reviewer", "second_reviewer")
+    return {f"vigie/database/{role}": secret_of(server, dbname, role=role) for role in duties}
 
 
 def dashboard_environment(store: SecretStore, home: Path) -> dict[str, str]:

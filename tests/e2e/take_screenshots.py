@@ -2,8 +2,8 @@
 
     python -m tests.e2e.take_screenshots --url http://localhost:8501 --out docs/images [--language en] [--all]
 
-Writes overview.png, customer.png (the customer most at risk whose feedback was analysed) and audit.png; `--all` writes
-every page whole.
+Writes overview.png, customer.png (the customer most at risk to whom a message was composed), review.png (the first case
+of the queue, which is given back afterwards) and audit.png; `--all` writes every page whole.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from playwright.sync_api import Browser, Page
 from tests.e2e.browser import browser_or_reason, wait_at_rest
 
 WIDTH, HEIGHT = 1400, 900
-PAGES = ("overview", "customers", "audit", "runs", "governance", "claims", "model")
+PAGES = (
+    "overview", "customers", "campaigns", "offers", "audit", "runs", "governance", "claims", "model",
+)  # fmt: skip
+# As many stories are opened in search of one with a message; held-out customers have none.
+TRIES = 12
 
 
 def open_page(page: Page, url: str, path: str, language: str) -> None:
@@ -27,13 +31,34 @@ def open_page(page: Page, url: str, path: str, language: str) -> None:
 
 
 def find_customer(page: Page, url: str, language: str) -> str:
-    """The path of the story to show: most at risk among those with an analysis, or simply most at risk."""
-    for path in ("customers?sentiment=negative", "customers"):
+    """The path of the story to show: most at risk among those with feedback and a message, or simply most at risk."""
+    found: list[str] = []
+    for path in ("customers?sentiment=negative&consent=retention_offers:yes", "customers"):
         open_page(page, url, path, language)
-        links = page.locator("tbody a")
-        if links.count():
-            return (links.first.get_attribute("href") or "customer").split("&lang=")[0]
-    raise SystemExit("The dashboard lists no customer: start a run first (make run).")
+        links = page.locator("tbody a").all()[:TRIES]
+        found += [(link.get_attribute("href") or "customer").split("&lang=")[0] for link in links]
+    for path in found:
+        open_page(page, url, path, language)
+        if page.locator("blockquote").count():
+            return path
+    if not found:
+        raise SystemExit("The dashboard lists no customer: start a run first (make run).")
+    return found[0]
+
+
+def take_review(page: Page, url: str, file: Path, language: str, whole: bool) -> None:
+    """The first case of the queue as a reviewer has it before them, or what the page says instead of one."""
+    open_page(page, url, "review", language)
+    following = page.locator("[class*='st-key-next-'] button")
+    if following.count():
+        following.click()
+        page.locator(".v blockquote, .v .empty").first.wait_for()
+        wait_at_rest(page)
+    take(page, file, whole)
+    back = page.locator(".st-key-release button")
+    if back.count():
+        back.click()
+        wait_at_rest(page)
 
 
 def take(page: Page, file: Path, whole: bool) -> None:
@@ -58,6 +83,7 @@ def take_all(browser: Browser, url: str, out: Path, language: str, whole: bool) 
     for name, path in paths.items():
         open_page(page, url, path, language)
         take(page, out / (f"{name}-{language}.png" if whole else f"{name}.png"), whole)
+    take_review(page, url, out / (f"review-{language}.png" if whole else "review.png"), language, whole)
 
 
 def main() -> None:

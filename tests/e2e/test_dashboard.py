@@ -21,7 +21,7 @@ from tests.e2e.dashboard_bank import (
 )
 
 PATIENCE_MS = 60_000
-PATHS = ("", "customers", "audit", "runs", "governance", "claims", "model")
+PATHS = ("", "customers", "review", "campaigns", "offers", "audit", "runs", "governance", "claims", "model")
 
 
 @pytest.fixture(scope="module")

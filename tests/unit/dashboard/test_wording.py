@@ -26,6 +26,8 @@ STORED = {
     "source", "offer_source", "run_status", "status", "level", "model_state", "agent", "event", "channel", "metric",
     "algorithm",
     "country", "subject", "measure", "problem", "detail", "recipient", "terms", "nav", "error", "consent_record",
+    "duty", "decision", "decision_reason", "second_reason", "proposal_state", "proposal_wording", "arbitration",
+    "heard", "verdict",
 }  # fmt: skip
 
 
