@@ -22,8 +22,8 @@ from vigie_llm.chat import ChatAnswer, ChatRequest
 # What the bank itself knows of its customers, and the reviewed sentences that are there for everybody.
 GIVEN = {"customers", "customer_features", "feedback", "consents", "offers", "phrases"}
 WORD = "zanzibar"
-# With so many complaints the log-odds are -1 + 3 + 0.7391, which begins otherwise than any other figure.
-SCORE, COMPLAINTS = -0.7391, 3
+# With so many complaints the log-odds are -1 + 3 + 0.739, which begins otherwise than any other figure.
+SCORE, COMPLAINTS = -0.739, 3
 FOUND = {
     "sentiment": "mixed",
     "score": SCORE,
@@ -103,7 +103,7 @@ def seen(office: Office, customer_id: UUID, logged: str) -> Canary:  # noqa: F81
     offered = {offer_id, message, *phrases, *reasons}
     question = markers[Purpose.RETENTION_OFFERS]
     figures = {digits(probability), digits(log_odds)}
-    assert figures == {"0.9392", "2.7391"}
+    assert figures == {"0.9392", "2.739"}
     return Canary(
         customer_id,
         run_id,
@@ -123,8 +123,7 @@ def seen(office: Office, customer_id: UUID, logged: str) -> Canary:  # noqa: F81
 
 def digits(value: float) -> str:
     """A number to four digits, without its sign, as every way of writing the whole number begins."""
-    text = f"{abs(value):.12f}"
-    return text[: text.index(".") + 5]
+    return repr(abs(value))[:6].rstrip("0")
 
 
 def columns_with(bank: Bank, traces: Iterable[str], *about: object) -> set[str]:
