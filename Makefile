@@ -126,7 +126,7 @@ export-customer: environment ## Everything held and done about one customer (GDP
 
 hand-over: environment ## Hand over what is approved: CAMPAIGN=…, or AGAIN=hand-over id, or ANSWERS=file; AS=operator OUT=folder
 	@$(if $(CAMPAIGN)$(AGAIN)$(ANSWERS),,echo 'Say what: make hand-over CAMPAIGN=…' >&2; exit 2)
-	@$(VIGIE) hand-over $(if $(ANSWERS),answer "$$ANSWERS",$(if $(AGAIN),--again "$$AGAIN","$$CAMPAIGN") $(if $(OUT),--out "$$OUT")) $(if $(AS),--as "$$AS")
+	@$(VIGIE) hand-over $(if $(ANSWERS),answer "$$ANSWERS",$(if $(AGAIN),--again "$$AGAIN","$$CAMPAIGN") $(if $(OUT),--out "$$OUT")) $(if $(filter-out default,$(origin AS)),--as "$$AS")
 
 prove-event: environment ## Prove that one event is in the signed log: EVENT=event id
 	@$(if $(EVENT),,echo 'Say which event: make prove-event EVENT=…' >&2; exit 2)

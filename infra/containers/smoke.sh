@@ -205,6 +205,26 @@ check_secrets() {
     done
 }
 
+# Between the containers the database is reached over TLS, and only as the name in its certificate.
+check_tls() {
+    say "The way to the database"
+    inside dashboard /vigie/.venv/bin/python -c '
+import socket, psycopg2
+from dashboard.connection import read_credentials
+way = read_credentials().parameters()
+assert way["sslmode"] == "verify-full", way["sslmode"]
+connection = psycopg2.connect(**way)
+assert connection.info.ssl_in_use
+print("encrypted:", connection.info.ssl_attribute("protocol"), connection.info.ssl_attribute("cipher"))
+try:
+    psycopg2.connect(**way | {"host": "cloud", "hostaddr": socket.gethostbyname(way["host"])})
+except psycopg2.OperationalError as error:
+    assert "does not match host name" in str(error), error
+else:
+    raise SystemExit("a server that cannot prove its name is spoken to")
+' || fail "the way to the database is not what it should be"
+}
+
 check_hardening() {
     say "Read-only file systems, no rights"
     local id
@@ -255,6 +275,7 @@ compose up --detach --wait --wait-timeout 900 || fail "the stack did not become 
 check_run
 check_commands
 check_pages
+check_tls
 check_secrets
 check_hardening
 check_health_window

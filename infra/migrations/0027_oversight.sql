@@ -1,6 +1,6 @@
 -- Oversight that proves itself: proposals that are wrong on purpose, what each reviewer made of them, and a queue that
 -- slows down where too many pass. tests/attacks/test_planted_proposals.py asks every role which ones are planted.
--- depends: 0025_review
+-- depends: 0026_hand_over
 
 -- A number in [0, 1) that nobody knows without the campaign's key.
 CREATE FUNCTION planted_draw(key bytea, what text) RETURNS double precision LANGUAGE sql IMMUTABLE AS $$

@@ -1,5 +1,5 @@
 -- What came of a campaign's customers: recorded by an operator, all rows or none, and added up by segment, arm and offer.
--- depends: 0024_catalogue_and_campaigns
+-- depends: 0028_objections
 
 -- The rows of a delivery as the types they must have, null where a value has another, and what is wrong with each.
 CREATE FUNCTION read_outcomes(campaign text, rows jsonb)

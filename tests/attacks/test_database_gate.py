@@ -1,5 +1,6 @@
 """Attacks on the database's gate by an agent that has its own role's password and nothing else."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -13,6 +14,7 @@ from psycopg2.extensions import connection as Connection
 
 from tests.integration.conftest import Bank
 from tests.integration.database.conftest import (
+    ANALYSED,
     ENTER_EGRESS,
     INSERT_ANALYSIS,
     claim_egress,
@@ -261,8 +263,8 @@ def test_an_answer_that_arrives_after_the_withdrawal_is_dropped(bank: Bank, cust
     egress_id = enter_egress(bank, customer_id)
     claim_egress(bank, egress_id)
     bank.record_consent(customer_id, "feedback_analysis", False)
-    end = "SELECT end_egress(%s, 'answered', '{\"summary\": \"unhappy\"}', 5, 6, 7)"
-    assert bank.query(end, egress_id, role="nlp_agent") == [(True,)]
+    end = "SELECT end_egress(%s, 'answered', %s, 5, 6, 7)"
+    assert bank.query(end, egress_id, json.dumps(ANALYSED), role="nlp_agent") == [(True,)]
     sql = "SELECT outcome, answer, tokens_in FROM egress_ledger WHERE egress_id = %s"
     assert bank.query(sql, egress_id) == [("answered", None, 5)]
 
@@ -273,11 +275,11 @@ def test_an_answer_and_a_withdrawal_at_once_leave_no_answer(bank: Bank, customer
     egress_id = enter_egress(bank, customer_id)
     claim_egress(bank, egress_id)
     withdrawing = bank.connect()
-    end = "SELECT end_egress(%s, 'answered', '{\"summary\": \"unhappy\"}', 5, 6, 7)"
+    end = "SELECT end_egress(%s, 'answered', %s, 5, 6, 7)"
     with ThreadPoolExecutor(1) as other:
         with withdrawing, withdrawing.cursor() as cursor:
             cursor.execute("SELECT record_consent(%s, 'feedback_analysis', false, 'test', '1')", (customer_id,))
-            ended = other.submit(bank.query, end, egress_id, role="nlp_agent")
+            ended = other.submit(bank.query, end, egress_id, json.dumps(ANALYSED), role="nlp_agent")
             wait_until_blocked(bank)
         ended.result()
     withdrawing.close()

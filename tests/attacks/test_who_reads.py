@@ -1,5 +1,6 @@
 """Who can read a customer's words, names and contact data: planted values, searched in all that a role can select."""
 
+import json
 from collections.abc import Callable, Iterator
 from uuid import UUID, uuid4
 
@@ -7,7 +8,7 @@ import psycopg2
 import pytest
 
 from tests.integration.conftest import Bank
-from tests.integration.database.conftest import claim_egress, consent_of
+from tests.integration.database.conftest import ANALYSED, CHOSEN, claim_egress, consent_of
 from vigie.vocabulary import ReadingReason
 from vigie_local.migrations import FUNCTION_ROLES
 
@@ -51,7 +52,8 @@ def planted(bank: Bank, victim: Callable[[], UUID]) -> UUID:
         consent_id = consent_of(bank, customer_id, purpose)
         bank.query(SENT, egress_id, customer_id, purpose, consent_id, f"I say: {WORDS}", role=role)
         claim_egress(bank, egress_id, role=role)
-        bank.query("SELECT end_egress(%s, 'answered', '{}', 1, 1, 1)", egress_id, role=role)
+        answer = json.dumps(ANALYSED if role == "nlp_agent" else CHOSEN)
+        bank.query("SELECT end_egress(%s, 'answered', %s, 1, 1, 1)", egress_id, answer, role=role)
     return customer_id
 
 

@@ -2,6 +2,7 @@
 
     make mutation                    every module of mutation.toml (hours)
     make mutation ONLY=decision      modules whose path contains the word
+    make mutation ARGS='--sample 80' so many mutants of each module, drawn at random (the same ones for one --seed)
 
 Each module is mutated in a copy of the tracked files, so that the clone stays as it is. A mutant that survives is
 either equivalent, or a behaviour that no unit test asks for.
@@ -12,12 +13,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make mutation", description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("--only", default="", help="modules whose path contains this")
     parser.add_argument("--timeout", type=float, default=60, help="seconds after which a mutant counts as killed")
+    parser.add_argument("--sample", type=int, metavar="N", help="mutants of each module to test; all by default")
+    parser.add_argument("--seed", type=int, default=1, help="which ones the sample holds")
     parser.add_argument("--json", type=Path, help="write the figures here")
     given = parser.parse_args(arguments)
     planned = tomllib.loads(PLAN.read_text(encoding="utf-8"))["modules"]
@@ -57,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not chosen:
         print(f"ONLY={given.only} names no module of {PLAN.name}: {', '.join(planned)}", file=sys.stderr)
         return 2
-    found = {module: measure(module, tests, given.timeout) for module, tests in chosen.items()}
+    found = {module: measure(module, tests, given) for module, tests in chosen.items()}
     show(found)
     if given.json:
         figures = {module: score(mutants) for module, mutants in found.items()}
@@ -65,18 +71,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(module: str, tests: Sequence[str], timeout: float) -> list[Mutant]:
-    """Run every mutant of a module against its tests."""
+def measure(module: str, tests: Sequence[str], given: argparse.Namespace) -> list[Mutant]:
+    """Run every mutant of a module, or a sample of them, against its tests."""
     with tempfile.TemporaryDirectory(prefix="vigie-mutation-") as folder:
         copy_tracked(Path(folder))
         config, session = Path(folder) / "mutation.toml", Path(folder) / "session.sqlite"
-        config.write_text(configuration(module, tests, timeout), encoding="utf-8")
+        config.write_text(configuration(module, tests, given.timeout), encoding="utf-8")
         for program, *words in (
             ("cosmic-ray", "baseline", config), ("cosmic-ray", "init", config, session),
-            ("cr-filter-operators", session, config), ("cosmic-ray", "exec", config, session),
+            ("cr-filter-operators", session, config),
         ):  # fmt: skip
             run(program, words, Path(folder))
+        if given.sample:
+            draw(session, given.sample, given.seed)
+        run("cosmic-ray", ["exec", config, session], Path(folder))
         return list(read_session(run("cosmic-ray", ["dump", session], Path(folder))))
+
+
+def draw(session: Path, many: int, seed: int) -> None:
+    """Leave so many mutants to test in a session. The ids are new each time, what is changed where is not."""
+    waiting = (
+        "SELECT job_id FROM mutation_specs WHERE job_id NOT IN (SELECT job_id FROM work_results)"
+        " ORDER BY start_pos_row, start_pos_col, operator_name, operator_args, occurrence"
+    )
+    with closing(sqlite3.connect(session)) as database, database:
+        rows = database.execute(waiting).fetchall()
+        left_out = random.Random(seed).sample(rows, max(0, len(rows) - many))
+        for table in ("mutation_specs", "work_items"):
+            database.executemany(f"DELETE FROM {table} WHERE job_id = ?", left_out)
 
 
 def copy_tracked(folder: Path) -> None:

@@ -531,11 +531,16 @@ def check_signature(checkpoint: Checkpoint, key: PublicKey, origin: str | None =
 
 
 def _check_signed(name: str, text: str, signatures: Sequence[Signature], key: PublicKey) -> None:
-    ours = [s for s in signatures if (s.name, s.key_id) == (name, key.key_id)]
+    ours = _lines_of(name, key, signatures)
     if not ours:
         raise CheckpointError("unknown key", f"no signature is by {name} with key {key.key_id.hex()}")
-    if not all(key.has_signed(text.encode(), each.signature) for each in ours):
+    if not all(key.has_signed(text.encode(), signature) for signature in ours):
         raise CheckpointError("bad signature", f"its signature is not by key {key.key_id.hex()}")
+
+
+def _lines_of(name: str, key: PublicKey, signatures: Iterable[Signature]) -> list[bytes]:
+    """The signatures that say they are by this key under this name."""
+    return [each.signature for each in signatures if (each.name, each.key_id) == (name, key.key_id)]
 
 
 def cosigned_bytes(text: str, timestamp: int) -> bytes:
@@ -545,7 +550,7 @@ def cosigned_bytes(text: str, timestamp: int) -> bytes:
 
 def has_cosigned(checkpoint: Checkpoint, witness: VerifierKey) -> bool:
     """Whether this witness cosigned. Raises CheckpointError when a line says so and is wrong."""
-    lines = [s.signature for s in checkpoint.signatures if (s.name, s.key_id) == (witness.name, witness.key_id)]
+    lines = _lines_of(witness.name, witness, checkpoint.signatures)
     for each in lines:
         timestamp, signature = int.from_bytes(each[:8]), each[8:]
         if not 0 < timestamp < 1 << 63 or not witness.has_signed(cosigned_bytes(checkpoint.text, timestamp), signature):
@@ -887,9 +892,9 @@ def read_checkpoints(
     """The checkpoints that count, by size, one a size with everybody's signatures; and what is wrong with any."""
     good: list[Checkpoint] = []
     findings: list[Finding] = []
-    notes = [(name, number, note) for name, text in files for number, note in enumerate(split_notes(text), 1)]
-    keys, seen = _read_keys(notes, key, origin, findings), dict[str, dict[str, int]]()
-    for name, number, note in notes:
+    texts = list(files)
+    keys, seen = _read_keys(texts, key, origin, findings), dict[str, dict[str, int]]()
+    for name, number, note in _numbered_notes(texts):
         try:
             if _change_in(note):
                 continue
@@ -912,11 +917,18 @@ def read_checkpoints(
     return [by_size[size] for size in sorted(by_size)], findings
 
 
+def _numbered_notes(files: Iterable[tuple[str, str]]) -> Iterator[tuple[str, int, str]]:
+    for name, text in files:
+        for number, note in enumerate(split_notes(text), 1):
+            yield name, number, note
+
+
 def _read_keys(
-    notes: Sequence[tuple[object, object, str]], key: PublicKey, origin: str | None, findings: list[Finding]
+    files: Iterable[tuple[str, str]], key: PublicKey, origin: str | None, findings: list[Finding]
 ) -> list[tuple[int, PublicKey]]:
+    changes = [change for *_, note in _numbered_notes(files) if (change := _change_in(note))]
     try:
-        return keys_by_size(key, [change for *_, note in notes if (change := _change_in(note))], origin)
+        return keys_by_size(key, changes, origin)
     except CheckpointError as error:
         findings.append(Finding(error.kind, str(error)))
         return [(-1, key)]
@@ -1403,9 +1415,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--json", action="store_true", help="answer in JSON")
     export.set_defaults(run=_run_export)
     inclusion = commands.add_parser("inclusion", parents=[common], help="check that one event is in the log")
-    inclusion.set_defaults(run=_run_inclusion)
+    inclusion.set_defaults(run=_run_proof, answer=_answer_inclusion)
     consistency = commands.add_parser("consistency", parents=[common], help="check that a log only grew")
-    consistency.set_defaults(run=_run_consistency)
+    consistency.set_defaults(run=_run_proof, answer=_answer_consistency)
     for each in (inclusion, consistency):
         each.add_argument("proof", help="the proof file (JSON)")
     return parser
@@ -1416,19 +1428,16 @@ def _say(text: str) -> None:
 
 
 def _run_export(options: argparse.Namespace, trust: Trust | None) -> int:
-    key, origin = _pinned(options, trust)
-    files = [(str(path), path.read_text(encoding="utf-8")) for path in _files(options.checkpoints)]
+    key, origin = _key_and_origin(options, trust)
+    files = _texts(options.checkpoints)
     known: list[Finding] = []
     if not files:
         raise ValueError(f"no checkpoint file in {', '.join(options.checkpoints)}")
     if options.store:
-        stored, known = read_store(Path(options.store), [note for _, text in files for note in split_notes(text)])
+        stored, known = read_store(Path(options.store), [note for *_, note in _numbered_notes(files)])
         files += stored
-    files += [(str(path), path.read_text(encoding="utf-8")) for path in _files(options.waiting)]
-    keys = [
-        each
-        for _, each in _read_keys([(*file, note) for file in files for note in split_notes(file[1])], key, origin, [])
-    ]
+    files += _texts(options.waiting)
+    keys = [each for _, each in _read_keys(files, key, origin, [])]
     if trust:
         known += trust.changes(_given_key(options), options.origin, keys)
         files.append((options.trust, trust.checkpoint))
@@ -1448,16 +1457,13 @@ def _given_key(options: argparse.Namespace) -> PublicKey | None:
     return load_public_key(Path(options.key).read_bytes()) if options.key else None
 
 
-def _pinned(options: argparse.Namespace, trust: Trust | None) -> tuple[PublicKey, str | None]:
-    """The key and the name that count: what is pinned, and only without that what is given."""
+def _key_and_origin(
+    options: argparse.Namespace, trust: Trust | None, newest: bool = False
+) -> tuple[PublicKey, str | None]:
+    """What counts: the first key, or the newest, and the name that are pinned; only without them those given."""
     if trust:
-        return load_public_key(trust.key.encode()), trust.origin
+        return parse_verifier_key(trust.successor if newest else trust.key), trust.origin
     return load_public_key(Path(options.key).read_bytes()), options.origin
-
-
-def _newest(options: argparse.Namespace, trust: Trust | None) -> tuple[PublicKey, str | None]:
-    """The same for a single checkpoint, which the newest key signed."""
-    return (parse_verifier_key(trust.successor), trust.origin) if trust else _pinned(options, trust)
 
 
 def _pin(options: argparse.Namespace, trust: Trust | None, newest: Checkpoint, keys: Sequence[PublicKey]) -> None:
@@ -1471,9 +1477,12 @@ def _pin(options: argparse.Namespace, trust: Trust | None, newest: Checkpoint, k
         )
 
 
-def _files(names: Sequence[str]) -> Iterator[Path]:
+def _texts(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Name and text of each of these files, and of every file in these folders."""
+    paths: list[Path] = []
     for path in map(Path, names):
-        yield from sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+        paths += sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    return [(str(path), path.read_text(encoding="utf-8")) for path in paths]
 
 
 def _open_export(name: str) -> IO[bytes]:
@@ -1483,19 +1492,15 @@ def _open_export(name: str) -> IO[bytes]:
 
 
 def _as_text(verdict: Verdict, required: int = 0) -> Iterator[str]:
-    counts = Counter(finding.kind for finding in verdict.findings)
+    counts, newest = Counter(finding.kind for finding in verdict.findings), verdict.checkpoint
     yield "VALID" if verdict.valid else "NOT VALID"
-    if verdict.checkpoint:
-        yield f"Checkpoint: {verdict.checkpoint.origin}, {verdict.checkpoint.size} events, root " + (
-            verdict.checkpoint.root.hex()
-        )
-    else:
-        yield "Checkpoint: none that counts"
+    of = f"{newest.origin}, {newest.size} events, root {newest.root.hex()}" if newest else "none that counts"
+    yield f"Checkpoint: {of}"
     yield f"Checkpoints that count: {verdict.checkpoints}"
     yield f"Events: {verdict.events}, of which the checkpoint covers {verdict.sealed}"
     if verdict.events > verdict.sealed and verdict.valid:
         yield f"The last {verdict.events - verdict.sealed} are newer than the checkpoint: nothing is said of them."
-    if required and not any(finding.kind == "not witnessed" for finding in verdict.findings) and verdict.checkpoint:
+    if required and newest and "not witnessed" not in counts:
         yield f"Witnesses: at least {required} of those you named have cosigned the newest checkpoint"
     if verdict.withheld:
         yield f"Events whose text is withheld: {verdict.withheld}"
@@ -1508,9 +1513,8 @@ def _as_text(verdict: Verdict, required: int = 0) -> Iterator[str]:
 def _where(finding: Finding) -> str:
     if finding.first is None:
         return ""
-    return (
-        f"event {finding.first}: " if finding.first == finding.last else f"events {finding.first} to {finding.last}: "
-    )
+    several = finding.first != finding.last
+    return f"events {finding.first} to {finding.last}: " if several else f"event {finding.first}: "
 
 
 def _as_json(verdict: Verdict, trusted_on_first_use: bool) -> str:
@@ -1531,42 +1535,35 @@ def _as_json(verdict: Verdict, trusted_on_first_use: bool) -> str:
     )
 
 
-def _run_inclusion(options: argparse.Namespace, trust: Trust | None) -> int:
-    def answer(text: str) -> str:
-        event, index, checkpoint = check_inclusion_file(
-            text, *_newest(options, trust), options.witnesses, options.required
-        )
-        return (
-            f"This event is event {index} of the {checkpoint.size} events that checkpoint "
-            f"{checkpoint.root.hex()} of {checkpoint.origin} seals:\n{event}"
-        )
-
-    return _run_proof(options, trust, answer)
-
-
-def _run_consistency(options: argparse.Namespace, trust: Trust | None) -> int:
-    def answer(text: str) -> str:
-        first, second = check_consistency_file(text, *_newest(options, trust), options.witnesses, options.required)
-        return (
-            f"{first.origin} only grew: its first {first.size} events are still the same, in the same order, "
-            f"now that it has {second.size}."
-        )
-
-    return _run_proof(options, trust, answer)
-
-
-def _run_proof(options: argparse.Namespace, trust: Trust | None, answer: Callable[[str], str]) -> int:
+def _run_proof(options: argparse.Namespace, trust: Trust | None) -> int:
     if options.trust and not trust:
         raise ValueError(f"{options.trust} is not there yet: the command `export` makes it, from the whole log")
     text = Path(options.proof).read_text(encoding="utf-8")
     try:
         for change in trust.changes(_given_key(options), options.origin) if trust else []:
             raise CheckpointError(change.kind, change.message)
-        _say("VALID\n" + answer(text))
+        key, origin = _key_and_origin(options, trust, newest=True)
+        _say("VALID\n" + options.answer(text, key, origin, options.witnesses, options.required))
     except (ProofError, CheckpointError) as error:
         _say(f"NOT VALID\n{error}")
         return NOT_VALID
     return VALID
+
+
+def _answer_inclusion(*given: Any) -> str:
+    event, index, checkpoint = check_inclusion_file(*given)
+    return (
+        f"This event is event {index} of the {checkpoint.size} events that checkpoint "
+        f"{checkpoint.root.hex()} of {checkpoint.origin} seals:\n{event}"
+    )
+
+
+def _answer_consistency(*given: Any) -> str:
+    first, second = check_consistency_file(*given)
+    return (
+        f"{first.origin} only grew: its first {first.size} events are still the same, in the same order, "
+        f"now that it has {second.size}."
+    )
 
 
 if __name__ == "__main__":

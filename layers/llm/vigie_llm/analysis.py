@@ -43,7 +43,7 @@ _SYSTEM = {
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What was found in a customer's feedback, in words of closed lists. `score` runs from -1 to 1."""
+    """What was found in a customer's feedback, in words of closed lists. `score` runs from -1 to 1, three decimals."""
 
     sentiment: Sentiment
     score: float
@@ -77,7 +77,7 @@ def analysis_from(fields: dict[str, Any]) -> Analysis:
     """An analysis from the ledger's stored answer."""
     return Analysis(
         sentiment=Sentiment(fields["sentiment"]),
-        score=float(fields["score"]),
+        score=round(float(fields["score"]), 3),
         topics=tuple(dict.fromkeys(fields["topics"])),
         intent_to_leave=fields["intent_to_leave"],
         causes=tuple(dict.fromkeys(fields["causes"])),

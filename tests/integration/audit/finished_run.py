@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.integration.audit.audit_environment import AuditEnvironment, refused
+from tests.integration.database.conftest import ANALYSED, CHOSEN
 from vigie.audit import Event, Origin, as_log_fields
 from vigie.ids import uuid7
 from vigie.vocabulary import EventStatus, EventType, Purpose, Step
@@ -191,7 +192,8 @@ class FinishedRun:
             agent, Event(EventType.LLM_CALL_START, customer_id=customer_id, details={"egress_id": str(egress_id)})
         )
         self._run("SELECT claim_egress(ARRAY[%s::uuid])", egress_id, role=agent)
-        self._run("SELECT end_egress(%s, 'answered', '{}', 1, 1, 1)", egress_id, role=agent)
+        answer = json.dumps(ANALYSED if step == "analyse" else CHOSEN)
+        self._run("SELECT end_egress(%s, 'answered', %s, 1, 1, 1)", egress_id, answer, role=agent)
         ended = {"egress_id": str(egress_id), "outcome": "answered"}
         self._told(agent, Event(EventType.LLM_CALL_END, customer_id=customer_id, details=ended))
 

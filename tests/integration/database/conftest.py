@@ -31,6 +31,12 @@ SELECT 'run', %s, 'High', %s, %s, %s, 'en', %s, %s::text[],
        (SELECT string_agg(text_en, ' ' ORDER BY place)
         FROM unnest(%s::text[]) WITH ORDINALITY AS g (phrase_id, place) JOIN sentences USING (phrase_id)), %s
 """
+# A model's answers, as the agents store them.
+ANALYSED = {"sentiment": "negative", "score": -0.6, "topics": ["fees"], "intent_to_leave": True, "causes": ["price"]}
+CHOSEN = {
+    "opening": "thanks_for_message", "topic": "no", "cause": "no", "first": "topic", "offer": "fee_review",
+    "assurance": "no", "closing": "listening", "reasons": ["why_high"],
+}  # fmt: skip
 # Sentences for a customer whose feedback is neutral, and for one without an analysis; and why.
 WHY = ["why_high"]
 NEUTRAL = ["thanks_for_message", "fee_review", "listening"]

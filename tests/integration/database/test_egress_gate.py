@@ -1,5 +1,6 @@
 """Nothing is entered in the egress ledger without the consent that is in force now."""
 
+import json
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
@@ -7,7 +8,7 @@ import psycopg2
 import pytest
 
 from tests.integration.conftest import Bank
-from tests.integration.database.conftest import ENTER_EGRESS, claim_egress, consent_of, enter_egress
+from tests.integration.database.conftest import ANALYSED, ENTER_EGRESS, claim_egress, consent_of, enter_egress
 
 PURPOSE = "feedback_analysis"
 
@@ -85,7 +86,8 @@ def test_an_attempt_is_entered_once(bank: Bank, people: Callable[[], UUID]) -> N
 
 
 def end(bank: Bank, egress_id: UUID, how: str, role: str = "nlp_agent") -> bool:
-    [(written,)] = bank.query("SELECT end_egress(%s, %s, '{\"a\": 1}', 1, 2, 3)", egress_id, how, role=role)
+    sql = "SELECT end_egress(%s, %s, %s, 1, 2, 3)"
+    [(written,)] = bank.query(sql, egress_id, how, json.dumps(ANALYSED), role=role)
     return bool(written)
 
 
@@ -96,7 +98,7 @@ def test_an_outcome_is_written_once_and_the_first_one_stays(bank: Bank, people: 
     assert not end(bank, egress_id, "lost")
     [row] = bank.query("SELECT outcome, answer, tokens_in, tokens_out, latency_ms, ended_at IS NOT NULL"
                        " FROM egress_ledger WHERE egress_id = %s", egress_id)  # fmt: skip
-    assert row == ("answered", {"a": 1}, 1, 2, 3, True)
+    assert row == ("answered", ANALYSED, 1, 2, 3, True)
 
 
 def test_no_agent_ends_another_s_call(bank: Bank, people: Callable[[], UUID]) -> None:

@@ -1,5 +1,6 @@
 """A withdrawal erases what was derived, blocks what would be derived, and meets results under way in some order."""
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from tests.integration.conftest import Bank
 from tests.integration.database.conftest import (
+    ANALYSED,
     ENTER_EGRESS,
     INSERT_ACTION,
     INSERT_ANALYSIS,
@@ -94,7 +96,8 @@ def test_what_the_model_answered_goes_with_the_consent_and_the_call_stays_record
     store_everything(bank, customer_id)
     egress_id = enter_egress(bank, customer_id, attempt=7)
     claim_egress(bank, egress_id)
-    bank.query("SELECT end_egress(%s, 'answered', '{\"summary\": \"unhappy\"}', 5, 6, 7)", egress_id, role="nlp_agent")
+    end = "SELECT end_egress(%s, 'answered', %s, 5, 6, 7)"
+    bank.query(end, egress_id, json.dumps(ANALYSED), role="nlp_agent")
     bank.query(
         'UPDATE predictions SET sentiment_score = -0.5, drivers = \'[{"feature": "sentiment_score"},'
         ' {"feature": "products"}]\' WHERE customer_id = %s',
