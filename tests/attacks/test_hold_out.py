@@ -205,9 +205,11 @@ def test_who_was_contacted_is_not_moved_and_marked(bank: Bank) -> None:
             .replace("%(customer)s", f"'{who}'")
         )
     bank.query(
-        "WITH p AS (SELECT proposal_id, recipient_ref FROM proposals WHERE campaign_id = 'kept' AND customer_id = %s), v AS ("
-        " INSERT INTO proposal_versions (proposal_id, version, offer_id, channel, language, message, price_eur, wording,"
-        " author, nonce, content_sha256) SELECT proposal_id, 1, 'fee_review', 'email', 'en', 'x', 1, 'catalogue', 'x',"
+        "WITH p AS (SELECT proposal_id, recipient_ref FROM proposals"
+        " WHERE campaign_id = 'kept' AND customer_id = %s), v AS ("
+        " INSERT INTO proposal_versions (proposal_id, version, offer_id, channel, language, message, price_eur,"
+        " wording, author, nonce, content_sha256)"
+        " SELECT proposal_id, 1, 'fee_review', 'email', 'en', 'x', 1, 'catalogue', 'x',"
         " nonce, content_sha256(proposal_id, nonce, recipient_ref, 'fee_review', 'email', 1, 'x')"
         " FROM p, (SELECT uuid_send(gen_random_uuid()) AS nonce OFFSET 0) AS n), h AS ("
         " INSERT INTO hand_overs (campaign_id, person, items, items_sha256, event_id)"
