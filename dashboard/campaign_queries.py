@@ -114,3 +114,13 @@ def count_use(db: Reader, version: str) -> dict[str, Row]:
         {"version": version},
     )
     return {row["offer_id"]: row for row in rows}
+
+
+def arm_outcomes(db: Reader, campaign: str) -> list[Row]:
+    """What came of a campaign's customers, by segment, arm and offer."""
+    return db.fetch("SELECT * FROM arm_outcomes(%(campaign)s)", {"campaign": campaign})
+
+
+def offer_titles(db: Reader) -> list[Row]:
+    """Codes and titles of all offers."""
+    return db.fetch("SELECT offer_id, title_fr, title_en FROM offers")
