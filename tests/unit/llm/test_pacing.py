@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vigie_llm.pacing import Pacer
+from vigie_llm.pacing import MOST_OF_OTHERS, Pacer, Sent, _Budget
 from vigie_model_server.rate_limit import RateLimiter
 
 SLOTS = 32
@@ -184,4 +184,24 @@ def test_the_next_call_is_taken_for_the_dearest_of_the_last_sixty_four(clock: Cl
         hear(pacer, "tokens", 6000, 500, tokens=10)
     assert pacer.seconds_to_wait() > 0
     hear(pacer, "tokens", 6000, 500, tokens=10)
+    assert pacer.seconds_to_wait() == 0
+
+
+def test_what_others_spend_is_what_went_beyond_one_s_own_calls() -> None:
+    """In ten seconds 100 came in and 150 went, of which 100 were one's own: others spent 5 a second."""
+    first = _Budget(limit=600, remaining=300, observed_at=Sent(at=50, requests=40))
+    later = _Budget(limit=600, remaining=250, observed_at=Sent(at=60, requests=140))
+    assert first.pace_of_others(later, "requests") == pytest.approx(5 / 2)
+    nothing_but_others = _Budget(limit=600, remaining=0, observed_at=Sent(at=50.1, requests=40))
+    assert first.pace_of_others(nothing_but_others, "requests") == pytest.approx(MOST_OF_OTHERS * 10)
+
+
+def test_a_refusal_that_concerns_every_call_frees_one_place() -> None:
+    pacer = Pacer(clock=Clock())
+    for _ in range(3):
+        pacer.record_sent()
+    pacer.record_refusal()
+    assert pacer.seconds_to_wait() > 0  # two are still under way, and only one at a time goes now
+    pacer.record_refusal()
+    pacer.record_refusal()
     assert pacer.seconds_to_wait() == 0
