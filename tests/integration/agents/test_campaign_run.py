@@ -313,8 +313,10 @@ def hand_over(bank: Bank, customer: UUID, offer: str, channel: str, days: int) -
     )  # fmt: skip
     bank.query(
         "INSERT INTO proposal_versions (proposal_id, version, offer_id, channel, language, message, price_eur, wording,"
-        " author, nonce, content_sha256) VALUES (%s, 1, %s, %s, 'en', 'Said.', 25, 'catalogue', 'x', %s, %s)",
-        proposal, offer, channel, b"0123456789abcdef", content,
+        " author, nonce, content_sha256) SELECT proposal_id, 1, %s, %s, 'en', 'Said.', 25, 'catalogue', 'x', nonce,"
+        " content_sha256(proposal_id, nonce, recipient_ref, %s, %s, 25, 'Said.')"
+        " FROM proposals, (SELECT %s::bytea AS nonce) AS given WHERE proposal_id = %s",
+        offer, channel, offer, channel, b"0123456789abcdef", proposal,
     )  # fmt: skip
     [(handed,)] = bank.query(
         "INSERT INTO hand_overs (campaign_id, person, items, items_sha256, event_id, handed_at)"

@@ -130,6 +130,7 @@ def test_the_receipt_holds_nothing_that_was_derived(
     for language in LANGUAGES:
         receipt = objections.write(target, contested[0], language).files[1].read_text()
         assert str(contested[0]) in receipt
+        receipt = receipt.replace(str(contested[0]), "")
         for derived in ("High", "Élevé", "complaint", "réclamations", "fees", "frais", "30"):
             assert derived not in re.sub(r"\d{4}-\d\d-\d\d|\d\d/\d\d/\d{4}|réclamation auprès", "", receipt)
 
