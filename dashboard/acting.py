@@ -1,4 +1,4 @@
-"""Who acts on a page: the person who signed in, or on this machine one whom the operator chooses; and their door."""
+"""Who acts on a page: the person who signed in, or on this machine one whom the operator chooses; and the role they act through."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from dashboard import markup
-from dashboard.doors import Door, secret_of
 from dashboard.errors import DashboardError, SecretMissingError
 from dashboard.review_queries import list_people
+from dashboard.role_calls import RoleCalls, secret_of
 from dashboard.server_names import LOCAL_HOSTS
 from dashboard.view import View, show
 
@@ -27,13 +27,13 @@ class Person:
 
     name: str
     duty: str
-    door: Door
+    role: RoleCalls
 
 
 @st.cache_resource
-def door_of(duty: str) -> Door:
+def role_of(duty: str) -> RoleCalls:
     """The way in for a duty, shared by all sessions."""
-    return Door(duty)
+    return RoleCalls(duty)
 
 
 def signs_people_in() -> bool:
@@ -92,16 +92,16 @@ def _chosen(view: View, place: DeltaGenerator, people: list[dict[str, Any]]) -> 
 
 
 def _through_door(view: View, name: str, duty: str, said: str) -> Person | None:
-    """The person with their door; None when this dashboard holds no key to it."""
-    door = door_of(duty)
+    """The person with the role of their duty; None when this dashboard holds no secret of it."""
+    role = role_of(duty)
     try:
-        door.require_secret()
+        role.require_secret()
     except SecretMissingError:
         return _read_only(view, "person.no_secret", duty=view.words(f"duty.{duty}"), secret=secret_of(duty))
     except DashboardError as error:
         return _read_only(view, f"error.{error.kind}", **error.values)
     show(markup.tag("p", markup.prose(view.words(said, name=name, duty=view.words(f"duty.{duty}"))), css="note"))
-    return Person(name, duty, door)
+    return Person(name, duty, role)
 
 
 def _read_only(view: View, why: str, **values: str) -> Person | None:

@@ -1,4 +1,4 @@
-"""What the pages read about proposals and people, as the role `dashboard`; changes go through doors.py.
+"""What the pages read about proposals and people, as the role `dashboard`; changes go through role_calls.py.
 
 Each function takes the database and gives rows as dictionaries.
 """

@@ -82,7 +82,7 @@ class Sitting:
 
     def claim(self, most: int = CLAIM) -> None:
         """Claim the next ones of the queue."""
-        self.person.door.call(
+        self.person.role.call(
             "SELECT * FROM claim_proposals(%(who)s, %(most)s, %(campaign)s)",
             {"who": self.person.name, "most": most, "campaign": self.campaign},
         )
@@ -104,7 +104,7 @@ class Sitting:
 
     def open(self, proposal: UUID) -> None:
         """Show a case; the time to decide counts from here."""
-        shown = self.person.door.call(
+        shown = self.person.role.call(
             "SELECT open_case(%(who)s, %(id)s) AS seen", {"who": self.person.name, "id": proposal}
         )
         self.case, self.state = shown[0]["seen"], state_of(self.db, proposal)
@@ -130,7 +130,7 @@ class Sitting:
         proposal: UUID = self.state["proposal_id"]
         before = now_of(self.db)
         try:
-            self.person.door.call(
+            self.person.role.call(
                 "SELECT decide(%(who)s, %(id)s, %(decision)s, %(sha256)s, %(reason)s)",
                 {"who": self.person.name, "id": proposal, "decision": decision, "reason": reason,
                  "sha256": self.case["content_sha256"]},
@@ -160,7 +160,7 @@ class Sitting:
         if self.state is None:
             return
         proposal: UUID = self.state["proposal_id"]
-        self.person.door.call(
+        self.person.role.call(
             "SELECT edit_proposal(%(who)s, %(id)s, %(offer)s, %(message)s)",
             {"who": self.person.name, "id": proposal, "offer": offer, "message": message},
         )
@@ -170,7 +170,7 @@ class Sitting:
     def undo(self) -> None:
         """Cancel this sitting's latest decision, and show the case again when the claim allows it."""
         proposal, _ = self.decided[-1]
-        self.person.door.call("SELECT undo_decision(%(who)s, %(id)s)", {"who": self.person.name, "id": proposal})
+        self.person.role.call("SELECT undo_decision(%(who)s, %(id)s)", {"who": self.person.name, "id": proposal})
         self.decided.pop()
         # The decision ended the claim: the case is free again, and comes back when it is the next in line.
         self.claim(len(self.claims()) + 1)
@@ -181,7 +181,7 @@ class Sitting:
 
     def approve_in_bulk(self, chosen: list[Row]) -> None:
         """Approve many at once: written singly, and named as bulk."""
-        done = self.person.door.call(
+        done = self.person.role.call(
             "SELECT approve_in_bulk(%(who)s, %(ids)s::uuid[], %(hashes)s) AS bulk",
             {"who": self.person.name, "ids": [str(row["proposal_id"]) for row in chosen],
              "hashes": [row["content_sha256"] for row in chosen]},
@@ -192,13 +192,13 @@ class Sitting:
 
     def undo_bulk(self) -> None:
         """Cancel this sitting's latest bulk approval."""
-        self.person.door.call("SELECT undo_bulk(%(who)s, %(bulk)s)", {"who": self.person.name, "bulk": self.bulk[-1]})
+        self.person.role.call("SELECT undo_bulk(%(who)s, %(bulk)s)", {"who": self.person.name, "bulk": self.bulk[-1]})
         self.bulk.pop()
         self.notice = Notice("review.bulk_undone", tone="low")
 
     def release(self) -> None:
         """Give back what was claimed and not decided."""
-        self.person.door.call("SELECT release_claims(%(who)s)", {"who": self.person.name})
+        self.person.role.call("SELECT release_claims(%(who)s)", {"who": self.person.name})
         self.case = self.state = None
         self.notice = Notice("review.released", tone="low")
 

@@ -46,7 +46,7 @@ def sitting_of(view: View, person: Person, campaign: str) -> Sitting:
 
 def pace_of(sitting: Sitting) -> Row:
     """Whether this person is to slow down, why, and how many cases they may claim at once."""
-    rows = sitting.person.door.call("SELECT * FROM review_pace(%(who)s)", {"who": sitting.person.name})
+    rows = sitting.person.role.call("SELECT * FROM review_pace(%(who)s)", {"who": sitting.person.name})
     return rows[0] if rows else {"slow": False, "reason": "", "most": CLAIM}
 
 

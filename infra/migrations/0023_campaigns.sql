@@ -38,7 +38,7 @@ COMMENT ON TABLE people IS 'Staff who decide, under the name that they sign in w
 COMMENT ON COLUMN people.person_id IS 'What audit events name them by: no name stands in the trail';
 COMMENT ON COLUMN people.duty IS 'Also the database role that they act through; a second reviewer may review first as well';
 
--- Who acts is said by the door; that the door is the duty's own is held here.
+-- Who acts is said by whoever connects; that they came through the duty's own role is held here.
 CREATE FUNCTION require_person(who text, VARIADIC duties text[]) RETURNS void LANGUAGE plpgsql STABLE AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM public.people WHERE person = who AND active AND duty = ANY (duties)

@@ -6,7 +6,7 @@ ALTER TABLE campaign_members
     ADD COLUMN kept_in boolean NOT NULL DEFAULT false,
     ADD COLUMN moved_at timestamptz;
 COMMENT ON COLUMN campaign_members.kept_in IS
-    'Contacted before the share was raised above the draw: stays treated, and is of no use for a comparison';
+    'Contacted before the share was raised above the draw: stays treated, and is of no use for a comparison, ever after';
 COMMENT ON COLUMN campaign_members.moved_at IS 'When a change of the share moved the customer to the other arm';
 -- A withdrawal waits for who is being written about, as for every result.
 ALTER TABLE arbitrations ADD FOREIGN KEY (customer_id) REFERENCES customers;
@@ -236,7 +236,7 @@ $$;
 CREATE FUNCTION move_arms(c campaigns) RETURNS void LANGUAGE plpgsql SECURITY DEFINER AS $$
 BEGIN
     UPDATE public.campaign_members m SET
-        kept_in = NOT held_out AND reached.contacted AND draw < public.share_held_out(c, segment),
+        kept_in = kept_in OR NOT held_out AND reached.contacted AND draw < public.share_held_out(c, segment),
         held_out = draw < public.share_held_out(c, segment) AND (held_out OR NOT reached.contacted),
         moved_at = CASE WHEN held_out <> (draw < public.share_held_out(c, segment) AND (held_out OR NOT reached.contacted))
                         THEN clock_timestamp() ELSE moved_at END
@@ -528,36 +528,7 @@ LANGUAGE sql STABLE SECURITY DEFINER AS $$
     WHERE r.run_id = run
 $$;
 
--- Allocation. Committed is what people have approved, and what was handed over.
-
-CREATE FUNCTION committed(campaign text) RETURNS TABLE (budget_line text, eur numeric)
-LANGUAGE sql STABLE SECURITY DEFINER AS $$
-    WITH current_version AS (
-        SELECT DISTINCT ON (v.proposal_id) v.*, p.superseded_at, p.withdrawn_at, p.expires_at
-        FROM public.proposal_versions v JOIN public.proposals p USING (proposal_id)
-        WHERE p.campaign_id = campaign ORDER BY v.proposal_id, v.version DESC
-    ), latest AS (
-        SELECT DISTINCT ON (d.proposal_id, d.person) d.*
-        FROM public.decisions d JOIN current_version USING (proposal_id)
-        ORDER BY d.proposal_id, d.person, d.decided_at DESC, d.decision_id DESC
-    )
-    SELECT o.budget_line, sum(v.price_eur)
-    FROM current_version v JOIN public.campaigns c ON c.campaign_id = campaign
-    LEFT JOIN public.catalogue_offers o ON (o.version, o.offer_id) = (c.catalogue_version, v.offer_id)
-    WHERE EXISTS (SELECT FROM public.handed_over h WHERE h.proposal_id = v.proposal_id)
-       OR num_nonnulls(v.superseded_at, v.withdrawn_at) = 0 AND v.expires_at > clock_timestamp()
-          AND EXISTS (SELECT FROM latest d WHERE d.proposal_id = v.proposal_id AND d.content_sha256 = v.content_sha256
-                      AND d.decision IN ('approve', 'second_approve'))
-          AND NOT EXISTS (SELECT FROM latest d WHERE d.proposal_id = v.proposal_id AND d.content_sha256 = v.content_sha256
-                          AND d.decision = 'reject')
-    GROUP BY 1
-$$;
-COMMENT ON FUNCTION committed IS 'Euros of a campaign that are approved or handed over, by budget line of the catalogue';
-
-CREATE FUNCTION budget_left(campaign text) RETURNS numeric LANGUAGE sql STABLE SECURITY DEFINER AS $$
-    SELECT c.budget_eur - coalesce((SELECT sum(eur) FROM public.committed(campaign)), 0)
-    FROM public.campaigns c WHERE c.campaign_id = campaign
-$$;
+-- Allocation. The next migration says what of a budget is committed (budget_left), and proposes (propose).
 
 -- Locks the budget until the transaction's end.
 CREATE FUNCTION to_allocate(run text) RETURNS TABLE (customer_id uuid, expected_value_eur numeric, cost_eur numeric, budget_line text)
@@ -606,13 +577,6 @@ BEGIN
     RETURN true;
 END $$;
 COMMENT ON FUNCTION allocate_run IS 'Keeps an allocation: who is over budget, and the shadow price; false where there is one already';
-
--- The next migration proposes.
-CREATE FUNCTION propose(run text) RETURNS TABLE (proposed integer, superseded integer)
-LANGUAGE plpgsql SECURITY DEFINER AS $$
-BEGIN
-    RETURN QUERY SELECT 0, 0;
-END $$;
 
 -- Events.
 
@@ -916,12 +880,11 @@ END $$;
 REVOKE EXECUTE ON FUNCTION name_person, load_catalogue, missing_features, campaign_terms, require_terms, open_campaign,
     share_held_out, move_arms, change_campaign, close_campaign, holdout_key, keep_campaigns, campaign_is_sealed,
     require_campaign, holdout_draws, holdout_arms, refuse_held_out, refuse_held_out_proposal, require_catalogue_price,
-    arbitration_facts, campaign_gaps, committed, budget_left, to_allocate, allocate_run, propose FROM PUBLIC;
+    arbitration_facts, campaign_gaps, to_allocate, allocate_run FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION name_person, load_catalogue, open_campaign, change_campaign, close_campaign, campaign_is_sealed
     TO operator;
 GRANT EXECUTE ON FUNCTION holdout_key TO operator, officer, dashboard;
-GRANT EXECUTE ON FUNCTION campaign_is_sealed, campaign_gaps, committed, budget_left, to_allocate, allocate_run, propose
-    TO planner;
+GRANT EXECUTE ON FUNCTION campaign_is_sealed, campaign_gaps, to_allocate, allocate_run TO planner;
 GRANT EXECUTE ON FUNCTION holdout_arms, arbitration_facts TO action_agent;
 GRANT SELECT ON campaigns TO planner, action_agent;
 GRANT SELECT ON catalogue_offers TO action_agent;

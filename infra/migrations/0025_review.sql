@@ -149,7 +149,7 @@ CREATE TRIGGER note_end BEFORE UPDATE OF withdrawn_at, superseded_at, expires_at
 
 -- What of a campaign's budget is bound, by line: what was approved, once or twice, and what was handed over. A planted
 -- proposal that was approved counts like any other: nothing that a reviewer sees tells them apart.
-CREATE OR REPLACE FUNCTION committed(campaign text) RETURNS TABLE (budget_line text, eur numeric) LANGUAGE sql STABLE
+CREATE FUNCTION committed(campaign text) RETURNS TABLE (budget_line text, eur numeric) LANGUAGE sql STABLE
 SECURITY DEFINER AS $$
     SELECT line, sum(eur) FROM (
         SELECT coalesce(bound_line, '') AS line, bound_eur AS eur FROM public.proposals
@@ -159,7 +159,7 @@ SECURITY DEFINER AS $$
     ) bound GROUP BY line
 $$;
 
-CREATE OR REPLACE FUNCTION budget_left(campaign text) RETURNS numeric LANGUAGE sql STABLE SECURITY DEFINER AS $$
+CREATE FUNCTION budget_left(campaign text) RETURNS numeric LANGUAGE sql STABLE SECURITY DEFINER AS $$
     SELECT budget_eur - coalesce((SELECT sum(c.eur) FROM public.committed(campaign) c), 0)
     FROM public.campaigns WHERE campaign_id = campaign
 $$;
@@ -251,7 +251,7 @@ $$;
 
 -- The best offers of a run become proposals, with the wording that the run made: the model's own words where the run
 -- keeps drafts and the guard found nothing in them, else the composed message. Called again, it adds what is missing.
-CREATE OR REPLACE FUNCTION propose(run text) RETURNS TABLE (proposed integer, superseded integer) LANGUAGE plpgsql
+CREATE FUNCTION propose(run text) RETURNS TABLE (proposed integer, superseded integer) LANGUAGE plpgsql
 SECURITY DEFINER AS $$
 #variable_conflict use_column
 DECLARE
@@ -785,11 +785,11 @@ END $$;
 CREATE TRIGGER erase_review AFTER UPDATE OF withdrawn_at ON proposals
     FOR EACH ROW WHEN (NEW.withdrawn_at IS NOT NULL) EXECUTE FUNCTION erase_review();
 
-REVOKE EXECUTE ON FUNCTION note_stage(), note_stage(uuid), note_end, binds_budget, state_of, require_budget,
+REVOKE EXECUTE ON FUNCTION budget_left, committed, note_stage(), note_stage(uuid), note_end, binds_budget, state_of, require_budget,
     planted, plant, review_pace, lock_proposal, person_id_of, record_decision, propose, may_review, claim_proposals, release_claims,
     require_claim, case_of, open_case, require_open_campaign, decide, edit_proposal, approve_in_bulk, undo_decision,
     undo_bulk, keep_versions, check_hashes, keep_decisions, keep_proposals, erase_review FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION propose TO planner;
+GRANT EXECUTE ON FUNCTION committed, propose TO planner;
 GRANT EXECUTE ON FUNCTION claim_proposals, release_claims, open_case, decide, edit_proposal, approve_in_bulk,
     undo_decision, undo_bulk TO reviewer, second_reviewer;
 GRANT EXECUTE ON FUNCTION review_pace TO reviewer, second_reviewer, dashboard;

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg2
+from psycopg2.extensions import cursor as Cursor
 from psycopg2.extras import RealDictCursor
 
 from vigie_operations.errors import OperationError
@@ -17,8 +18,8 @@ OWN_WORDS = "VG"
 
 
 @contextlib.contextmanager
-def acting(target: Target, role: str) -> Iterator[Any]:
-    """Give a cursor in one transaction of the role; it is committed at the end.
+def acting(target: Target, role: str, rows: type[Cursor] = RealDictCursor) -> Iterator[Any]:
+    """Give a cursor in one transaction of the role; it is committed at the end. `rows` are dictionaries by default.
 
     Raises:
         OperationError: the database refused; with its remedy.
@@ -28,7 +29,7 @@ def acting(target: Target, role: str) -> Iterator[Any]:
         with (
             target.connected(role) as connection,
             connection,
-            connection.cursor(cursor_factory=RealDictCursor) as cursor,
+            connection.cursor(cursor_factory=rows) as cursor,
         ):
             yield cursor
     except psycopg2.Error as error:
@@ -40,6 +41,8 @@ def refusal(error: psycopg2.Error) -> str:
     if (error.pgcode or "").startswith(OWN_WORDS):
         words = [error.diag.message_primary, error.diag.message_hint]
         return "Refused: " + ". ".join(word.rstrip(".") for word in words if word) + "."
+    if isinstance(error, psycopg2.IntegrityError):
+        return f"Refused: {error.diag.table_name} breaks the rule {error.diag.constraint_name}. Nothing was changed."
     if isinstance(error, psycopg2.errors.LockNotAvailable):
         return "Somebody else is at work on the same campaign: nothing was changed. Try again in a moment."
     if isinstance(error, psycopg2.OperationalError):

@@ -8,21 +8,19 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import psycopg2
 from botocore.exceptions import BotoCoreError, ClientError
+from psycopg2.extensions import cursor as Cursor
 
 from vigie.catalogue import Catalogue
 from vigie.catalogue_file import CatalogueError, read_catalogue
+from vigie_operations.acting import acting as acting_as
 from vigie_operations.errors import OperationError
 from vigie_operations.targets import OWNER, READER, Target
-
-if TYPE_CHECKING:
-    from psycopg2.extensions import cursor as Cursor
 
 OPERATOR = "operator"
 AUDIT_FUNCTION = "vigie-audit-agent"
@@ -44,25 +42,9 @@ FROM campaigns c WHERE %(named)s::text IS NULL OR c.campaign_id = %(named)s ORDE
 """
 
 
-class RefusedError(OperationError):
-    """When the database refuses what an operator asks for; says which field and the remedy."""
-
-
-@contextlib.contextmanager
-def acting(target: Target, role: str = OPERATOR) -> Iterator[Cursor]:
-    """Give a cursor of one transaction as a role.
-
-    Raises:
-        RefusedError: the database refused it.
-        TargetError: the database cannot be reached.
-    """
-    with target.connected(role) as connection:
-        try:
-            with connection, connection.cursor() as cursor:
-                yield cursor
-        except psycopg2.Error as error:
-            hint = f"\n{error.diag.message_hint}" if error.diag.message_hint else ""
-            raise RefusedError(f"{error.diag.message_primary or type(error).__name__}{hint}") from error
+def acting(target: Target, role: str = OPERATOR) -> AbstractContextManager[Cursor]:
+    """Give a cursor of one transaction as a role, with rows as tuples; OperationError and TargetError as there."""
+    return acting_as(target, role, Cursor)
 
 
 def name_person(target: Target, who: str, person: str, duty: str, active: bool = True) -> str:
@@ -75,8 +57,7 @@ def load_offers(target: Target, who: str, path: Path = SHIPPED) -> tuple[Catalog
     """Load a catalogue's file; return it, and whether it was new.
 
     Raises:
-        OperationError: the file has mistakes, all of which are named; nothing was loaded.
-        RefusedError: the database refused it.
+        OperationError: the file has mistakes, all of which are named, or the database refused it; nothing was loaded.
     """
     try:
         read = read_catalogue(path)
@@ -98,8 +79,7 @@ def open_campaign(target: Target, who: str, terms: dict[str, Any]) -> str:
     """Open a campaign and have the event that fixes its terms sealed; return the event's id.
 
     Raises:
-        RefusedError: the database refused the terms.
-        OperationError: it is open, and its event was not sealed in time.
+        OperationError: the database refused the terms; or it is open, and its event was not sealed in time.
     """
     with acting(target) as cursor:
         event = str(_one(cursor, "SELECT open_campaign(%s, %s)", who, json.dumps(terms)))
@@ -157,7 +137,7 @@ def check_draws(target: Target, campaign: str) -> dict[str, Any]:
     """Draw a closed campaign's hold-out again from its key, and compare commitment and every draw.
 
     Raises:
-        RefusedError: the campaign is still open.
+        OperationError: the campaign is still open.
     """
     [found] = list_campaigns(target, campaign)
     with acting(target, READER) as cursor:

@@ -8,7 +8,9 @@ from typing import Any
 
 from vigie_operations.campaigns import acting
 from vigie_operations.errors import OperationError
-from vigie_operations.targets import Target
+from vigie_operations.targets import READER, Target
+
+DUTIES = ("reviewer", "second_reviewer")
 
 QUEUE = """
 SELECT row_to_json(s)::text FROM (
@@ -23,9 +25,27 @@ class NothingToReviewError(OperationError):
     """When nothing waits for this person."""
 
 
+def reviewer_named(target: Target, person: str, duty: str | None = None) -> Reviewer:
+    """Return a person who reviews, with the duty that they are named for unless it is given.
+
+    Raises:
+        OperationError: nobody of that name reviews.
+    """
+    if duty is None:
+        with acting(target, READER) as cursor:
+            cursor.execute(
+                "SELECT duty FROM people WHERE person = %s AND active AND duty = ANY (%s)", (person, [*DUTIES])
+            )
+            found = cursor.fetchone()
+        if found is None:
+            raise OperationError(f"{person} is not named as a reviewer: vigie people add {person} reviewer.")
+        [duty] = found
+    return Reviewer(target, person, duty)
+
+
 @dataclass(frozen=True)
 class Reviewer:
-    """A person who acts through the role of their duty; RefusedError and TargetError as for `acting`."""
+    """A person who acts through the role of their duty; OperationError and TargetError as for `acting`."""
 
     target: Target
     person: str
@@ -73,8 +93,8 @@ class Reviewer:
             return row[0] if row else None
 
 
-def queue(target: Target, campaign: str, most: int, duty: str) -> list[dict[str, Any]]:
+def queue(target: Target, campaign: str, most: int) -> list[dict[str, Any]]:
     """What waits in a campaign, in the order in which it is claimed."""
-    with acting(target, duty) as cursor:
+    with acting(target, READER) as cursor:
         cursor.execute(QUEUE, (campaign, most))
         return [json.loads(row) for (row,) in cursor.fetchall()]

@@ -10,14 +10,15 @@ import click
 
 from vigie_operations import review as reviewing
 from vigie_operations.cli_frame import operation, show
-from vigie_operations.review import Reviewer
+from vigie_operations.review import DUTIES, Reviewer, reviewer_named
 from vigie_operations.targets import Target
 
-DUTIES = ("reviewer", "second_reviewer")
 REASONS = ("wrong_offer", "wrong_message", "price_too_high", "wrong_customer", "already_in_contact",
            "vulnerable_customer", "other")  # fmt: skip
 
-DUTY = click.option("--duty", type=click.Choice(DUTIES), default=DUTIES[0], show_default=True, help="Of that person.")
+DUTY = click.option(
+    "--duty", type=click.Choice(DUTIES), help="Whose role to act through; the person's own unless it is given."
+)
 PROPOSAL = click.argument("proposal", type=click.UUID)
 CONTENT = click.option("--content", required=True, metavar="SHA256", help="content_sha256 of what you read.")
 CAMPAIGN = click.argument("campaign")
@@ -43,11 +44,10 @@ def review() -> None:
 @review.command("queue")
 @CAMPAIGN
 @click.option("--most", type=int, default=20, show_default=True, help="How many to list.")
-@DUTY
 @operation
-def show_queue(target: Target, as_json: bool, campaign: str, most: int, duty: str) -> int:
+def show_queue(target: Target, as_json: bool, campaign: str, most: int) -> int:
     """List what waits in CAMPAIGN, contested and half approved cases first."""
-    waiting = reviewing.queue(target, campaign, most, duty)
+    waiting = reviewing.queue(target, campaign, most)
     lines = [
         f"{case['proposal_id']}  {case['state']:<15} {case['offer_id']:<20} {case['price_eur']:>8} EUR"
         f"  {case['claimed_by'] or ''}".rstrip()
@@ -61,9 +61,9 @@ def show_queue(target: Target, as_json: bool, campaign: str, most: int, duty: st
 @CAMPAIGN
 @by_person
 @operation
-def show_next(target: Target, as_json: bool, campaign: str, person: str, duty: str) -> int:
+def show_next(target: Target, as_json: bool, campaign: str, person: str, duty: str | None) -> int:
     """Claim the next case of CAMPAIGN for ten minutes, and show it."""
-    return _show(Reviewer(target, person, duty).next_case(campaign), as_json)
+    return _show(reviewer_named(target, person, duty).next_case(campaign), as_json)
 
 
 @review.command()
@@ -71,9 +71,9 @@ def show_next(target: Target, as_json: bool, campaign: str, person: str, duty: s
 @CONTENT
 @by_person
 @operation
-def approve(target: Target, as_json: bool, proposal: uuid.UUID, content: str, person: str, duty: str) -> int:
+def approve(target: Target, as_json: bool, proposal: uuid.UUID, content: str, person: str, duty: str | None) -> int:
     """Approve PROPOSAL."""
-    return _show(Reviewer(target, person, duty).decide(str(proposal), "approve", content, "fits"), as_json)
+    return _show(reviewer_named(target, person, duty).decide(str(proposal), "approve", content, "fits"), as_json)
 
 
 @review.command()
@@ -94,10 +94,10 @@ def second(target: Target, as_json: bool, proposal: uuid.UUID, content: str, per
 @by_person
 @operation
 def reject(
-    target: Target, as_json: bool, proposal: uuid.UUID, content: str, reason: str, person: str, duty: str
+    target: Target, as_json: bool, proposal: uuid.UUID, content: str, reason: str, person: str, duty: str | None
 ) -> int:
     """Reject PROPOSAL for a reason."""
-    return _show(Reviewer(target, person, duty).decide(str(proposal), "reject", content, reason), as_json)
+    return _show(reviewer_named(target, person, duty).decide(str(proposal), "reject", content, reason), as_json)
 
 
 @review.command()
@@ -106,19 +106,21 @@ def reject(
 @click.option("--message", required=True, help="The message, in one paragraph.")
 @by_person
 @operation
-def edit(target: Target, as_json: bool, proposal: uuid.UUID, offer: str, message: str, person: str, duty: str) -> int:
+def edit(
+    target: Target, as_json: bool, proposal: uuid.UUID, offer: str, message: str, person: str, duty: str | None
+) -> int:
     """Change PROPOSAL; it then takes two people's approval, whatever was approved before."""
-    return _show(Reviewer(target, person, duty).edit(str(proposal), offer, message), as_json)
+    return _show(reviewer_named(target, person, duty).edit(str(proposal), offer, message), as_json)
 
 
 @review.command()
 @click.argument("contents", nargs=-1, required=True, metavar="PROPOSAL=SHA256...")
 @by_person
 @operation
-def bulk(target: Target, as_json: bool, contents: tuple[str, ...], person: str, duty: str) -> int:
+def bulk(target: Target, as_json: bool, contents: tuple[str, ...], person: str, duty: str | None) -> int:
     """Approve many proposals in reviewed wording at once: all of them, or none."""
     given = [content.partition("=")[::2] for content in contents]
-    return _show(Reviewer(target, person, duty).approve_in_bulk(dict(given)), as_json)
+    return _show(reviewer_named(target, person, duty).approve_in_bulk(dict(given)), as_json)
 
 
 @review.command()
@@ -126,9 +128,9 @@ def bulk(target: Target, as_json: bool, contents: tuple[str, ...], person: str, 
 @click.option("--bulk", "of_bulk", is_flag=True, help="It is the id of a bulk: take back all of it.")
 @by_person
 @operation
-def undo(target: Target, as_json: bool, decided: uuid.UUID, of_bulk: bool, person: str, duty: str) -> int:
+def undo(target: Target, as_json: bool, decided: uuid.UUID, of_bulk: bool, person: str, duty: str | None) -> int:
     """Take back your own decision on PROPOSAL, as long as it was not handed over."""
-    reviewer = Reviewer(target, person, duty)
+    reviewer = reviewer_named(target, person, duty)
     return _show(reviewer.undo_bulk(str(decided)) if of_bulk else reviewer.undo(str(decided)), as_json)
 
 

@@ -228,6 +228,13 @@ def test_who_was_contacted_is_not_moved_and_marked(bank: Bank) -> None:
         bank.query("SELECT customer_id, superseded_at IS NOT NULL FROM proposals WHERE campaign_id = 'kept'")
     )
     assert superseded == {contacted: False, waiting: True}
+    # Lowered again: whoever was left out of the comparison stays out of it, in both arms.
+    bank.query("SELECT change_campaign(%s, 'kept', '{\"holdout_share\": 0}')", OPERATOR, role="operator")
+    lowered = {row[0]: row[1:] for row in bank.query(
+        "SELECT customer_id, held_out, kept_in, moved_at IS NOT NULL FROM campaign_members WHERE campaign_id = 'kept'"
+    )}  # fmt: skip
+    assert lowered[contacted] == (False, True, False)
+    assert lowered[waiting] == (False, False, True)
 
 
 @pytest.mark.parametrize(

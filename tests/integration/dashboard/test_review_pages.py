@@ -14,8 +14,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboard import acting, review_session
-from dashboard.doors import Door
 from dashboard.errors import DatabaseUnreachableError, OutcomeUnknownError, RefusedError, SecretMissingError
+from dashboard.role_calls import RoleCalls
 from tests.e2e.dashboard_bank import (
     ROOT,
     SecretStore,
@@ -263,15 +263,15 @@ def test_a_connection_lost_after_the_commit_counts_once(
     proposal = shown(app)
     counted = "SELECT count(*) FROM decisions WHERE proposal_id = %s"
     [(before,)] = query(server, counted, str(proposal))
-    call = Door.call
+    call = RoleCalls.call
 
-    def lose(door: Door, sql: str, parameters: Any = None) -> Any:
-        answer = call(door, sql, parameters)
+    def lose(calls: RoleCalls, sql: str, parameters: Any = None) -> Any:
+        answer = call(calls, sql, parameters)
         if "decide(" in sql:
             raise OutcomeUnknownError
         return answer
 
-    monkeypatch.setattr(Door, "call", lose)
+    monkeypatch.setattr(RoleCalls, "call", lose)
     press(app, "approve-")
     assert "but your decision is on record" in text(app)
     assert query(server, counted, str(proposal)) == [(before + 1,)]
@@ -284,15 +284,15 @@ def test_a_connection_lost_before_the_commit_is_said_and_not_tried_again(
     app = press(open_page("review"), "next-")
     proposal = shown(app)
     asked: list[str] = []
-    call = Door.call
+    call = RoleCalls.call
 
-    def lose(door: Door, sql: str, parameters: Any = None) -> Any:
+    def lose(calls: RoleCalls, sql: str, parameters: Any = None) -> Any:
         if "decide(" in sql:
             asked.append(sql)
             raise OutcomeUnknownError
-        return call(door, sql, parameters)
+        return call(calls, sql, parameters)
 
-    monkeypatch.setattr(Door, "call", lose)
+    monkeypatch.setattr(RoleCalls, "call", lose)
     press(app, "approve-")
     assert len(asked) == 1
     assert "your decision is not on record" in text(app)
@@ -312,7 +312,7 @@ def test_a_first_approver_does_not_get_the_second_approval(store: SecretStore, s
     held = query(server, "SELECT 1 FROM review_claims WHERE proposal_id = %s", str(proposal))
     assert held == []
     with pytest.raises(RefusedError):
-        Door("second_reviewer").call("SELECT open_case(%(who)s, %(id)s)", {"who": SECOND, "id": proposal})
+        RoleCalls("second_reviewer").call("SELECT open_case(%(who)s, %(id)s)", {"who": SECOND, "id": proposal})
 
 
 def test_plain_cases_are_approved_in_bulk_and_taken_back(store: SecretStore, server: PostgresServer) -> None:
@@ -392,30 +392,30 @@ def test_who_signs_in_acts_as_themselves_only(
 
 def test_a_reviewer_s_door_refuses_a_second_reviewer_s_name(store: SecretStore) -> None:
     with pytest.raises(RefusedError) as caught:
-        Door("reviewer").call("SELECT * FROM claim_proposals(%(who)s, 5, 'winter-keep')", {"who": SECOND})
+        RoleCalls("reviewer").call("SELECT * FROM claim_proposals(%(who)s, 5, 'winter-keep')", {"who": SECOND})
     assert caught.value.values["code"] == "VG008"
 
 
 def test_a_rotated_password_is_read_again_and_a_wrong_one_is_named(store: SecretStore, server: PostgresServer) -> None:
     secrets = [secret_of(server, "vigie", "old-password", "reviewer"), secret_of(server, "vigie", role="reviewer")]
-    door = Door(
+    calls = RoleCalls(
         "reviewer", lambda name: DatabaseSecret.parse(name, secrets[0] if len(secrets) == 1 else secrets.pop(0))
     )
-    assert door.call("SELECT session_user AS who") == [{"who": "reviewer"}]
-    wrong = Door("reviewer", lambda name: DatabaseSecret.parse(name, secret_of(server, "vigie", "no", "reviewer")))
+    assert calls.call("SELECT session_user AS who") == [{"who": "reviewer"}]
+    wrong = RoleCalls("reviewer", lambda name: DatabaseSecret.parse(name, secret_of(server, "vigie", "no", "reviewer")))
     with pytest.raises(DatabaseUnreachableError):
         wrong.call("SELECT 1")
 
 
 def test_a_server_that_goes_away_meanwhile_leaves_the_outcome_unknown(store: SecretStore) -> None:
     with pytest.raises(OutcomeUnknownError):
-        Door("reviewer").call("SELECT pg_terminate_backend(pg_backend_pid())")
+        RoleCalls("reviewer").call("SELECT pg_terminate_backend(pg_backend_pid())")
 
 
 def test_a_missing_secret_is_named(store: SecretStore) -> None:
     store.secrets.clear()
     with pytest.raises(SecretMissingError):
-        Door("reviewer").require_secret()
+        RoleCalls("reviewer").require_secret()
 
 
 def test_the_dashboards_role_does_not_decide(store: SecretStore, server: PostgresServer) -> None:

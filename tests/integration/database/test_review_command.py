@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 
 from tests.integration.conftest import Bank
 from tests.review_bank import CAMPAIGN, FIRST, OTHER, SECOND, ReviewBank
+from vigie_operations.campaign_cli import people
 from vigie_operations.review_cli import review as command
 from vigie_operations.targets import LOCAL, Target
 
@@ -33,7 +34,7 @@ def test_a_case_goes_from_the_queue_to_two_approvals_and_back(review: ReviewBank
     content = ("--content", case["content_sha256"])
     first = vigie("approve", proposal, *content, "--as", FIRST)
     assert json.loads(first.output)["state"] == "awaiting_second"
-    vigie("next", CAMPAIGN, "--as", SECOND, "--duty", "second_reviewer")
+    vigie("next", CAMPAIGN, "--as", SECOND)
     second = vigie("second", proposal, *content, "--as", SECOND)
     assert (json.loads(second.output)["state"], second.exit_code) == ("approved", 0)
     undone = vigie("undo", proposal, "--as", FIRST)
@@ -58,4 +59,16 @@ def test_a_refusal_is_the_database_s_words_and_its_remedy(review: ReviewBank, vi
     assert refused.exit_code == 2
     assert "is not claimed by ada" in refused.output
     assert "Claim it: a claim lasts ten minutes." in refused.output
-    assert "takes a reviewer" in vigie("next", CAMPAIGN, "--as", "nobody").output
+    unknown = vigie("next", CAMPAIGN, "--as", "nobody")
+    assert (unknown.exit_code, unknown.output.strip()) == (
+        2, "nobody is not named as a reviewer: vigie people add nobody reviewer."
+    )  # fmt: skip
+    assert "takes a reviewer" in vigie("next", CAMPAIGN, "--as", SECOND, "--duty", "reviewer").output
+
+
+def test_a_name_that_no_person_can_have_is_refused_without_being_quoted(review: ReviewBank) -> None:
+    target = Target(LOCAL, None, Path(), connector=review.bank.connect)
+    refused = CliRunner().invoke(people, ["add", "Ada Lovelace", "reviewer"], obj=(lambda: target, False))
+    assert refused.exit_code == 2
+    assert refused.output.strip() == "Refused: people breaks the rule people_person_check. Nothing was changed."
+    assert review.bank.query("SELECT 1 FROM people WHERE person = 'Ada Lovelace'") == []

@@ -39,7 +39,7 @@ def secret_of(duty: str) -> str:
     return f"vigie/database/{duty}"
 
 
-class Door:
+class RoleCalls:
     """A duty's way into the database. Opened for a call and closed after it: a role has few connections."""
 
     def __init__(self, duty: str, read: Callable[[str], DatabaseSecret] = read_credentials) -> None:
