@@ -1,4 +1,4 @@
-"""Who acts on a page: the person who signed in, or on this machine one whom the operator chooses; and the role they act through."""
+"""Who acts on a page: the person who signed in, or on this machine one whom the operator chooses, and their role."""
 
 from __future__ import annotations
 

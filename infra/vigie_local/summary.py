@@ -24,4 +24,5 @@ def what_next(settings: LocalSettings) -> list[str]:
         *[f"  export {name}={value}" for name, value in exports.items()],
         "  aws stepfunctions list-executions --state-machine-arn "
         "arn:aws:states:us-east-1:000000000000:stateMachine:vigie-retention-run",
+        "  aws sqs list-queues --endpoint-url $AWS_ENDPOINT_URL    (for sqs, it ignores the variable)",
     ]
